@@ -1,0 +1,1 @@
+"""The nouns every room speaks. In: nothing. Out: frozen, typed values without I/O."""

@@ -1,0 +1,44 @@
+"""A finding: one rule recognized one event, with the fields that made it so."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tocsin.model.entity import Entity
+from tocsin.model.severity import Level
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedField:
+    """A field of the event and the value the rule recognized in it.
+
+    ``pattern`` is the rule's side in Sigma's words (``CommandLine|contains: mimikatz``).
+    """
+
+    name: str
+    value: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule, one event. ``finding_id`` repeats for the same rule and event (idempotent).
+
+    ``entities`` are what it is about, the one to fold on first. ``fields`` are the event's
+    native fields; ``ocsf`` the dotted OCSF columns.
+    """
+
+    finding_id: str
+    rule_id: str
+    rule_title: str
+    level: Level
+    time: datetime
+    event_id: str
+    lane: str
+    source: str
+    tags: tuple[str, ...]
+    techniques: tuple[str, ...]
+    entities: tuple[Entity, ...]
+    matched: tuple[MatchedField, ...]
+    fields: dict[str, object]
+    ocsf: dict[str, object]
+    tenant: str = "default"

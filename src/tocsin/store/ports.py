@@ -1,0 +1,153 @@
+"""The four ports: events, state, blobs and the work queue."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+
+from tocsin.model.event import EventBatch
+from tocsin.model.record import RawBatch
+from tocsin.store.query import Bucket, EventPage, EventQuery, StoredEvent, TopValue
+
+
+class StateStore(Protocol):
+    """Small, changing things in SQL tables (SQLAlchemy Core; each room owns its tables)."""
+
+    def begin(self) -> AbstractContextManager[Connection]:
+        """A write transaction: commits at the end of the block, rolls back on an exception."""
+        ...
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """A consistent read."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """An immutable file of events. ``path`` is relative to the store's folder."""
+
+    id: str
+    path: str
+    rows: int
+    size_bytes: int
+    first_time: datetime
+    last_time: datetime
+    sources: tuple[str, ...]
+    lanes: tuple[str, ...]
+    checksum: str
+
+
+class EventStore(Protocol):
+    """Events, written once, searched for as long as they are kept.
+
+    Writing has two steps so that a segment counts only when everything that belongs to it
+    commits: ``write`` makes a durable file nobody sees, ``publish`` adds its manifest row in the
+    caller's transaction (together with the spool offset, ledgers and alerts).
+    """
+
+    def write(self, batches: Sequence[EventBatch]) -> Segment | None:
+        """Write one durable, still invisible segment; None when there are no events."""
+        ...
+
+    def publish(self, transaction: Connection, segment: Segment) -> None: ...
+
+    def search(self, query: EventQuery) -> EventPage: ...
+
+    def histogram(self, query: EventQuery, buckets: int) -> list[Bucket]: ...
+
+    def top_values(self, query: EventQuery, field: str, size: int) -> list[TopValue]: ...
+
+    def sql(self, statement: str, size: int) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Read-only SQL over the view ``events``: column names and at most ``size`` rows."""
+        ...
+
+    def get(self, event_id: str) -> StoredEvent | None: ...
+
+    def count(self) -> int: ...
+
+    def merge_small(self) -> int:
+        """Merge small segments into larger ones; how many were merged away."""
+        ...
+
+    def sweep_orphans(self) -> int:
+        """Remove files no manifest row names (left by a crash); how many."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class BlobStore(Protocol):
+    """Bytes by their SHA-256 (lower-case hexadecimal)."""
+
+    def put(self, content: bytes) -> str: ...
+
+    def get(self, digest: str) -> bytes | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolEntry:
+    """A raw batch with the position that acknowledges it."""
+
+    position: int
+    batch: RawBatch
+
+
+class WorkQueue(Protocol):
+    """The spool: raw batches, durable before they are acknowledged, read in order."""
+
+    @property
+    def id(self) -> str:
+        """A name that stays the same over restarts; part of every event id."""
+        ...
+
+    def append(self, batches: Sequence[RawBatch]) -> int:
+        """Make the batches durable (fsync, group commit) and return the last one's position.
+
+        Raises ``SpoolFull`` when the spool may not grow further: the caller slows its sender.
+        """
+        ...
+
+    def read(self, after: int, limit_bytes: int) -> Iterator[SpoolEntry]:
+        """Entries after ``after`` in order, until ``limit_bytes`` of payload have been given."""
+        ...
+
+    def committed(self) -> int:
+        """The position up to which everything is stored."""
+        ...
+
+    def commit(self, transaction: Connection, position: int) -> None:
+        """Move the committed position within the caller's transaction."""
+        ...
+
+    def trim(self) -> int:
+        """Delete spool files that are wholly committed; bytes freed."""
+        ...
+
+    def backlog_bytes(self) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class StoreError(Exception):
+    """Root of what the store raises; says what, where and what to do."""
+
+
+class SpoolFull(StoreError):
+    """The spool has reached its limit; nothing was taken in."""
+
+
+class HomeInUse(StoreError):
+    """Another process serves this data folder."""
+
+
+class QueryError(StoreError):
+    """A query that can't be run; ``at`` is the 0-based character it fails at, None if unknown."""
+
+    def __init__(self, message: str, at: int | None = None) -> None:
+        super().__init__(message)
+        self.at = at
