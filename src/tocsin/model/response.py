@@ -15,7 +15,7 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What an action acts on, in OpenC2's words: ``ipv4_net``, ``ipv6_net``, ``domain_name`` …"""
+    """What an action acts on, in OpenC2's words: ``ipv4_net``, ``ipv6_net``, ``domain_name`` and so on."""
 
     kind: str
     value: str
