@@ -1,0 +1,31 @@
+"""The manifest of event segments."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from tocsin.store.state import Utc
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "segments",
+        sa.Column("id", sa.String(64), nullable=False),
+        sa.Column("path", sa.String(255), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("first_time", Utc(), nullable=False),
+        sa.Column("last_time", Utc(), nullable=False),
+        sa.Column("sources", sa.JSON(), nullable=False),
+        sa.Column("lanes", sa.JSON(), nullable=False),
+        sa.Column("checksum", sa.String(64), nullable=False),
+        sa.Column("merges", sa.Integer(), nullable=False, server_default="0"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_segments")),
+    )
+    op.create_index(op.f("ix_segments_last_time"), "segments", ["last_time"])
+
+
+def downgrade() -> None:
+    op.drop_table("segments")

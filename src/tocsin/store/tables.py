@@ -1,0 +1,21 @@
+"""The manifest: one row for every segment of events that counts."""
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table
+
+from tocsin.store.state import Utc, metadata
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("path", String(255), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("first_time", Utc, nullable=False),
+    Column("last_time", Utc, nullable=False),
+    Column("sources", JSON, nullable=False),
+    Column("lanes", JSON, nullable=False),
+    Column("checksum", String(64), nullable=False),
+    Column("merges", Integer, nullable=False, server_default="0"),
+    Index(None, "last_time"),
+)
