@@ -1,0 +1,46 @@
+# Tocsin's tasks. `make` lists them; `make demo` and `make test` set up all they need by themselves.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?=
+
+.PHONY: help demo test check serve docs format setup clean
+
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  Pass options with ARGS, e.g.: make demo ARGS=--check"
+
+demo: $(READY) ## a sample company under attack, end to end (ARGS=--check: headless, prints JSON)
+	@$(BIN)/tocsin demo $(ARGS)
+
+serve: $(READY) ## the server on this machine (http://127.0.0.1:8600)
+	@$(BIN)/tocsin serve $(ARGS)
+
+test: $(READY) ## all tests
+	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+
+check: $(READY) ## format, lint, types, layers, the house's own tests, generated docs
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/deptry src
+	@$(BIN)/python -m pytest -q tests/house tests/docs
+
+docs: $(READY) ## write the generated pages of docs/ anew
+	@$(BIN)/python -m tests.docs.generate
+
+format: $(READY) ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+setup: $(READY) ## only make the environment
+
+# The environment is made once for each state of the lock file; after that no network is needed.
+$(READY): uv.lock pyproject.toml scripts/setup
+	@sh scripts/setup $(VENV)
+	@touch $(READY)
+
+clean: ## remove the environment and all caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results

@@ -1,0 +1,39 @@
+"""The API as one FastAPI application."""
+
+from fastapi import FastAPI
+
+from tocsin import __version__
+from tocsin.api.problem import install_problem_handlers
+from tocsin.api.routes import (
+    alerts,
+    audit,
+    cases,
+    feeds,
+    ingest,
+    platform_health,
+    response,
+    rules,
+    search,
+    sources,
+)
+from tocsin.app.wiring import Tocsin
+
+ROUTERS = (ingest, search, alerts, cases, response, sources, rules, audit, feeds, platform_health)
+
+
+def create_api(tocsin: Tocsin) -> FastAPI:
+    """Routes under /api/v1, /feeds, /healthz, /readyz and /metrics over the wired house."""
+    app = FastAPI(
+        title="Tocsin",
+        version=__version__,
+        summary="The SecOps platform that security and IT operations share.",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    )
+    app.state.tocsin = tocsin
+    install_problem_handlers(app)
+    for module in ROUTERS:
+        app.include_router(module.router)
+    return app

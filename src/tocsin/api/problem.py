@@ -1,0 +1,73 @@
+"""Errors as problem+json (RFC 9457): what, where and what to do."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from tocsin.cases.casebook import CaseError
+from tocsin.respond.desk import RespondError
+from tocsin.store.ports import QueryError, SpoolFull
+from tocsin.triage.alerts import TriageError
+
+
+class Problem(Exception):
+    """An answer that is not the wished one; ``detail`` tells the caller what to do."""
+
+    def __init__(self, status: int, title: str, detail: str, **more: object) -> None:
+        """``more`` are extension members of the problem object."""
+        super().__init__(detail)
+        self.status = status
+        self.title = title
+        self.more = more
+
+
+def problem_response(
+    status: int, title: str, detail: str, headers: dict[str, str] | None = None, **more: object
+) -> JSONResponse:
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return JSONResponse(
+        body, status_code=status, media_type="application/problem+json", headers=headers
+    )
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Turn every error the rooms raise into problem+json."""
+
+    @app.exception_handler(Problem)
+    def of_problem(request: Request, error: Problem) -> JSONResponse:
+        return problem_response(error.status, error.title, str(error), **error.more)
+
+    @app.exception_handler(QueryError)
+    def of_query(request: Request, error: QueryError) -> JSONResponse:
+        return problem_response(400, "The query can't be run", str(error), at=error.at)
+
+    @app.exception_handler(SpoolFull)
+    def of_full_spool(request: Request, error: SpoolFull) -> JSONResponse:
+        return problem_response(
+            429, "Nothing was taken in: the spool is full", str(error), headers={"Retry-After": "5"}
+        )
+
+    @app.exception_handler(CaseError)
+    @app.exception_handler(TriageError)
+    @app.exception_handler(RespondError)
+    def of_room(request: Request, error: Exception) -> JSONResponse:
+        return problem_response(409, "That can't be done now", str(error))
+
+    @app.exception_handler(RequestValidationError)
+    def of_validation(request: Request, error: RequestValidationError) -> JSONResponse:
+        faults = [
+            {"where": ".".join(str(part) for part in fault["loc"]), "what": fault["msg"]}
+            for fault in error.errors()
+        ]
+        detail = "; ".join(f"{fault['where']}: {fault['what']}" for fault in faults)
+        return problem_response(422, "The request is not of the expected form", detail, faults=faults)
+
+    @app.exception_handler(HTTPException)
+    def of_http(request: Request, error: HTTPException) -> JSONResponse:
+        return problem_response(
+            error.status_code,
+            "Not found" if error.status_code == 404 else "The request was refused",
+            str(error.detail),
+            headers=dict(error.headers) if error.headers else None,
+        )

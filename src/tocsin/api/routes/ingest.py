@@ -1,0 +1,135 @@
+"""Records come in: POST /api/v1/events answers only when they are durable."""
+
+import zlib
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.concurrency import run_in_threadpool
+
+from tocsin.api.guard import House, needs
+from tocsin.api.problem import Problem
+from tocsin.ingest.decode import decode
+from tocsin.ingest.lines import split_lines
+from tocsin.model.principal import Permission, Principal
+from tocsin.model.record import Framing, Unreadable
+
+router = APIRouter(tags=["ingest"])
+_SHOWN = 100
+
+Sender = Annotated[Principal, Depends(needs(Permission.EVENTS_INGEST))]
+
+
+@router.post("/api/v1/events", summary="Send records")
+async def take_events(
+    request: Request,
+    house: House,
+    sender: Sender,
+    source: Annotated[str, Query(max_length=200, description="Name of the source.")] = "",
+    connector: Annotated[str | None, Query(description="Skip recognition: a connector's name.")] = None,
+    framing: Annotated[Framing, Query(description="How the body is cut into records.")] = Framing.LINES,
+    place: Annotated[str, Query(max_length=1000, description="Where the records were read.")] = "",
+    first_ordinal: Annotated[int, Query(ge=1, description="Number of the first record.")] = 1,
+) -> dict[str, Any]:
+    """NDJSON, a JSON array, CloudTrail ``Records`` or plain lines; gzip with Content-Encoding.
+
+    Answers when the records are on disk: ``accepted`` will be stored; ``unreadable`` are kept in
+    quarantine, each of ``problems`` with its line and reason.
+    """
+    limit = house.settings.http.body_limit_bytes
+    body = await _body(request, limit)
+    address = request.client.host if request.client else "unknown"
+    name = source or f"http/{sender.name}"
+    return await run_in_threadpool(
+        _take, house, body, name, connector, framing, place or f"http {address}", first_ordinal
+    )
+
+
+def _take(
+    house: House,
+    body: bytes,
+    source: str,
+    connector: str | None,
+    framing: Framing,
+    place: str,
+    first_ordinal: int,
+) -> dict[str, Any]:
+    batches = split_lines(
+        body,
+        source=source,
+        received_at=datetime.now(UTC),
+        place=place,
+        connector=connector,
+        framing=framing,
+        first_ordinal=first_ordinal,
+    )
+    accepted = 0
+    problems = []
+    for batch in batches:
+        decoded = decode(batch)
+        accepted += len(decoded.records)
+        problems.extend(decoded.unreadable)
+    position = house.spool.append(batches) if batches else house.spool.committed()
+    house.flow.wake()
+    return {
+        "accepted": accepted,
+        "unreadable": len(problems),
+        "problems": [
+            {"place": item.place, "record": item.ordinal, "reason": item.reason}
+            for item in problems[:_SHOWN]
+        ],
+        "position": position,
+    }
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The whole body, unpacked; refuses more than ``limit`` bytes, packed or not."""
+    packed = bytearray()
+    async for chunk in request.stream():
+        packed += chunk
+        if len(packed) > limit:
+            raise _too_large(limit)
+    if request.headers.get("content-encoding", "").lower() != "gzip":
+        return bytes(packed)
+    return await run_in_threadpool(_unpacked, bytes(packed), limit)
+
+
+def _unpacked(packed: bytes, limit: int) -> bytes:
+    engine = zlib.decompressobj(wbits=31)
+    try:
+        body = engine.decompress(packed, limit + 1)
+    except zlib.error as error:
+        raise Problem(
+            400, "The body is not gzip", f"Content-Encoding says gzip but unpacking failed: {error}"
+        ) from error
+    if len(body) > limit or engine.unconsumed_tail:
+        raise _too_large(limit)
+    if not engine.eof:
+        raise Problem(400, "The body is cut off", "the gzip stream ends before its end mark; send it again")
+    return body
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(
+        413,
+        "The body is too large",
+        f"send at most {limit} bytes (unpacked) a request, or raise http.body_limit_bytes",
+        limit_bytes=limit,
+    )
+
+
+@router.post("/api/v1/quarantine", summary="Hand in a record that could not be read")
+async def keep_unreadable(
+    request: Request,
+    house: House,
+    sender: Sender,
+    source: Annotated[str, Query(max_length=200)],
+    place: Annotated[str, Query(max_length=1000)],
+    reason: Annotated[str, Query(max_length=2000)],
+    ordinal: Annotated[int, Query(ge=0)] = 0,
+) -> dict[str, Any]:
+    """For readers of files: the part of a file that is damaged is kept with its reason."""
+    payload = await _body(request, house.settings.http.body_limit_bytes)
+    item = Unreadable(source, place, ordinal, f"{reason} (handed in by {sender.name})", payload)
+    await run_in_threadpool(house.flow.add_unreadable, [item])
+    return {"kept": 1}

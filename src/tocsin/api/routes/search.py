@@ -1,0 +1,94 @@
+"""Ask any question of any event: search, histogram, top values, one record, SQL."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+
+from tocsin.api.guard import House, needs
+from tocsin.api.problem import Problem
+from tocsin.app.moment import parse_moment
+from tocsin.app.plain import as_json
+from tocsin.model.principal import Permission
+from tocsin.store.query import EventQuery
+
+router = APIRouter(
+    prefix="/api/v1", tags=["search"], dependencies=[Depends(needs(Permission.EVENTS_SEARCH))]
+)
+
+Text = Annotated[str, Query(alias="q", description="Lucene filter; empty matches everything.")]
+From = Annotated[str | None, Query(alias="from", description="ISO time or relative: now-24h.")]
+To = Annotated[str | None, Query(description="ISO time or relative; not included.")]
+
+
+def _moment(value: str | None, name: str) -> datetime | None:
+    try:
+        return parse_moment(value) if value else None
+    except ValueError as error:
+        raise Problem(400, "The time can't be read", f"{name}: {error}") from error
+
+
+def _query(q: str, start: str | None, end: str | None, size: int = 100, cursor: str | None = None) -> EventQuery:
+    return EventQuery(q, _moment(start, "from"), _moment(end, "to"), size, cursor)
+
+
+@router.get("/search", summary="Find events")
+def search(
+    house: House,
+    q: Text = "",
+    start: From = None,
+    to: To = None,
+    size: Annotated[int, Query(ge=0, le=10_000)] = 100,
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """Events newest first, with the total and what was searched."""
+    return dict(as_json(house.events.search(_query(q, start, to, size, cursor))))
+
+
+@router.get("/search/histogram", summary="Count events over time")
+def histogram(
+    house: House,
+    q: Text = "",
+    start: From = None,
+    to: To = None,
+    buckets: Annotated[int, Query(ge=1, le=1000)] = 60,
+) -> dict[str, Any]:
+    """Counts by time, split by OCSF severity id."""
+    return {"buckets": as_json(house.events.histogram(_query(q, start, to), buckets))}
+
+
+@router.get("/search/top", summary="Most frequent values of a field")
+def top_values(
+    house: House,
+    field: str,
+    q: Text = "",
+    start: From = None,
+    to: To = None,
+    size: Annotated[int, Query(ge=1, le=1000)] = 10,
+) -> dict[str, Any]:
+    """Values and how many events have them."""
+    return {"field": field, "values": as_json(house.events.top_values(_query(q, start, to), field, size))}
+
+
+class SqlQuestion(BaseModel):
+    """A read-only statement over the view ``events``."""
+
+    sql: str
+    size: int = 1000
+
+
+@router.post("/search/sql", summary="Ask in SQL")
+def ask_sql(house: House, question: SqlQuestion) -> dict[str, Any]:
+    """One SELECT over ``events``; no files, no network, no settings."""
+    columns, rows = house.events.sql(question.sql, min(max(question.size, 1), 10_000))
+    return {"columns": columns, "rows": as_json(rows)}
+
+
+@router.get("/events/{event_id}", summary="One event")
+def one_event(house: House, event_id: str) -> dict[str, Any]:
+    """The event with its OCSF and native fields."""
+    found = house.events.get(event_id)
+    if found is None:
+        raise Problem(404, "No such event", f"{event_id} is not stored (any more)")
+    return dict(as_json(found))

@@ -1,0 +1,181 @@
+"""The one typed settings tree: its defaults run everything on one machine."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class ConfigError(Exception):
+    """Settings that can't be used; says which, where they were set and what is allowed."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class HttpSettings(_Section):
+    """The door for browsers, API clients and HTTP senders."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: Port = Field(8600, description="TCP port to listen on; 0 picks a free one.")
+    secure_cookies: bool = Field(
+        False, description="Mark cookies Secure; set it when TLS ends here or at a proxy before us."
+    )
+    body_limit_bytes: int = Field(
+        64 * 1024 * 1024, ge=1024, description="Largest request body taken in, in bytes."
+    )
+
+
+class SyslogSettings(_Section):
+    """The syslog listeners (RFC 3164 and 5424; UDP, and TCP with either framing of RFC 6587)."""
+
+    enabled: bool = Field(True, description="Listen for syslog.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    udp_port: Port = Field(5514, description="UDP port; 0 picks a free one.")
+    tcp_port: Port = Field(5514, description="TCP port; 0 picks a free one.")
+
+
+class SpoolSettings(_Section):
+    """What is acknowledged but not yet stored."""
+
+    limit_bytes: int = Field(
+        4 * 1024**3, ge=1024**2, description="Size at which senders are slowed down, in bytes."
+    )
+
+
+class FlowSettings(_Section):
+    """The way of an event from the spool to the store."""
+
+    batch_bytes: int = Field(
+        16 * 1024**2, ge=1024, description="Spool bytes worked on at a time, in bytes."
+    )
+    cut_s: float = Field(
+        1.0, gt=0, le=60, description="Longest wait for a batch to fill before it is stored, in s."
+    )
+
+
+class StoreSettings(_Section):
+    """Segments and their upkeep."""
+
+    merge_interval_s: float = Field(
+        30.0, gt=0, description="Time between looks for small segments to merge, in s."
+    )
+
+
+class DetectSettings(_Section):
+    """Which rules run."""
+
+    shipped_pack: bool = Field(True, description="Run the rules Tocsin ships.")
+    rules: tuple[Path, ...] = Field(
+        (), description="More folders or files of Sigma rules; `rules/` in the data folder is always read."
+    )
+
+
+class HealthSettings(_Section):
+    """How the platform watches its own sources."""
+
+    silence_interval_s: float = Field(
+        15.0, gt=0, description="Time between looks for silent sources, in s."
+    )
+
+
+class RespondSettings(_Section):
+    """Bounds on what response may do."""
+
+    approval_deadline_s: int = Field(
+        4 * 3600, ge=10, description="Time a person has to answer an approval, in s."
+    )
+    default_lease_s: int = Field(
+        4 * 3600, ge=10, description="Time a containment holds unless asked otherwise, in s."
+    )
+    longest_lease_s: int = Field(
+        7 * 86400, ge=60, description="Longest time a containment may be asked for, in s."
+    )
+    nftables: bool = Field(
+        False, description="Also block on this machine with nftables (needs the privilege to)."
+    )
+    never_touch: tuple[str, ...] = Field(
+        (), description="More addresses, networks or asset names no action may touch."
+    )
+
+
+class AccessSettings(_Section):
+    """Who may come in, and for how long."""
+
+    session_idle_s: int = Field(12 * 3600, ge=60, description="Idle time that ends a session, in s.")
+    session_longest_s: int = Field(
+        7 * 86400, ge=60, description="Age at which a session ends in any case, in s."
+    )
+
+
+class Settings(BaseSettings):
+    """All settings. A file given with --config (TOML), overridden by ``TOCSIN_SECTION__NAME``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TOCSIN_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    home: Path = Field(Path("tocsin-data"), description="Data folder; everything is kept in it.")
+    http: HttpSettings = HttpSettings()
+    syslog: SyslogSettings = SyslogSettings()
+    spool: SpoolSettings = SpoolSettings()
+    flow: FlowSettings = FlowSettings()
+    store: StoreSettings = StoreSettings()
+    detect: DetectSettings = DetectSettings()
+    health: HealthSettings = HealthSettings()
+    respond: RespondSettings = RespondSettings()
+    access: AccessSettings = AccessSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags before the environment before the file; no .env file, no secrets folder."""
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+
+def load_settings(config: Path | None = None, **flags: Any) -> Settings:
+    """Read settings from ``config`` (TOML), the environment and ``flags``; the later win.
+
+    ``flags`` are dotted names with double underscores (``http__port=0``); None is "not given".
+    Raises ConfigError naming each wrong setting.
+    """
+    if config is not None and not config.is_file():
+        raise ConfigError(f"{config}: no such file; give an existing TOML file with --config")
+    tree: dict[str, Any] = {}
+    for name, value in flags.items():
+        if value is not None:
+            *path, last = name.split("__")
+            place = tree
+            for part in path:
+                place = place.setdefault(part, {})
+            place[last] = value
+    loader = type("Settings", (Settings,), {"model_config": SettingsConfigDict(toml_file=config)})
+    try:
+        loaded: Settings = loader(**tree)
+    except ValidationError as error:
+        where = f"{config}, environment or command line" if config else "environment or command line"
+        lines = [
+            f"{where}: {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        raise ConfigError("\n".join(lines)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{config}: not valid TOML: {error}") from error
+    return loaded

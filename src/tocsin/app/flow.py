@@ -1,0 +1,203 @@
+"""The way of an event: from the spool through every room into the store, exactly once."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pyarrow.compute as pc
+import structlog
+
+from tocsin.detect.engine import Engine
+from tocsin.detect.findings import findings_of
+from tocsin.ingest.decode import decode
+from tocsin.ingest.ledger import SourceBook
+from tocsin.model.alert import Alert
+from tocsin.model.event import EventBatch
+from tocsin.model.finding import Finding
+from tocsin.model.record import Origin, Unreadable
+from tocsin.normalize.normalizer import Normalizer
+from tocsin.store.ports import BlobStore, EventStore, SpoolEntry, StateStore, WorkQueue
+from tocsin.triage.alerts import AlertBook
+from tocsin.triage.entities import entities_of
+from tocsin.triage.finding_events import findings_batch
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class FlowParts:
+    """What the flow works with."""
+
+    state: StateStore
+    events: EventStore
+    blobs: BlobStore
+    spool: WorkQueue
+    sources: SourceBook
+    normalizer: Normalizer
+    engine: Engine
+    alerts: AlertBook
+
+
+@dataclass(slots=True)
+class FlowCounts:
+    """What has gone through since the start of the process."""
+
+    records: int = 0
+    events: int = 0
+    unreadable: int = 0
+    findings: int = 0
+    batches: int = 0
+
+
+@dataclass(slots=True)
+class _Worked:
+    """What one turn of the flow has made, before it is committed."""
+
+    position: int
+    batches: list[EventBatch] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    unreadable: list[tuple[Unreadable, datetime]] = field(default_factory=list)
+    received: Counter[tuple[str, str]] = field(default_factory=Counter)
+    received_bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+class Flow:
+    """Takes spool entries through decode, normalize, detect and triage.
+
+    One turn works on a few megabytes and ends in ONE transaction that publishes the segment,
+    folds the alerts, adds to the ledgers, keeps the unreadable and moves the spool offset: after
+    a crash the turn either happened or is done again, with the same event ids.
+    """
+
+    def __init__(
+        self,
+        parts: FlowParts,
+        *,
+        batch_bytes: int,
+        on_alerts: Callable[[Sequence[Alert]], None] | None = None,
+    ) -> None:
+        """``on_alerts`` hears of every new or grown alert after its transaction committed."""
+        self._parts = parts
+        self._batch_bytes = batch_bytes
+        self._on_alerts = on_alerts
+        self._turn = threading.Lock()
+        self._work = threading.Event()
+        self._position: int | None = None
+        self.counts = FlowCounts()
+        self.error: str = ""
+
+    def wake(self) -> None:
+        """Say that the spool has grown; may be called from any thread."""
+        self._work.set()
+
+    def turn(self) -> int:
+        """Work on what waits, up to ``batch_bytes``; how many spool entries were finished."""
+        with self._turn:
+            start = self._parts.spool.committed()
+            entries = list(self._parts.spool.read(start, self._batch_bytes))
+            if not entries:
+                return 0
+            worked = self._work_on(entries)
+            self._commit(worked)
+            return len(entries)
+
+    def drain(self, on_turn: Callable[[int], None] | None = None) -> None:
+        """Work until the spool is empty; ``on_turn`` gets the entries each turn finished."""
+        while done := self.turn():
+            if on_turn is not None:
+                on_turn(done)
+
+    def add_findings(self, findings: Sequence[Finding]) -> None:
+        """Take findings that no event made (a silent source, say) the same way."""
+        if findings:
+            with self._turn:
+                worked = _Worked(position=-1, findings=list(findings))
+                self._commit(worked)
+
+    def add_unreadable(self, items: Sequence[Unreadable]) -> None:
+        """Keep records that a file reader could not read, counted on their sources."""
+        with self._turn:
+            worked = _Worked(position=-1)
+            now = datetime.now(UTC)
+            for item in items:
+                worked.received["default", item.source] += 1
+                worked.received_bytes["default", item.source] += len(item.payload)
+                worked.unreadable.append((item, now))
+            self._commit(worked)
+
+    def run(self, stop: threading.Event, cut_s: float) -> None:
+        """Work until ``stop``; an error is logged, shown and the turn tried again."""
+        pause_s = 1.0
+        while not stop.is_set():
+            self._work.wait(timeout=cut_s)
+            self._work.clear()
+            try:
+                while self.turn() and not stop.is_set():
+                    pause_s = 1.0
+                self.error = ""
+            except Exception as error:
+                self.error = f"{type(error).__name__}: {error}"
+                _log.exception("flow_turn_failed", retry_s=pause_s)
+                stop.wait(pause_s)
+                pause_s = min(pause_s * 2, 60.0)
+
+    def _work_on(self, entries: Sequence[SpoolEntry]) -> _Worked:
+        parts = self._parts
+        worked = _Worked(position=entries[-1].position)
+        for entry in entries:
+            raw = entry.batch
+            decoded = decode(raw)
+            key = (raw.tenant, raw.source)
+            worked.received[key] += len(decoded.records) + len(decoded.unreadable)
+            worked.received_bytes[key] += len(raw.payload)
+            worked.unreadable.extend((item, raw.received_at) for item in decoded.unreadable)
+            if not decoded.records:
+                continue
+            origin = Origin(
+                source=raw.source,
+                received_at=raw.received_at,
+                spool=parts.spool.id,
+                position=entry.position,
+                tenant=raw.tenant,
+                place=raw.place,
+                connector=raw.connector,
+            )
+            worked.batches.extend(parts.normalizer.normalize(decoded, origin))
+        for batch in worked.batches:
+            hits = parts.engine.evaluate(batch)
+            if hits:
+                worked.findings.extend(
+                    findings_of(batch, hits, parts.engine.ruleset, entities_of)
+                )
+        return worked
+
+    def _commit(self, worked: _Worked) -> None:
+        parts = self._parts
+        now = datetime.now(UTC)
+        batches = list(worked.batches)
+        if worked.findings:
+            batches.append(findings_batch(worked.findings, now))
+        segment = parts.events.write(batches)
+        with parts.state.begin() as tx:
+            if segment is not None:
+                parts.events.publish(tx, segment)
+            changed = parts.alerts.fold(tx, worked.findings, now) if worked.findings else []
+            for received_at, group in _by_time(worked.unreadable).items():
+                parts.sources.quarantine(tx, parts.blobs, group, received_at)
+            for ledger_entry in _ledger_entries(worked):
+                parts.sources.add(tx, now=now, **ledger_entry)
+            if worked.position >= 0:
+                parts.spool.commit(tx, worked.position)
+        self._count(worked)
+        if changed and self._on_alerts is not None:
+            self._on_alerts(changed)
+
+    def _count(self, worked: _Worked) -> None:
+        counts = self.counts
+        counts.records += sum(worked.received.values())
+        counts.events += sum(len(batch) for batch in worked.batches)
+        counts.unreadable += len(worked.unreadable)
+        counts.findings += len(worked.findings)
+        counts.batches += 1

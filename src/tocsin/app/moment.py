@@ -1,0 +1,26 @@
+"""Points in time as people write them: ISO 8601, or relative to now."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_RELATIVE = re.compile(r"now(?:-(\d{1,6})([smhdw]))?")
+
+
+def parse_moment(text: str, now: datetime | None = None) -> datetime:
+    """``2026-11-21T10:00:00Z``, ``2026-11-21``, ``now`` or ``now-24h`` (s m h d w) as aware UTC.
+
+    Raises ValueError with what is allowed.
+    """
+    moment = now or datetime.now(UTC)
+    relative = _RELATIVE.fullmatch(text.strip())
+    if relative:
+        amount, unit = relative.groups()
+        return moment - timedelta(**{_UNITS[unit]: int(amount)}) if amount else moment
+    try:
+        parsed = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is not a time; write 2026-11-21T10:00:00Z, 2026-11-21, now or now-24h"
+        ) from None
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)

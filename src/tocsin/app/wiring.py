@@ -1,0 +1,174 @@
+"""Wires the house: chooses the engines, opens them in order, closes them in reverse."""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tocsin.app.access import Access
+from tocsin.app.assets import AssetRegister, load_assets
+from tocsin.app.audit import AuditLog
+from tocsin.app.config import Settings
+from tocsin.app.doorkeeper import open_access
+from tocsin.app.flow import Flow, FlowParts
+from tocsin.app.home import Home
+from tocsin.app.response import open_response
+from tocsin.app.upkeep import Upkeep
+from tocsin.cases.casebook import CaseBook
+from tocsin.connectors.blocklist.actions import Blocklist
+from tocsin.connectors.catalog import mapping_paths
+from tocsin.detect.engine import Engine
+from tocsin.detect.ruleset import RuleSet, load_rules
+from tocsin.ingest.health_rules import HEALTH_RULES
+from tocsin.ingest.ledger import SourceBook
+from tocsin.model.record import RawBatch
+from tocsin.model.rule import Rule
+from tocsin.normalize.mapping import load_mapping
+from tocsin.normalize.normalizer import Normalizer
+from tocsin.respond.desk import ResponseDesk
+from tocsin.store.engines.file_spool import FileSpool
+from tocsin.store.engines.folder_blobs import FolderBlobs
+from tocsin.store.engines.parquet_events import ParquetEvents
+from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.ports import BlobStore, EventStore, StateStore, WorkQueue
+from tocsin.triage.alerts import AlertBook
+from tocsin.triage.risk import RiskBoard
+
+CONTENT = Path(__file__).resolve().parent.parent / "content"
+
+
+@dataclass(slots=True)
+class Tocsin:
+    """The wired house that the doors work with."""
+
+    settings: Settings
+    home: Home
+    state: StateStore
+    events: EventStore
+    blobs: BlobStore
+    spool: WorkQueue
+    sources: SourceBook
+    ruleset: RuleSet
+    engine: Engine
+    normalizer: Normalizer
+    alerts: AlertBook
+    risk: RiskBoard
+    cases: CaseBook
+    audit: AuditLog
+    access: Access
+    assets: AssetRegister
+    blocklist: Blocklist
+    response: ResponseDesk
+    flow: Flow
+    upkeep: Upkeep
+    closers: list[Callable[[], None]]
+
+    def rules(self) -> list[Rule]:
+        """Every rule that runs: the loaded Sigma rules and the platform's own health rules."""
+        return [loaded.rule for loaded in self.ruleset.rules] + list(HEALTH_RULES)
+
+    def rule(self, rule_id: str) -> Rule | None:
+        return next((rule for rule in self.rules() if rule.id == rule_id), None)
+
+    async def take_in(self, batches: Sequence[RawBatch]) -> int:
+        """Make raw batches durable, then let the flow know; for listeners on the event loop."""
+        position = await asyncio.to_thread(self.spool.append, batches)
+        self.flow.wake()
+        return position
+
+    def start(self) -> None:
+        """Start the flow and the upkeep on threads of their own."""
+        self.upkeep.start()
+
+    def close(self) -> None:
+        """Stop what runs, then close what is open, in reverse order."""
+        while self.closers:
+            self.closers.pop()()
+
+
+def rule_paths(settings: Settings) -> list[Path]:
+    """Where rules are read from: the shipped pack, ``rules/`` in the home, and what is set."""
+    paths = [CONTENT / "rules"] if settings.detect.shipped_pack else []
+    own = settings.home / "rules"
+    if own.is_dir():
+        paths.append(own)
+    return [*paths, *settings.detect.rules]
+
+
+def cache_folder() -> Path:
+    """Where compiled rules are kept between runs (XDG base directory specification)."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base else Path.home() / ".cache") / "tocsin"
+
+
+def open_normalizer() -> Normalizer:
+    """The normalizer with the mappings of every connector."""
+    return Normalizer([load_mapping(path) for path in mapping_paths()])
+
+
+def open_tocsin(settings: Settings) -> Tocsin:
+    """Open the data folder and everything in it; raises HomeInUse when it is taken.
+
+    Nothing runs yet: ``start`` does that, or the caller turns the flow itself.
+    """
+    home = Home(settings.home)
+    closers: list[Callable[[], None]] = [home.release]
+    try:
+        return _open(settings, home, closers)
+    except BaseException:
+        while closers:
+            closers.pop()()
+        raise
+
+
+def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> Tocsin:
+    folder = settings.home
+    state = SqliteState(folder / "state.sqlite")
+    closers.append(state.close)
+    events = ParquetEvents(folder / "events", state)
+    closers.append(events.close)
+    blobs = FolderBlobs(folder / "blobs")
+    spool = FileSpool(folder / "spool", state, limit_bytes=settings.spool.limit_bytes)
+    closers.append(spool.close)
+    events.sweep_orphans()
+    assets = load_assets(folder / "assets.yml")
+    ruleset = load_rules(rule_paths(settings), cache=folder / "cache" / "rules")
+    engine = Engine(ruleset)
+    normalizer = open_normalizer()
+    sources, alerts, cases, audit = SourceBook(), AlertBook(assets), CaseBook(), AuditLog()
+    access = open_access(settings, state, audit)
+    blocklist = Blocklist(state)
+    response, close_response = open_response(
+        settings, state=state, audit=audit, cases=cases, assets=assets, blocklist=blocklist
+    )
+    closers.append(close_response)
+    flow = Flow(
+        FlowParts(state, events, blobs, spool, sources, normalizer, engine, alerts),
+        batch_bytes=settings.flow.batch_bytes,
+    )
+    upkeep = Upkeep(settings, flow=flow, events=events, spool=spool, state=state, sources=sources)
+    closers.append(upkeep.stop)
+    return Tocsin(
+        settings=settings,
+        home=home,
+        state=state,
+        events=events,
+        blobs=blobs,
+        spool=spool,
+        sources=sources,
+        ruleset=ruleset,
+        engine=engine,
+        normalizer=normalizer,
+        alerts=alerts,
+        risk=RiskBoard(),
+        cases=cases,
+        audit=audit,
+        access=access,
+        assets=assets,
+        blocklist=blocklist,
+        response=response,
+        flow=flow,
+        upkeep=upkeep,
+        closers=closers,
+    )

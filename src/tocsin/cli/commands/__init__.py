@@ -1,0 +1,1 @@
+"""One file a command. In: options. Out: text on stdout, logs on stderr."""

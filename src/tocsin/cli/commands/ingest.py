@@ -1,0 +1,165 @@
+"""``tocsin ingest``: take files in, with or without a running server."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tocsin.app.wiring import Tocsin
+from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, open_house, server_of
+from tocsin.cli.output import Exit, byte_progress, err, out, print_json
+from tocsin.cli.remote import Remote
+from tocsin.ingest.decode import decode
+from tocsin.ingest.files import read_paths
+from tocsin.model.record import RawBatch, Unreadable
+
+_TURN_BYTES = 8 * 1024 * 1024
+
+
+def register(app: typer.Typer) -> None:
+    app.command("ingest")(ingest)
+
+
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders.", metavar="PATH...")],
+    source: Annotated[
+        str | None, typer.Option("--source", help="Name of the source (default: the file's name).")
+    ] = None,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take log files in: EVTX, JSON lines or arrays, CloudTrail, syslog, Zeek, access logs; gzip too.
+
+    What a file holds is told from its content. A record that can't be read is kept in quarantine
+    with its reason. When a server runs on the data folder the records go to it; else they are
+    worked on here, up to the alerts.
+    """
+    started = time.monotonic()
+    facts = server_of(home, config)
+    counts: Counter[str] = Counter()
+    problems: list[Unreadable] = []
+    with _reading(paths, source) as items:
+        if facts:
+            _send(Remote(facts), items, counts, problems)
+        else:
+            house = open_house(home, config)
+            try:
+                _take_in(house, items, counts, problems)
+            finally:
+                house.close()
+    _report(counts, problems, time.monotonic() - started, as_json, remote=bool(facts))
+    raise typer.Exit(Exit.BAD_CONTENT if counts["unreadable"] and not counts["records"] else Exit.DONE)
+
+
+@contextmanager
+def _reading(
+    paths: list[Path], source: str | None
+) -> Iterator[Iterator[RawBatch | Unreadable]]:
+    with byte_progress() as progress:
+        task = progress.add_task("taking in", total=None)
+        yield read_paths(
+            paths,
+            source,
+            datetime.now(UTC),
+            lambda done, total: progress.update(task, completed=done, total=total),
+        )
+
+
+def _take_in(
+    house: Tocsin,
+    items: Iterator[RawBatch | Unreadable],
+    counts: Counter[str],
+    problems: list[Unreadable],
+) -> None:
+    before = house.flow.counts
+    start = (before.records, before.unreadable, before.findings)
+    waiting = 0
+    for item in items:
+        if isinstance(item, Unreadable):
+            problems.append(item)
+            house.flow.add_unreadable([item])
+            continue
+        house.spool.append([item])
+        waiting += len(item.payload)
+        if waiting >= _TURN_BYTES:
+            house.flow.drain()
+            waiting = 0
+    house.flow.drain()
+    house.upkeep.keep_store()
+    after = house.flow.counts
+    counts["records"] = after.records - start[0]
+    counts["unreadable"] = after.unreadable - start[1]
+    counts["findings"] = after.findings - start[2]
+
+
+def _send(
+    remote: Remote,
+    items: Iterator[RawBatch | Unreadable],
+    counts: Counter[str],
+    problems: list[Unreadable],
+) -> None:
+    for item in items:
+        if isinstance(item, Unreadable):
+            problems.append(item)
+            remote.post(
+                "/api/v1/quarantine",
+                content=item.payload,
+                source=item.source,
+                place=item.place,
+                ordinal=item.ordinal,
+                reason=item.reason,
+            )
+            counts["unreadable"] += 1
+            counts["records"] += 1
+            continue
+        answer = remote.post(
+            "/api/v1/events",
+            content=item.payload,
+            source=item.source,
+            framing=item.framing.value,
+            place=item.place,
+            first_ordinal=item.first_ordinal,
+        )
+        counts["records"] += answer["accepted"] + answer["unreadable"]
+        counts["unreadable"] += answer["unreadable"]
+        if answer["unreadable"]:
+            problems.extend(decode(item).unreadable)
+
+
+def _report(
+    counts: Counter[str],
+    problems: list[Unreadable],
+    seconds: float,
+    as_json: bool,
+    *,
+    remote: bool,
+) -> None:
+    if as_json:
+        document: dict[str, Any] = {
+            "records": counts["records"],
+            "unreadable": counts["unreadable"],
+            "problems": [
+                {"place": item.place, "record": item.ordinal, "reason": item.reason}
+                for item in problems
+            ],
+            "seconds": round(seconds, 3),
+        }
+        if not remote:
+            document["findings"] = counts["findings"]
+        print_json(document)
+        return
+    for item in problems[:20]:
+        err.print(f"unreadable: {item.place}: record {item.ordinal}: {item.reason}", markup=False)
+    if len(problems) > 20:
+        err.print(f"… and {len(problems) - 20} more; see: tocsin sources quarantine", markup=False)
+    said = f"{counts['records']} records in {seconds:.1f} s"
+    if counts["unreadable"]:
+        said += f", {counts['unreadable']} of them unreadable and kept in quarantine"
+    said += ", sent to the running server" if remote else f", {counts['findings']} findings"
+    out.print(said, markup=False)

@@ -1,0 +1,90 @@
+"""``tocsin search``: find events, from the terminal."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from tocsin.app.moment import parse_moment
+from tocsin.app.plain import as_json as plain
+from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, open_house, server_of
+from tocsin.cli.output import Exit, fail, out, print_json, print_table
+from tocsin.cli.remote import Remote
+from tocsin.store.query import EventQuery
+
+
+def register(app: typer.Typer) -> None:
+    app.command("search")(search)
+
+
+def search(
+    query: Annotated[
+        str,
+        typer.Argument(
+            help="Lucene filter, e.g.: user:alice AND process.name:*powershell*; with --sql a SELECT over 'events'."
+        ),
+    ] = "",
+    sql: Annotated[bool, typer.Option("--sql", help="The query is read-only SQL.")] = False,
+    start: Annotated[str | None, typer.Option("--from", help="ISO time or now-24h.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="ISO time or now-1h; not included.")] = None,
+    size: Annotated[int, typer.Option("--size", min=1, max=10_000, help="Events to show.")] = 50,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find events, newest first."""
+    try:
+        moments = [parse_moment(text) if text else None for text in (start, end)]
+    except ValueError as error:
+        fail(str(error), Exit.BAD_CONFIGURATION)
+    facts = server_of(home, config)
+    if facts:
+        answer = _ask(Remote(facts), query, sql, moments, size)
+    else:
+        house = open_house(home, config)
+        try:
+            if sql:
+                columns, rows = house.events.sql(query, size)
+                answer = {"columns": columns, "rows": plain(rows)}
+            else:
+                answer = plain(
+                    house.events.search(EventQuery(query, moments[0], moments[1], size))
+                )
+        finally:
+            house.close()
+    if as_json:
+        print_json(answer)
+    elif sql:
+        print_table("", answer["columns"], answer["rows"])
+    else:
+        _show(answer)
+
+
+def _ask(
+    remote: Remote, query: str, sql: bool, moments: list[datetime | None], size: int
+) -> dict[str, Any]:
+    if sql:
+        return remote.post("/api/v1/search/sql", json={"sql": query, "size": size})
+    start, end = (moment.isoformat() if moment else None for moment in moments)
+    params = {"q": query, "from": start, "to": end, "size": size}
+    return remote.get("/api/v1/search", **params)
+
+
+def _show(answer: dict[str, Any]) -> None:
+    rows = [
+        (
+            event["time"],
+            event["source"],
+            event["lane"],
+            event["ocsf"].get("device.hostname", ""),
+            event["ocsf"].get("user.name") or event["ocsf"].get("actor.user.name", ""),
+            str(event["ocsf"].get("message", ""))[:120],
+        )
+        for event in answer["events"]
+    ]
+    print_table("", ("time", "source", "lane", "host", "user", "message"), rows)
+    shown, total = len(rows), answer["total"]
+    out.print(
+        f"{shown} of {total} events; {answer['searched_rows']} searched in {answer['took_ms']:.0f} ms",
+        markup=False,
+    )

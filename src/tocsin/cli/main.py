@@ -1,0 +1,92 @@
+"""The ``tocsin`` command: one file a command, gathered here."""
+
+import logging
+import sys
+
+import structlog
+import typer
+
+from tocsin import __version__
+from tocsin.app.config import ConfigError
+from tocsin.cli.commands import (
+    admin,
+    bench,
+    case,
+    demo,
+    hunt,
+    ingest,
+    playbook,
+    rules,
+    search,
+    serve,
+    sources,
+)
+from tocsin.cli.output import Exit, err
+from tocsin.ingest.problem import IngestError
+from tocsin.store.ports import StoreError
+
+app = typer.Typer(
+    name="tocsin",
+    help="The SecOps platform that security and IT operations share.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for single in (demo, serve, ingest, hunt, search):
+    single.register(app)
+for group, module in (
+    ("rules", rules),
+    ("sources", sources),
+    ("case", case),
+    ("playbook", playbook),
+    ("bench", bench),
+    ("admin", admin),
+):
+    app.add_typer(module.app, name=group)
+
+
+@app.callback(invoke_without_command=False)
+def _options(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and stop.", is_eager=True, callback=lambda on: _version(on)
+    ),
+) -> None:
+    """Exit codes: 0 done, 1 findings, 2 bad content, 3 bad configuration."""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tocsin {__version__}")
+        raise typer.Exit(Exit.DONE)
+
+
+def configure_logs() -> None:
+    """Logs go to stderr, one line an event."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def main() -> None:
+    """Run the command line; known errors become one clear line and an exit code."""
+    configure_logs()
+    try:
+        app()
+    except ConfigError as error:
+        err.print(f"tocsin: {error}", markup=False)
+        sys.exit(Exit.BAD_CONFIGURATION)
+    except (StoreError, IngestError) as error:
+        err.print(f"tocsin: {error}", markup=False)
+        sys.exit(Exit.BAD_CONTENT)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(Exit.DONE)

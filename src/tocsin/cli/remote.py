@@ -1,0 +1,42 @@
+"""Talks to the server that already runs on a data folder."""
+
+from typing import Any
+
+import httpx
+
+from tocsin.cli.output import Exit, fail
+
+
+class Remote:
+    """A client of a server on this machine; a refusal becomes one clear line."""
+
+    def __init__(self, facts: dict[str, str], timeout_s: float = 120.0) -> None:
+        """``facts`` are what the server announced: ``url`` and ``token``."""
+        self._client = httpx.Client(
+            base_url=facts["url"],
+            headers={"Authorization": f"Bearer {facts['token']}"},
+            timeout=timeout_s,
+            trust_env=False,
+        )
+
+    def get(self, path: str, **params: Any) -> dict[str, Any]:
+        return self._answer("GET", path, params=_given(params))
+
+    def post(
+        self, path: str, *, content: bytes | None = None, json: Any = None, **params: Any
+    ) -> dict[str, Any]:
+        return self._answer("POST", path, params=_given(params), content=content, json=json)
+
+    def _answer(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        try:
+            response = self._client.request(method, path, **more)
+        except httpx.HTTPError as error:
+            fail(f"the server at {self._client.base_url} does not answer: {error}", Exit.BAD_CONFIGURATION)
+        body: dict[str, Any] = response.json()
+        if response.is_error:
+            fail(f"{body.get('title', response.reason_phrase)}: {body.get('detail', '')}")
+        return body
+
+
+def _given(params: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value is not None}

@@ -1,0 +1,142 @@
+"""Runs the wired house behind its doors: HTTP (API and console) and syslog, in one process."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import uvicorn
+from fastapi import FastAPI
+
+from tocsin.api.application import create_api
+from tocsin.app.wiring import Tocsin
+from tocsin.console.application import create_console
+from tocsin.ingest.syslog_server import SyslogServer
+from tocsin.model.principal import Role
+from tocsin.store.ports import StoreError
+
+_CLI_TOKEN_LIFE_S = 30 * 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where the doors are; ports are those actually bound, 0 where there is none."""
+
+    url: str
+    port: int
+    syslog_udp: int
+    syslog_tcp: int
+    one_time_password: str | None
+    syslog: SyslogServer | None
+
+
+def create_application(house: Tocsin) -> FastAPI:
+    """The API with the console mounted beside it."""
+    app = create_api(house)
+    app.mount("/", create_console(house))
+    return app
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that tells when it listens and leaves signals to the caller's stop."""
+
+    def __init__(self, config: uvicorn.Config, ready: asyncio.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        await super().startup(sockets)  # type: ignore[arg-type]
+        self._ready.set()
+
+
+async def serve_house(
+    house: Tocsin,
+    on_ready: Callable[[Listening], None],
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Serve until a signal or ``stop``; ``on_ready`` is told where once everything listens."""
+    http = house.settings.http
+    ready = asyncio.Event()
+    server = _Server(
+        uvicorn.Config(
+            create_application(house),
+            host=http.host,
+            port=http.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=5,
+            timeout_keep_alive=30,
+        ),
+        ready,
+    )
+    async with _syslog(house) as syslog:
+        serving = asyncio.create_task(server.serve())
+        waiting = asyncio.create_task(ready.wait())
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if not ready.is_set():
+            await _startup_failed(serving, http.host, http.port)
+        house.start()
+        listening = _announce(house, server, syslog)
+        on_ready(listening)
+        if stop is not None:
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            server.should_exit = True
+        await serving
+
+
+async def _startup_failed(serving: asyncio.Task[None], host: str, port: int) -> None:
+    reason = f"can't listen on {host}:{port}; is another server there? choose one with --port"
+    try:
+        await serving
+    except (SystemExit, OSError) as error:
+        raise StoreError(reason) from error
+    raise StoreError(reason)
+
+
+@contextlib.asynccontextmanager
+async def _syslog(house: Tocsin) -> AsyncIterator[SyslogServer | None]:
+    settings = house.settings.syslog
+    if not settings.enabled:
+        yield None
+        return
+    server = SyslogServer(house.take_in, settings.host, settings.udp_port, settings.tcp_port)
+    try:
+        await server.start()
+    except OSError as error:
+        raise StoreError(
+            f"can't listen for syslog on {settings.host} UDP {settings.udp_port} / TCP {settings.tcp_port}: "
+            f"{error.strerror}; choose other ports with --syslog-port or set syslog.enabled = false"
+        ) from error
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+def _announce(house: Tocsin, server: uvicorn.Server, syslog: SyslogServer | None) -> Listening:
+    now = datetime.now(UTC)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    host = house.settings.http.host
+    shown = f"[{host}]" if ":" in host else host
+    url = f"http://{shown}:{port}"
+    token = house.access.create_token(
+        "commands on this machine",
+        [Role.ANALYST, Role.HUNTER, Role.ENGINEER],
+        lifetime_s=_CLI_TOKEN_LIFE_S,
+        by="server",
+        now=now,
+    )
+    house.home.announce({"url": url, "token": token})
+    return Listening(
+        url=url,
+        port=port,
+        syslog_udp=syslog.udp_port if syslog else 0,
+        syslog_tcp=syslog.tcp_port if syslog else 0,
+        one_time_password=house.access.ensure_administrator(now),
+        syslog=syslog,
+    )
