@@ -44,7 +44,8 @@ class Alert:
     """Folded findings: same rule and entity, growing count, never capped.
 
     ``event_ids`` of all findings are in the event store (lane ``tocsin.finding``); the alert
-    keeps the first, and the latest few as ``exemplars``.
+    keeps the first, and the latest few as ``exemplars``. ``previous_id`` names the closed alert
+    of the same fold that came before this one.
     """
 
     id: str
@@ -69,6 +70,8 @@ class Alert:
     case_id: str = ""
     tenant: str = "default"
     updated_at: datetime | None = None
+    created_at: datetime | None = None
+    previous_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,163 @@
+"""Makes findings events too: OCSF Detection Finding (class 2004) in the lane ``tocsin.finding``.
+
+So people search what was recognized next to what happened, and every finding of an alert stays
+to be found although the alert keeps only a few exemplars.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import pyarrow as pa
+
+from tocsin.model.entity import Entity, EntityKind
+from tocsin.model.event import EventBatch
+from tocsin.model.finding import Finding
+from tocsin.model.identifier import event_id
+from tocsin.model.lane import Lane
+
+FINDING_LANE = Lane("tocsin", "finding", product="tocsin")
+FINDING_SOURCE = "tocsin"
+
+_CLASS_UID = 2004
+_CATEGORY_UID = 2
+_ACTIVITY_CREATE = 1
+_STATUS_NEW = 1
+_TIME = pa.timestamp("us", "UTC")
+_TEXTS = pa.list_(pa.string())
+
+_NATIVE = pa.schema(
+    [
+        ("finding_id", pa.string()),
+        ("rule_id", pa.string()),
+        ("rule_title", pa.string()),
+        ("level", pa.string()),
+        ("event_id", pa.string()),
+        ("event_lane", pa.string()),
+        ("event_source", pa.string()),
+        ("entities", _TEXTS),
+        ("techniques", _TEXTS),
+        ("tags", _TEXTS),
+        (
+            "matched",
+            pa.list_(
+                pa.struct([("name", pa.string()), ("value", pa.string()), ("pattern", pa.string())])
+            ),
+        ),
+    ]
+)
+
+_OCSF = pa.schema(
+    [
+        ("class_uid", pa.int32()),
+        ("activity_id", pa.int32()),
+        ("category_uid", pa.int32()),
+        ("severity_id", pa.int32()),
+        ("type_uid", pa.int64()),
+        ("status_id", pa.int32()),
+        ("message", pa.string()),
+        ("finding_info.uid", pa.string()),
+        ("finding_info.title", pa.string()),
+        ("finding_info.analytic.uid", pa.string()),
+        ("finding_info.analytic.name", pa.string()),
+        ("metadata.product.name", pa.string()),
+        ("metadata.product.vendor_name", pa.string()),
+        ("device.hostname", pa.string()),
+        ("user.name", pa.string()),
+        ("src_endpoint.ip", pa.string()),
+        ("cloud.account.uid", pa.string()),
+    ]
+)
+
+_ENTITY_COLUMNS: dict[str, tuple[EntityKind, ...]] = {
+    "device.hostname": (EntityKind.HOST,),
+    "user.name": (EntityKind.USER, EntityKind.SERVICE_ACCOUNT),
+    "src_endpoint.ip": (EntityKind.ADDRESS,),
+    "cloud.account.uid": (EntityKind.CLOUD_ACCOUNT,),
+}
+
+
+def findings_batch(findings: Sequence[Finding], now: datetime) -> EventBatch:
+    """One event a finding (of one tenant), with an id that repeats for the same finding.
+
+    ``time`` is the event's that was recognized, ``ingested_at`` is ``now``. Raises ValueError for
+    findings of several tenants.
+    """
+    tenants = {finding.tenant for finding in findings}
+    if len(tenants) > 1:
+        raise ValueError(f"findings of several tenants ({sorted(tenants)}) can't share a batch")
+    times = [finding.time for finding in findings]
+    return EventBatch(
+        lane=FINDING_LANE,
+        source=FINDING_SOURCE,
+        tenant=next(iter(tenants), "default"),
+        event_ids=pa.array(
+            [event_id(finding.time, finding.finding_id, 0, 0) for finding in findings], pa.string()
+        ),
+        times=pa.array(times, _TIME),
+        ingested_at=pa.array([now] * len(findings), _TIME),
+        native=_without_empty_columns(_NATIVE, [_native(finding) for finding in findings]),
+        ocsf=_without_empty_columns(_OCSF, [_ocsf(finding) for finding in findings]),
+        raw=pa.nulls(len(findings), pa.binary()),
+    )
+
+
+def _native(finding: Finding) -> dict[str, object]:
+    return {
+        "finding_id": finding.finding_id,
+        "rule_id": finding.rule_id,
+        "rule_title": finding.rule_title,
+        "level": finding.level.value,
+        "event_id": finding.event_id,
+        "event_lane": finding.lane,
+        "event_source": finding.source,
+        "entities": [entity.key for entity in finding.entities],
+        "techniques": list(finding.techniques),
+        "tags": list(finding.tags),
+        "matched": [
+            {"name": _text(part.name), "value": _text(part.value), "pattern": _text(part.pattern)}
+            for part in finding.matched
+        ],
+    }
+
+
+def _ocsf(finding: Finding) -> dict[str, object]:
+    row: dict[str, object] = {
+        "class_uid": _CLASS_UID,
+        "activity_id": _ACTIVITY_CREATE,
+        "category_uid": _CATEGORY_UID,
+        "severity_id": finding.level.severity_id,
+        "type_uid": _CLASS_UID * 100 + _ACTIVITY_CREATE,
+        "status_id": _STATUS_NEW,
+        "message": finding.rule_title,
+        "finding_info.uid": finding.finding_id,
+        "finding_info.title": finding.rule_title,
+        "finding_info.analytic.uid": finding.rule_id,
+        "finding_info.analytic.name": finding.rule_title,
+        "metadata.product.name": "Tocsin",
+        "metadata.product.vendor_name": "Tocsin",
+    }
+    for column, kinds in _ENTITY_COLUMNS.items():
+        row[column] = _first(finding.entities, kinds)
+    return row
+
+
+def _first(entities: Iterable[Entity], kinds: tuple[EntityKind, ...]) -> str | None:
+    return next((entity.name for entity in entities if entity.kind in kinds), None)
+
+
+def _text(value: str) -> str:
+    """Arrow holds UTF-8 only: a lone surrogate of a broken record becomes its escape."""
+    return value.encode("utf-8", "backslashreplace").decode()
+
+
+def _without_empty_columns(schema: pa.Schema, rows: Sequence[dict[str, object]]) -> pa.RecordBatch:
+    batch = pa.RecordBatch.from_pylist(list(rows), schema=schema)
+    if not rows:
+        return batch
+    return batch.select(
+        [
+            name
+            for name, column in zip(schema.names, batch.columns, strict=True)
+            if column.null_count < len(rows)
+        ]
+    )

@@ -1,0 +1,86 @@
+"""The tables of triage: alerts, what people changed in them, and the risk of each entity."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+)
+
+from tocsin.store.state import Utc, metadata
+
+ALERTS = Table(
+    "alerts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("fold_key", String, nullable=False),
+    # The fold key while the alert is open, null once it is closed: one open alert a key.
+    Column("open_fold_key", String, nullable=True, unique=True),
+    Column("is_open", Boolean, nullable=False),
+    Column("previous_id", String, nullable=False),
+    Column("rule_id", String, nullable=False),
+    Column("rule_title", String, nullable=False),
+    Column("level", String, nullable=False),
+    Column("entity_key", String, nullable=False),
+    Column("related", JSON, nullable=False),
+    Column("status", String, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("first_seen", Utc, nullable=False),
+    Column("last_seen", Utc, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("addends", JSON, nullable=False),
+    Column("techniques", JSON, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("sources", JSON, nullable=False),
+    Column("exemplars", JSON, nullable=False),
+    Column("recent_findings", JSON, nullable=False),
+    Column("search_text", Text, nullable=False),
+    Column("disposition", String, nullable=True),
+    Column("reason", Text, nullable=False),
+    Column("assignee", String, nullable=False),
+    Column("case_id", String, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("updated_at", Utc, nullable=False),
+    Index(None, "is_open", "score", "last_seen", "id"),
+    Index(None, "status", "score", "last_seen", "id"),
+    Index(None, "score", "last_seen", "id"),
+    Index(None, "tenant", "entity_key", "is_open"),
+    Index(None, "fold_key"),
+    Index(None, "rule_id"),
+    Index(None, "case_id"),
+)
+
+ALERT_CHANGES = Table(
+    "alert_changes",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("alert_id", String, ForeignKey("alerts.id"), nullable=False, index=True),
+    Column("time", Utc, nullable=False),
+    Column("author", String, nullable=False),
+    Column("before", JSON, nullable=False),
+    Column("after", JSON, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+ENTITY_RISK = Table(
+    "entity_risk",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("entity_key", String, primary_key=True),
+    Column("value", Float, nullable=False),
+    Column("alert_count", Integer, nullable=False),
+    Column("finding_count", BigInteger, nullable=False),
+    Column("first_seen", Utc, nullable=False),
+    Column("last_seen", Utc, nullable=False),
+    Column("highest_level", String, nullable=False),
+    Column("tactics", JSON, nullable=False),
+    Index(None, "value", "entity_key", "tenant"),
+)
