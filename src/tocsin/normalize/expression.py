@@ -1,0 +1,240 @@
+"""Compiles a declared expression to columnar operations."""
+
+from collections.abc import Callable, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.model.field_path import column_at
+from tocsin.normalize.columns import json_text
+from tocsin.normalize.mapping import Expression, Scalar
+from tocsin.normalize.ocsf_types import to_boolean, to_integer, to_text
+from tocsin.normalize.template import compile_template
+
+Computed = Callable[["Fields"], "pa.Array | None"]
+_NO_TEXT = pa.scalar(None, pa.string())
+
+
+class Fields:
+    """The native columns of one lane's records, found by dotted path and remembered."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self.batch = batch
+        self._found: dict[str, pa.Array | None] = {}
+
+    def __len__(self) -> int:
+        return int(self.batch.num_rows)
+
+    def get(self, path: str) -> pa.Array | None:
+        if path not in self._found:
+            self._found[path] = column_at(self.batch, path)
+        return self._found[path]
+
+
+def compile_expression(declared: Expression) -> Computed:
+    """A function from fields to a column; None when no source field is there at all."""
+    source = _source(declared)
+    steps = _steps(declared)
+    default = declared.default
+
+    def compute(fields: Fields) -> pa.Array | None:
+        array = source(fields)
+        if array is None:
+            return None if default is None else repeat(default, len(fields))
+        for step in steps:
+            array = step(array)
+        if default is not None:
+            array = pc.fill_null(_like(default, array), default)
+        return array
+
+    return compute
+
+
+def repeat(value: Scalar, length: int) -> pa.Array:
+    """A column of one value."""
+    return pa.repeat(pa.scalar(value), length)
+
+
+def _source(declared: Expression) -> Computed:
+    if declared.field is not None:
+        path = declared.field
+        return lambda fields: fields.get(path)
+    if declared.const is not None:
+        value = declared.const
+        return lambda fields: repeat(value, len(fields))
+    if declared.first_of is not None:
+        return _first_of([compile_expression(part) for part in declared.first_of])
+    return compile_template(declared.template or "", declared.missing)
+
+
+def _first_of(parts: Sequence[Computed]) -> Computed:
+    def compute(fields: Fields) -> pa.Array | None:
+        found: pa.Array | None = None
+        for part in parts:
+            if found is not None and not found.null_count:
+                break
+            array = part(fields)
+            if array is None:
+                continue
+            if pa.types.is_string(array.type):
+                array = _without(array, ["", "-"])
+            found = array if found is None else _coalesce(found, array)
+        return found
+
+    return compute
+
+
+def _coalesce(left: pa.Array, right: pa.Array) -> pa.Array:
+    if left.type != right.type:
+        if pa.types.is_nested(left.type) or pa.types.is_nested(right.type):
+            left, right = as_json(left), as_json(right)
+        left, right = to_text(left), to_text(right)
+    elif pa.types.is_nested(left.type):
+        values = zip(left.to_pylist(), right.to_pylist(), strict=True)
+        return pa.array([one if one is not None else other for one, other in values], left.type)
+    return pc.coalesce(left, right)
+
+
+def _steps(declared: Expression) -> list[Callable[[pa.Array], pa.Array]]:
+    steps: list[Callable[[pa.Array], pa.Array]] = []
+    if declared.first:
+        steps.append(_first_member)
+    if declared.null_if:
+        nothing = list(declared.null_if)
+        steps.append(lambda array: _without(as_text(array), nothing))
+    if declared.extract is not None:
+        steps.append(_extract(declared.extract))
+    if declared.split is not None:
+        steps.append(_split(declared.split, declared.part))
+    if declared.lower:
+        steps.append(lambda array: pc.utf8_lower(as_text(array)))
+    if declared.upper:
+        steps.append(lambda array: pc.utf8_upper(as_text(array)))
+    if declared.hex:
+        steps.append(_from_hex)
+    if declared.lookup is not None:
+        steps.append(_lookup(declared.lookup))
+    if declared.cast is not None:
+        steps.append(_CASTS[declared.cast])
+    return steps
+
+
+def _first_member(array: pa.Array) -> pa.Array:
+    if not pa.types.is_list(array.type):
+        return array
+    long_enough = pc.greater(pc.list_value_length(array), 0)
+    empty_out = pc.if_else(long_enough, array, pa.scalar(None, array.type))
+    return pc.list_element(empty_out, 0)
+
+
+def _without(array: pa.Array, nothing: list[str]) -> pa.Array:
+    return pc.if_else(pc.is_in(array, value_set=pa.array(nothing)), _NO_TEXT, array)
+
+
+def _extract(regex: str) -> Callable[[pa.Array], pa.Array]:
+    pattern = regex if "(?P<" in regex else regex.replace("(", "(?P<value>", 1)
+
+    def step(array: pa.Array) -> pa.Array:
+        found = pc.struct_field(pc.extract_regex(as_text(array), pattern), [0])
+        return _without(found, [""])
+
+    return step
+
+
+def _split(separator: str, part: int) -> Callable[[pa.Array], pa.Array]:
+    def step(array: pa.Array) -> pa.Array:
+        pieces = pc.split_pattern(as_text(array), separator)
+        if part < 0:
+            texts = pieces.to_pylist()
+            return pa.array([text[part] if text else None for text in texts], pa.string())
+        enough = pc.greater(pc.list_value_length(pieces), part)
+        return pc.list_element(pc.if_else(enough, pieces, [""] * (part + 1)), part)
+
+    return step
+
+
+def _from_hex(array: pa.Array) -> pa.Array:
+    if pa.types.is_integer(array.type):
+        return array
+    return _on_distinct(as_text(array), _hex_value, pa.int64())
+
+
+def _hex_value(text: str | None) -> int | None:
+    try:
+        value = int(text, 16 if text.lower().startswith("0x") else 10) if text else None
+    except ValueError:
+        return None
+    return value if value is not None and -(2**63) <= value < 2**63 else None
+
+
+def _lookup(table: dict[str, Scalar]) -> Callable[[pa.Array], pa.Array]:
+    known = pa.array([key.lower() for key in table])
+    values = pa.array(list(table.values()))
+
+    def step(array: pa.Array) -> pa.Array:
+        return values.take(pc.index_in(pc.utf8_lower(as_text(array)), value_set=known))
+
+    return step
+
+
+def _on_distinct(
+    array: pa.Array, function: Callable[[str | None], object], wanted: pa.DataType
+) -> pa.Array:
+    """``function`` of each distinct value, once."""
+    coded = array.dictionary_encode()
+    values = pa.array([function(text) for text in coded.dictionary.to_pylist()], wanted)
+    return values.take(coded.indices)
+
+
+def as_text(array: pa.Array) -> pa.Array:
+    """Text of anything: objects and lists as JSON."""
+    return as_json(array) if pa.types.is_nested(array.type) else to_text(array)
+
+
+def as_json(array: pa.Array) -> pa.Array:
+    """The JSON text of each value, null fields left out."""
+    if not pa.types.is_nested(array.type):
+        return to_text(array)
+    texts = [None if v is None else json_text(_without_nulls(v)) for v in array.to_pylist()]
+    return pa.array(texts, pa.string())
+
+
+def _without_nulls(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_without_nulls(inner) for inner in value]
+    return value
+
+
+def _like(default: Scalar, array: pa.Array) -> pa.Array:
+    return as_text(array) if isinstance(default, str) else array
+
+
+def _to_float(array: pa.Array) -> pa.Array:
+    if pa.types.is_floating(array.type) or pa.types.is_integer(array.type):
+        return array.cast(pa.float64())
+    return _on_distinct(as_text(array), _float_value, pa.float64())
+
+
+def _float_value(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
+def _to_millis(array: pa.Array) -> pa.Array:
+    """Seconds since 1970, fractions too, to OCSF's milliseconds."""
+    seconds = pc.multiply(_to_float(array), 1000.0)
+    return to_integer(pc.round(seconds))
+
+
+_CASTS: dict[str, Callable[[pa.Array], pa.Array]] = {
+    "int": to_integer,
+    "float": _to_float,
+    "text": as_text,
+    "bool": to_boolean,
+    "json": as_json,
+    "time": _to_millis,
+}

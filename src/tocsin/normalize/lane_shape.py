@@ -1,0 +1,187 @@
+"""One shape of a mapping, compiled: builds the event batch of its lane from records."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.model.lane import Lane
+from tocsin.model.record import Origin
+from tocsin.normalize.columns import columns_of
+from tocsin.normalize.expression import Computed, Fields, compile_expression, repeat
+from tocsin.normalize.mapping import Expression, Mapping, Shape
+from tocsin.normalize.ocsf_classes import CLASS_UIDS, category_uid
+from tocsin.normalize.ocsf_types import fitted
+from tocsin.normalize.ocsf_version import OCSF_VERSION
+from tocsin.normalize.patterns import captured
+from tocsin.normalize.timestamps import event_times
+
+
+class LaneShape:
+    """A shape ready to run; ``lane`` names the stream of events it makes."""
+
+    def __init__(self, mapping: Mapping, shape: Shape) -> None:
+        self.lane = Lane(
+            connector=mapping.connector,
+            shape=shape.name,
+            product=shape.logsource.product or mapping.product,
+            categories=tuple(shape.logsource.categories),
+            services=tuple(shape.logsource.services),
+        )
+        self._mapping = mapping
+        self._shape = shape
+        self._class_uid = CLASS_UIDS[shape.class_name]
+        self._activity = compile_expression(shape.activity)
+        self._severity = compile_expression(shape.severity)
+        self._alias = _compiled(
+            {name: _alias(name, paths) for name, paths in mapping.alias.items()}
+        )
+        self._added = _compiled(shape.add)
+        self._mapped = _compiled(_merged(mapping, shape))
+        self._time = shape.time if shape.time is not None else mapping.time
+
+    def columns(
+        self, records: Sequence[dict[str, object]], origin: Origin
+    ) -> tuple[pa.RecordBatch, pa.RecordBatch, pa.Array]:
+        """Native columns, OCSF columns and event times of records of this shape."""
+        native = _lifted(columns_of(records), self._mapping.lift)
+        native = _with(native, self._computed(native, self._alias))
+        if self._shape.patterns:
+            shape = self._shape
+            found = captured(Fields(native), shape.patterns, shape.rename, shape.absent)
+            native = _with(native, found)
+        if self._added:
+            native = _with(native, self._computed(native, self._added))
+        fields = Fields(native)
+        ocsf, times = self._ocsf(fields, origin)
+        return native, ocsf, times
+
+    @staticmethod
+    def _computed(native: pa.RecordBatch, computed: dict[str, Computed]) -> dict[str, pa.Array]:
+        fields = Fields(native)
+        arrays: dict[str, pa.Array] = {}
+        for name, compute in computed.items():
+            array = compute(fields)
+            if array is not None and array.null_count < len(array):
+                arrays[name] = array
+        return arrays
+
+    def _ocsf(self, fields: Fields, origin: Origin) -> tuple[pa.RecordBatch, pa.Array]:
+        rows = len(fields)
+        activity = _integers(self._activity(fields), 0, rows)
+        base = self._class_uid * 100
+        arrays: dict[str, pa.Array] = {
+            "class_uid": _constant(self._class_uid, pa.int32(), rows),
+            "category_uid": _constant(category_uid(self._class_uid), pa.int32(), rows),
+            "activity_id": activity.cast(pa.int32()),
+            "type_uid": pc.add(activity, base),
+            "severity_id": _integers(self._severity(fields), 1, rows).cast(pa.int32()),
+            "metadata.version": repeat(OCSF_VERSION, rows),
+            "metadata.product.name": repeat(self._mapping.product_name, rows),
+            "metadata.product.vendor_name": repeat(self._mapping.vendor, rows),
+        }
+        for path, compute in self._mapped.items():
+            array = compute(fields)
+            if array is None:
+                continue
+            array = fitted(path, array)
+            if array.null_count < rows:
+                arrays[path] = array
+        found = event_times(fields, self._time, origin.received_at)
+        if found.quality is not None:
+            arrays["unmapped.time_quality"] = found.quality
+        if found.original is not None and found.original.null_count < rows:
+            arrays["metadata.original_time"] = found.original
+        return pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays)), found.times
+
+
+def _compiled(declared: dict[str, Expression]) -> dict[str, Computed]:
+    return {name: compile_expression(expression) for name, expression in declared.items()}
+
+
+def _alias(name: str, paths: Sequence[str]) -> Expression:
+    return Expression(first_of=[Expression(field=path) for path in (name, *paths)])
+
+
+def _merged(mapping: Mapping, shape: Shape) -> dict[str, Expression]:
+    """Fragments in order, then the shape's own lines, which win."""
+    merged: dict[str, Expression] = {}
+    for name in (*mapping.use, *shape.use):
+        merged |= mapping.fragments[name]
+    return merged | shape.map
+
+
+def _constant(value: int, kind: pa.DataType, rows: int) -> pa.Array:
+    return pa.repeat(pa.scalar(value, kind), rows)
+
+
+def _integers(array: pa.Array | None, default: int, rows: int) -> pa.Array:
+    if array is None:
+        return _constant(default, pa.int64(), rows)
+    return pc.fill_null(fitted("activity_id", array).cast(pa.int64()), default)
+
+
+def _with(native: pa.RecordBatch, added: dict[str, pa.Array]) -> pa.RecordBatch:
+    """``native`` and new columns; where a name is there already, only its nulls are filled."""
+    if not added:
+        return native
+    names = list(native.schema.names)
+    arrays = list(native.columns)
+    places = {name: index for index, name in enumerate(names)}
+    for name, array in added.items():
+        at = places.get(name)
+        if at is None:
+            names.append(name)
+            arrays.append(array)
+        elif arrays[at].null_count and arrays[at].type == array.type:
+            if not pa.types.is_nested(array.type):
+                arrays[at] = pc.coalesce(arrays[at], array)
+    return pa.RecordBatch.from_arrays(arrays, names=names)
+
+
+def _lifted(native: pa.RecordBatch, prefixes: Sequence[str]) -> pa.RecordBatch:
+    """Members of the named objects brought to the top; what is in the way stays inside."""
+    for prefix in prefixes:
+        root, _, rest = prefix.partition(".")
+        at = native.schema.get_field_index(root)
+        if at < 0 or not pa.types.is_struct(native.schema.field(at).type):
+            continue
+        taken = set(native.schema.names)
+        kept, moved = _split_off(native.column(at), rest, taken)
+        if not moved:
+            continue
+        names, arrays = list(native.schema.names), list(native.columns)
+        if kept is None:
+            del names[at], arrays[at]
+        else:
+            arrays[at] = kept
+        names += list(moved)
+        arrays += list(moved.values())
+        native = pa.RecordBatch.from_arrays(arrays, names=names)
+    return native
+
+
+def _split_off(
+    struct: pa.StructArray, path: str, taken: set[str]
+) -> tuple[pa.Array | None, dict[str, pa.Array]]:
+    """The struct without the members that move, and those members."""
+    names = [struct.type.field(index).name for index in range(struct.type.num_fields)]
+    members = {name: pc.struct_field(struct, [at]) for at, name in enumerate(names)}
+    if path:
+        step, _, rest = path.partition(".")
+        inner = members.get(step)
+        if inner is None or not pa.types.is_struct(inner.type):
+            return struct, {}
+        kept, moved = _split_off(inner, rest, taken)
+        if kept is None:
+            del members[step]
+        else:
+            members[step] = kept
+    else:
+        moved = {name: array for name, array in members.items() if name not in taken}
+        members = {name: array for name, array in members.items() if name in taken}
+    if not members:
+        return None, moved
+    mask = struct.is_null()
+    left = pa.StructArray.from_arrays(list(members.values()), names=list(members), mask=mask)
+    return left, moved

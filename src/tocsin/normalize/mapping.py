@@ -1,0 +1,212 @@
+"""The declared form of a connector's mapping: what a ``mapping.yml`` may say (docs/mapping.md)."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from tocsin.normalize.mapping_file import read_documents, say_problems
+from tocsin.normalize.ocsf_classes import CLASS_UIDS
+
+Scalar = bool | int | float | str
+
+
+class Declared(BaseModel):
+    """A part of a mapping; a word it doesn't know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _expression(value: object) -> object:
+    if isinstance(value, str):
+        return {"field": value}
+    if isinstance(value, bool | int | float):
+        return {"const": value}
+    if isinstance(value, list):
+        return {"first_of": value}
+    return value
+
+
+def _condition(value: object) -> object:
+    if isinstance(value, list):
+        return {"is_in": value}
+    if isinstance(value, dict):
+        return value
+    return {"is_in": [value]}
+
+
+def _as_list(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+class Expression(Declared):
+    """Where a value comes from (exactly one source), then what is done to it, in this order.
+
+    Written short: text is a field's name, a number or truth value is that constant, a list is
+    ``first_of``. Empty text and ``-`` are no value in an OCSF column.
+    """
+
+    field: str | None = None
+    const: Scalar | None = None
+    first_of: list["Derived"] | None = None
+    template: str | None = None
+    """Text with ``{Field}`` in it; null when one of them is, unless ``missing`` stands in."""
+    missing: str | None = None
+    null_if: list[str] = []
+    first: bool = False
+    """Of a list take the first member."""
+    extract: str | None = None
+    """RE2 with one group; null where it doesn't match."""
+    split: str | None = None
+    part: int = 0
+    lower: bool = False
+    upper: bool = False
+    hex: bool = False
+    """Hexadecimal text (``0x3e7``) to an integer."""
+    lookup: dict[str, Scalar] | None = None
+    """Value (as text, any case) to value; null where it has no line."""
+    cast: Literal["int", "float", "text", "bool", "json", "time"] | None = None
+    default: Scalar | None = None
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> "Expression":
+        sources = [self.field, self.const, self.first_of, self.template]
+        if sum(source is not None for source in sources) != 1:
+            raise ValueError("needs exactly one of field, const, first_of, template")
+        if self.lookup is not None and len({type(item) for item in self.lookup.values()}) > 1:
+            raise ValueError("lookup must give values of one type")
+        return self
+
+
+Derived = Annotated[Expression, BeforeValidator(_expression)]
+
+
+class Condition(Declared):
+    """What a field must be for a record to be recognized; all that is said must hold.
+
+    Written short: a value or a list of values means "is one of" (as text, any case).
+    """
+
+    is_in: list[Scalar] | None = None
+    prefix: Annotated[list[str], BeforeValidator(_as_list)] | None = None
+    present: bool | None = None
+    matches: str | None = None
+    """RE2, searched for anywhere in the text; costs more than the others."""
+
+
+Recognize = dict[str, Annotated[Condition, BeforeValidator(_condition)]]
+
+
+class Pattern(Declared):
+    """A regular expression (RE2) whose named groups become native fields."""
+
+    regex: str
+    field: str = "message"
+    starts: str | None = None
+    """Only values that start so are tried: a cheap way to have many patterns."""
+    set: dict[str, str] = {}
+    """Fields with a fixed value for the records this pattern reads."""
+    integers: list[str] = []
+
+
+class TimeField(Declared):
+    """A field the event's time may be read from. A time without a zone is UTC."""
+
+    field: str
+    format: str = "iso"
+    """``iso epoch_s epoch_ms epoch_us epoch_ns syslog apache`` or a strptime pattern with ``%``."""
+
+
+class LogSourceNames(Declared):
+    """What Sigma calls this log source."""
+
+    product: str | None = None
+    categories: list[str] = []
+    services: list[str] = []
+
+
+class Shape(Declared):
+    """Records of one kind: how they are told, what Sigma calls them, what they mean in OCSF."""
+
+    name: str
+    recognize: Recognize = {}
+    any_of: list[Recognize] = []
+    """At least one of these must hold too."""
+    fallback: bool = False
+    """Tried only when no other shape of any connector claims the record."""
+    patterns: list[Pattern] = []
+    rename: dict[str, str] = {}
+    """Group names to field names, for names RE2 can't spell (``cs_method: cs-method``)."""
+    absent: list[str] = []
+    """What a pattern may capture that means "nothing there", such as ``-``."""
+    logsource: LogSourceNames = LogSourceNames()
+    time: list[TimeField] | None = None
+    class_name: str = Field(default="base_event", alias="class")
+    activity: Derived = Expression(const=0)
+    severity: Derived = Expression(const=1)
+    add: dict[str, Derived] = {}
+    """Native fields to add, under the names Sigma's rules ask for; none is overwritten."""
+    use: list[str] = []
+    map: dict[str, Derived] = {}
+
+    @model_validator(mode="after")
+    def _class_is_known(self) -> "Shape":
+        if self.class_name not in CLASS_UIDS:
+            raise ValueError(f"class {self.class_name!r} is no class of OCSF; see ocsf_classes.py")
+        return self
+
+
+class Part(Declared):
+    """A further file of a mapping: shapes and fragments only."""
+
+    fragments: dict[str, dict[str, Derived]] = {}
+    shapes: list[Shape] = []
+
+
+class Mapping(Part):
+    """Everything one connector declares about its records."""
+
+    connector: str
+    vendor: str
+    product_name: str
+    """The product as OCSF's ``metadata.product.name`` has it."""
+    product: str
+    """The product as Sigma's ``logsource`` has it."""
+    order: int = 100
+    """Connectors with a smaller number are asked first whether a record is theirs."""
+    include: list[str] = []
+    recognize: Recognize = {}
+    alias: dict[str, list[str]] = {}
+    """A field's one name and the paths it may arrive under; counts for recognition too."""
+    lift: list[str] = []
+    """Objects (dotted paths) whose members are brought to the top, where no such name is yet."""
+    time: list[TimeField] = []
+    use: list[str] = []
+    """Fragments that every shape uses."""
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> "Mapping":
+        names = [shape.name for shape in self.shapes]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"shapes of the same name: {', '.join(twice)}")
+        for shape in self.shapes:
+            unknown = [name for name in (*self.use, *shape.use) if name not in self.fragments]
+            if unknown:
+                raise ValueError(f"shape {shape.name} uses unknown fragment {unknown[0]!r}")
+        return self
+
+
+def load_mapping(path: Path) -> Mapping:
+    """Read a ``mapping.yml`` and the files it includes; raises ``MappingError``."""
+    main, parts = read_documents(path)
+    merged: dict[str, Any] = dict(main.content)
+    shapes = list(merged.get("shapes") or [])
+    fragments = dict(merged.get("fragments") or {})
+    for part in parts:
+        with say_problems(part):
+            Part.model_validate(part.content)
+        shapes += part.content.get("shapes") or []
+        fragments |= part.content.get("fragments") or {}
+    with say_problems(main):
+        return Mapping.model_validate(merged | {"shapes": shapes, "fragments": fragments})

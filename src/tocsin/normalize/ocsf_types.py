@@ -1,0 +1,125 @@
+"""What type an OCSF column has and what makes a value fit for it, told from its last name."""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+INTEGERS = frozenset(
+    ["access_mask", "attempt", "body_length", "bytes", "bytes_in", "bytes_missed", "bytes_out", "code", "count", "duration", "exit_code", "http_status", "key_length", "length", "opnum", "packets", "packets_in", "packets_out", "pid", "port", "protocol_num", "sequence", "size", "tid", "ttl", "type_uid", "class_uid", "category_uid"]
+)
+TEXT_IDS = frozenset({"event_id"})
+NARROW = frozenset({"class_uid", "category_uid", "activity_id", "severity_id", "status_id"})
+_ADDRESS = r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%.+)?)$"
+_MAPPED = r"^::[fF]{4}:(\d{1,3}(?:\.\d{1,3}){3})$"
+_WHOLE = r"^[+-]?\d{1,18}$"
+
+
+def type_of(path: str) -> pa.DataType:
+    """The Arrow type of the column named by a dotted OCSF path.
+
+    Identifiers (``*_id``) and the quantities in ``INTEGERS`` are integers, ``is_*`` and
+    ``has_*`` truth values, ``*_time`` milliseconds since 1970 (UTC); anything else is text.
+    """
+    leaf = path.rpartition(".")[2]
+    if path in NARROW:
+        return pa.int32()
+    if path.startswith("unmapped."):
+        return pa.string()
+    if leaf in INTEGERS or (leaf.endswith("_id") and leaf not in TEXT_IDS):
+        return pa.int64()
+    if leaf.startswith(("is_", "has_")):
+        return pa.bool_()
+    if leaf.endswith("_time") and leaf != "original_time":
+        return pa.int64()
+    return pa.string()
+
+
+def fitted(path: str, array: pa.Array) -> pa.Array:
+    """``array`` as the column ``path``: what doesn't fit its type or means nothing is null.
+
+    Empty text and ``-`` are null, host names are lower-case, addresses are addresses (an
+    IPv4 address mapped into IPv6 is the IPv4 one). A list stays a list, its members as text.
+    """
+    if pa.types.is_list(array.type):
+        return array if pa.types.is_string(array.type.value_type) else _text_lists(array)
+    wanted = type_of(path)
+    if not pa.types.is_string(wanted):
+        return _cast(array, wanted)
+    text = to_text(array)
+    text = pc.if_else(pc.is_in(text, value_set=_NOTHING), _NO_TEXT, text)
+    finish = _FINISH.get(path.rpartition(".")[2])
+    return finish(text) if finish else text
+
+
+_NOTHING = pa.array(["", "-"])
+_NO_TEXT = pa.scalar(None, pa.string())
+
+
+def to_text(array: pa.Array) -> pa.Array:
+    """Any scalar column as text: truth as ``true``/``false``, whole floats without ``.0``."""
+    if pa.types.is_string(array.type):
+        return array
+    if pa.types.is_floating(array.type):
+        return pa.array([_number_text(value) for value in array.to_pylist()], pa.string())
+    return array.cast(pa.string())
+
+
+def _number_text(value: float | None) -> str | None:
+    if value is None:
+        return None
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+
+
+def to_integer(array: pa.Array) -> pa.Array:
+    """Whole numbers as int64; text that is none is null, fractions are cut off."""
+    if pa.types.is_integer(array.type):
+        return array.cast(pa.int64())
+    if pa.types.is_floating(array.type):
+        inside = pc.less(pc.abs(array), 2.0**63)
+        return pc.if_else(inside, array, None).cast(pa.int64(), safe=False)
+    if pa.types.is_boolean(array.type):
+        return array.cast(pa.int64())
+    text = to_text(array)
+    whole = pc.match_substring_regex(text, _WHOLE)
+    return pc.if_else(whole, text, _NO_TEXT).cast(pa.int64())
+
+
+def to_boolean(array: pa.Array) -> pa.Array:
+    """Truth from truth, numbers (not zero) or text (true/yes/1, false/no/0); else null."""
+    if pa.types.is_boolean(array.type):
+        return array
+    text = pc.utf8_lower(to_text(array))
+    true = pc.is_in(text, value_set=pa.array(["true", "yes", "1", "t"]))
+    false = pc.is_in(text, value_set=pa.array(["false", "no", "0", "f"]))
+    return pc.if_else(true, True, pc.if_else(false, False, pa.scalar(None, pa.bool_())))
+
+
+def _cast(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+    if pa.types.is_boolean(wanted):
+        return to_boolean(array)
+    whole = to_integer(array)
+    if wanted == pa.int32():
+        fits = pc.and_(pc.greater_equal(whole, -(2**31)), pc.less(whole, 2**31))
+        return pc.if_else(fits, whole, None).cast(pa.int32())
+    return whole
+
+
+def _text_lists(array: pa.Array) -> pa.Array:
+    members = array.values
+    if pa.types.is_nested(members.type):
+        return array
+    return pa.ListArray.from_arrays(
+        array.offsets, to_text(members), mask=array.is_null() if array.null_count else None
+    )
+
+
+def _address(text: pa.Array) -> pa.Array:
+    text = pc.replace_substring_regex(text, _MAPPED, r"\1")
+    return pc.if_else(pc.match_substring_regex(text, _ADDRESS), text, _NO_TEXT)
+
+
+_FINISH: dict[str, Callable[[pa.Array], pa.Array]] = {
+    "ip": _address,
+    "hostname": pc.utf8_lower,
+}

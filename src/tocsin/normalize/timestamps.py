@@ -1,0 +1,208 @@
+"""Reads event times of many formats, columnwise; bad ones are named, never fatal."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.normalize.expression import Fields, as_text
+from tocsin.normalize.mapping import TimeField
+
+FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+LAST = datetime(2200, 1, 1, tzinfo=UTC)
+"""Event times are in ``FIRST <= time < LAST``; anything else is not believed."""
+
+MISSING, UNPARSEABLE, OUT_OF_RANGE = "missing", "unparseable", "out_of_range"
+_LAST_US = int((LAST - FIRST).total_seconds()) * 1_000_000
+_EPOCH_SCALE = {"epoch_s": 1e6, "epoch_ms": 1e3, "epoch_us": 1.0, "epoch_ns": 1e-3}
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1
+    )
+}
+_SYSLOG = re.compile(
+    r"([A-Za-z]{3}) +(\d{1,2})(?: +(\d{4}))? +(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?"
+)
+_APACHE = re.compile(r"(\d\d)/([A-Za-z]{3})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class EventTimes:
+    """Event times as timestamp[us, UTC], none null.
+
+    Where the record's own time could not be used, ``quality`` says why and ``original`` holds
+    its text; elsewhere both are null.
+    """
+
+    times: pa.Array
+    quality: pa.Array | None
+    original: pa.Array | None
+
+
+def event_times(fields: Fields, wanted: Sequence[TimeField], received_at: datetime) -> EventTimes:
+    """The first field of ``wanted`` with a believable time, else the time of receipt."""
+    rows = len(fields)
+    best = np.zeros(rows, np.int64)
+    known = np.zeros(rows, bool)
+    seen: pa.Array | None = None
+    ranged = np.zeros(rows, bool)
+    for field in wanted:
+        array = fields.get(field.field)
+        if array is None or pa.types.is_nested(array.type):
+            continue
+        micros, parsed = _micros(array, field.format, received_at)
+        inside = parsed & (micros >= 0) & (micros < _LAST_US)
+        best = np.where(inside & ~known, micros, best)
+        known |= inside
+        if known.all():
+            return EventTimes(_as_times(best), None, None)
+        ranged |= parsed & ~inside
+        text = as_text(array)
+        seen = text if seen is None else pc.coalesce(seen, text)
+    best = np.where(known, best, _to_micros(received_at))
+    return _flagged(best, known, ranged, seen)
+
+
+def _flagged(
+    best: np.ndarray, known: np.ndarray, ranged: np.ndarray, seen: pa.Array | None
+) -> EventTimes:
+    bad = pa.array(~known)
+    had = pa.repeat(False, len(known)) if seen is None else seen.is_valid()
+    why = pc.if_else(pa.array(ranged), OUT_OF_RANGE, pc.if_else(had, UNPARSEABLE, MISSING))
+    nothing = pa.scalar(None, pa.string())
+    original = None if seen is None else pc.if_else(bad, seen, nothing)
+    return EventTimes(_as_times(best), pc.if_else(bad, why, nothing), original)
+
+
+def _as_times(micros: np.ndarray) -> pa.Array:
+    return pa.array(micros, pa.int64()).cast(pa.timestamp("us", "UTC"))
+
+
+def _to_micros(moment: datetime) -> int:
+    return (moment - FIRST) // timedelta(microseconds=1)
+
+
+def _micros(array: pa.Array, style: str, received_at: datetime) -> tuple[np.ndarray, np.ndarray]:
+    """Microseconds since 1970 and which of them could be read."""
+    scale = _EPOCH_SCALE.get(style)
+    if scale is not None:
+        return _epoch(array, scale)
+    if style == "iso" and not pa.types.is_string(array.type):
+        return _epoch(array, 1e3)
+    text = as_text(array)
+    if style == "iso":
+        try:
+            times = text.cast(pa.timestamp("us", "UTC"))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            pass
+        else:
+            return _filled(times.cast(pa.int64()))
+    reader = _reader(style, received_at)
+    coded = text.dictionary_encode()
+    values = pa.array([_read(reader, value) for value in coded.dictionary.to_pylist()], pa.int64())
+    return _filled(values.take(coded.indices))
+
+
+def _filled(micros: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    valid = micros.is_valid().to_numpy(zero_copy_only=False)
+    return pc.fill_null(micros, 0).to_numpy(zero_copy_only=False), valid
+
+
+def _epoch(array: pa.Array, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    if pa.types.is_integer(array.type) and scale >= 1:
+        whole = array.cast(pa.int64())
+        limit = int(_LAST_US // scale) + 1
+        near = pc.and_(pc.greater(whole, -limit), pc.less(whole, limit))
+        clamped = pc.if_else(near, whole, pc.if_else(whole.is_null(), whole, -1))
+        return _filled(pc.multiply(clamped, int(scale)))
+    numbers = array if pa.types.is_floating(array.type) else None
+    if numbers is None:
+        numbers = pa.array([_number(value) for value in array.to_pylist()], pa.float64())
+    finite = pc.if_else(pc.is_finite(numbers), numbers, pa.scalar(None, pa.float64()))
+    scaled = pc.round(pc.multiply(finite, scale))
+    near = pc.less(pc.abs(scaled), float(_LAST_US) + 1)
+    return _filled(
+        pc.if_else(near, scaled, pc.if_else(scaled.is_null(), scaled, -1.0)).cast(
+            pa.int64(), safe=False
+        )
+    )
+
+
+def _number(value: object) -> float | None:
+    try:
+        return None if value is None else float(str(value))
+    except ValueError:
+        return None
+
+
+def _read(reader: Callable[[str], datetime | None], text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        moment = reader(text.strip())
+        if moment is None:
+            return None
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return _to_micros(aware)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _reader(style: str, received_at: datetime) -> Callable[[str], datetime | None]:
+    if style == "syslog":
+        return lambda text: _syslog(text, received_at)
+    if style == "apache":
+        return _apache
+    if "%" in style:
+        return lambda text: datetime.strptime(text, style)  # noqa: DTZ007 - _read adds UTC
+    return _iso
+
+
+def _iso(text: str) -> datetime | None:
+    if text.endswith(" UTC"):
+        text = text[:-4]
+    return datetime.fromisoformat(text)
+
+
+def _syslog(text: str, received_at: datetime) -> datetime | None:
+    """RFC 3164 has no year: the one that puts the event at most a day after its receipt."""
+    found = _SYSLOG.match(text)
+    if not found:
+        return _iso(text)
+    month = _MONTHS.get(found[1].lower())
+    if month is None:
+        return None
+    clock = int(found[4]), int(found[5]), int(found[6]), int((found[7] or "0").ljust(6, "0"))
+    if found[3]:
+        return datetime(int(found[3]), month, int(found[2]), *clock, tzinfo=UTC)
+    for year in (
+        received_at.year + 1,
+        received_at.year,
+        received_at.year - 1,
+        received_at.year - 4,
+    ):
+        try:
+            moment = datetime(year, month, int(found[2]), *clock, tzinfo=UTC)
+        except ValueError:  # 29 February
+            continue
+        if moment <= received_at + timedelta(days=1):
+            return moment
+    return None
+
+
+def _apache(text: str) -> datetime | None:
+    found = _APACHE.match(text)
+    if not found:
+        return None
+    month = _MONTHS.get(found[2].lower())
+    if month is None:
+        return None
+    clock = int(found[4]), int(found[5]), int(found[6])
+    moment = datetime(int(found[3]), month, int(found[1]), *clock, tzinfo=UTC)
+    offset = timedelta(hours=int(found[8]), minutes=int(found[9]))
+    return moment - offset if found[7] == "+" else moment + offset
