@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
 
 from tocsin.model.alert import Alert, AlertStatus, Disposition
+from tocsin.model.because import Score
 from tocsin.model.finding import Finding
 from tocsin.model.identifier import new_id
 from tocsin.model.page import Page
@@ -242,6 +243,7 @@ def _latest_rows(tx: Connection, keys: list[str]) -> Iterator[tuple[str, RowMapp
 
 
 def _started(part: Fold, previous_id: str, now: datetime) -> Alert:
+    """A new alert, still without its score."""
     return Alert(
         id=new_id("alert", now),
         rule_id=part.rule_id,
@@ -253,7 +255,7 @@ def _started(part: Fold, previous_id: str, now: datetime) -> Alert:
         count=part.count,
         first_seen=part.first_seen,
         last_seen=part.last_seen,
-        score=alert_score(part.level, part.count, None, (), (), part.rule_id),
+        score=Score(0.0),
         techniques=part.techniques,
         tags=part.tags,
         sources=part.sources,

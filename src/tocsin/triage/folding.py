@@ -86,7 +86,7 @@ def fold(key: str, findings: Sequence[Finding]) -> Fold:
         tenant=newest.tenant,
         rule_id=newest.rule_id,
         rule_title=newest.rule_title,
-        level=max((finding.level for finding in findings), key=lambda level: level.rank),
+        level=max({finding.level for finding in findings}, key=lambda level: level.rank),
         entity=entity,
         count=len(findings),
         first_seen=min(finding.time for finding in findings),

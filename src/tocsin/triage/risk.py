@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, or_, select, tuple_
+from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, or_, select, true
 
 from tocsin.model.alert import EntityRisk
 from tocsin.model.because import Addend, Score
@@ -28,7 +28,7 @@ ZETA_1_5 = 2.612375348685488
 _CHUNK = 400
 _NAMED_ALERTS = 25
 _RISK_COLUMNS = (
-    *("id", "tenant", "entity_key", "rule_title", "level", "score", "count", "tags"),
+    *("id", "entity_key", "rule_title", "level", "score", "count", "tags"),
     *("first_seen", "last_seen"),
 )
 
@@ -89,40 +89,46 @@ class RiskBoard:
 
 def refresh_risk(tx: Connection, entities: Iterable[tuple[str, str]], now: datetime) -> None:
     """Work out again the rank of these (tenant, entity key) from their open alerts."""
-    keys = sorted(entities)
-    for start in range(0, len(keys), _CHUNK):
-        part = keys[start : start + _CHUNK]
-        tx.execute(
-            delete(ENTITY_RISK).where(
-                tuple_(ENTITY_RISK.c.tenant, ENTITY_RISK.c.entity_key).in_(part)
+    columns = ENTITY_RISK.c
+    for tenant, keys in _by_tenant(entities).items():
+        for start in range(0, len(keys), _CHUNK):
+            part = keys[start : start + _CHUNK]
+            tx.execute(
+                delete(ENTITY_RISK).where(columns.tenant == tenant, columns.entity_key.in_(part))
             )
-        )
-        rows = [_risk_row(key, alerts) for key, alerts in _open_alerts(tx, part).items()]
-        if rows:
-            tx.execute(insert(ENTITY_RISK), rows)
+            found = _open_alerts(tx, tenant, part)
+            if found:
+                tx.execute(
+                    insert(ENTITY_RISK), [_risk_row(tenant, *item) for item in found.items()]
+                )
 
 
-def _open_alerts(
-    tx: Connection, keys: Sequence[tuple[str, str]]
-) -> dict[tuple[str, str], list[RowMapping]]:
-    """The open alerts of each (tenant, entity key), highest score first."""
+def _by_tenant(entities: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    keys: dict[str, list[str]] = defaultdict(list)
+    for tenant, key in entities:
+        keys[tenant].append(key)
+    return keys
+
+
+def _open_alerts(tx: Connection, tenant: str, keys: Sequence[str]) -> dict[str, list[RowMapping]]:
+    """The open alerts of each entity key, highest score first."""
     columns = ALERTS.c
-    query = (
-        select(*(columns[name] for name in _RISK_COLUMNS))
-        .where(columns.is_open.is_(True), tuple_(columns.tenant, columns.entity_key).in_(keys))
-        .order_by(columns.score.desc(), columns.id)
+    # Sorted here: an ORDER BY tempts SQLite to walk the score index instead of the few keys.
+    query = select(*(columns[name] for name in _RISK_COLUMNS)).where(
+        columns.tenant == tenant, columns.entity_key.in_(keys), columns.is_open == true()
     )
-    found: dict[tuple[str, str], list[RowMapping]] = defaultdict(list)
-    for row in tx.execute(query).mappings():
-        found[row["tenant"], row["entity_key"]].append(row)
+    rows = sorted(tx.execute(query).mappings(), key=lambda row: (-row["score"], row["id"]))
+    found: dict[str, list[RowMapping]] = defaultdict(list)
+    for row in rows:
+        found[row["entity_key"]].append(row)
     return found
 
 
-def _risk_row(key: tuple[str, str], alerts: Sequence[RowMapping]) -> dict[str, Any]:
-    levels = [Level(alert["level"]) for alert in alerts]
+def _risk_row(tenant: str, entity_key: str, alerts: Sequence[RowMapping]) -> dict[str, Any]:
+    levels = {Level(alert["level"]) for alert in alerts}
     return {
-        "tenant": key[0],
-        "entity_key": key[1],
+        "tenant": tenant,
+        "entity_key": entity_key,
         "value": diminishing_sum([alert["score"] for alert in alerts]),
         "alert_count": len(alerts),
         "finding_count": sum(alert["count"] for alert in alerts),
@@ -135,7 +141,11 @@ def _risk_row(key: tuple[str, str], alerts: Sequence[RowMapping]) -> dict[str, A
 
 def _risks(tx: Connection, rows: Sequence[RowMapping]) -> Iterator[EntityRisk]:
     keys = [(row["tenant"], row["entity_key"]) for row in rows]
-    alerts = _open_alerts(tx, keys) if keys else {}
+    alerts = {
+        (tenant, key): found
+        for tenant, own in _by_tenant(keys).items()
+        for key, found in _open_alerts(tx, tenant, own).items()
+    }
     for row, key in zip(rows, keys, strict=True):
         yield EntityRisk(
             entity=Entity.from_key(row["entity_key"]),

@@ -52,7 +52,7 @@ ALERTS = Table(
     Index(None, "is_open", "score", "last_seen", "id"),
     Index(None, "status", "score", "last_seen", "id"),
     Index(None, "score", "last_seen", "id"),
-    Index(None, "tenant", "entity_key", "is_open"),
+    Index(None, "entity_key", "is_open"),
     Index(None, "fold_key"),
     Index(None, "rule_id"),
     Index(None, "case_id"),

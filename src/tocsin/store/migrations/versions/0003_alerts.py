@@ -48,7 +48,7 @@ def upgrade() -> None:
         ["is_open", "score", "last_seen", "id"],
         ["status", "score", "last_seen", "id"],
         ["score", "last_seen", "id"],
-        ["tenant", "entity_key", "is_open"],
+        ["entity_key", "is_open"],
         ["fold_key"],
         ["rule_id"],
         ["case_id"],
