@@ -1,0 +1,156 @@
+"""How values are shown: counts, sizes, durations, times, and text an attacker may have written."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+TEXT_LIMIT = 4096
+"""Characters of one value shown on a page; the rest is cut with a note."""
+
+_UNSEEN = frozenset(("Cc", "Cf", "Co", "Cs", "Zl", "Zp"))
+_SPANS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def visible(value: object, limit: int = TEXT_LIMIT) -> str:
+    """A value as text in which nothing hides: control and direction marks get a visible form."""
+    text = _plain(value)
+    cut = text[:limit]
+    shown = "".join(_shown(character) for character in cut) if not cut.isprintable() else cut
+    return shown if len(text) <= limit else f"{shown}… ({len(text) - limit:,} more characters)"
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return stamp(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(member) for member in value)
+    return str(value)
+
+
+def _shown(character: str) -> str:
+    code = ord(character)
+    if code < 0x20:
+        return "\n" if character == "\n" else chr(0x2400 + code)
+    if code == 0x7F:
+        return "\u2421"
+    if unicodedata.category(character) in _UNSEEN:
+        return f"⟨U+{code:04X}⟩"
+    return character
+
+
+def marked(value: object, needles: Iterable[str]) -> list[tuple[str, bool]]:
+    """The visible text cut into pieces, each with whether it is one of ``needles``."""
+    text = visible(value)
+    wanted = sorted({visible(needle) for needle in needles if needle}, key=len, reverse=True)
+    if not wanted:
+        return [(text, False)]
+    pattern = re.compile("|".join(re.escape(needle) for needle in wanted), re.IGNORECASE)
+    pieces: list[tuple[str, bool]] = []
+    end = 0
+    for match in pattern.finditer(text):
+        if match.start() > end:
+            pieces.append((text[end : match.start()], False))
+        pieces.append((match.group(), True))
+        end = match.end()
+    if end < len(text) or not pieces:
+        pieces.append((text[end:], False))
+    return pieces
+
+
+def flatten(fields: Mapping[str, object], prefix: str = "") -> list[tuple[str, object]]:
+    """Nested fields as dotted names in order; lists of plain values stay one value."""
+    flat: list[tuple[str, object]] = []
+    for name, value in fields.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            flat.extend(flatten(value, f"{path}."))
+        elif isinstance(value, list) and any(isinstance(member, Mapping) for member in value):
+            for at, member in enumerate(value):
+                flat.extend(
+                    flatten(member, f"{path}.{at}.")
+                    if isinstance(member, Mapping)
+                    else [(f"{path}.{at}", member)]
+                )
+        else:
+            flat.append((path, value))
+    return flat
+
+
+def count(number: float) -> str:
+    """A whole number with thousands separators."""
+    return f"{int(number):,}"
+
+
+def short_count(number: float) -> str:
+    """At most four characters: ``950``, ``12k``, ``3.4M``."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            scaled = number / size
+            return f"{scaled:.1f}{unit}" if scaled < 10 else f"{scaled:.0f}{unit}"
+    return f"{number:.0f}"
+
+
+def size(size_bytes: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.1f} TB"
+
+
+def span(duration_s: float) -> str:
+    """A duration in its two largest units: ``3 h 20 min``."""
+    left = max(0, int(duration_s))
+    parts: list[str] = []
+    for length, unit in _SPANS:
+        if left >= length and len(parts) < 2:
+            parts.append(f"{left // length} {unit}")
+            left %= length
+        elif parts:
+            break
+    return " ".join(parts) or "0 s"
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """How far away a time is: ``4 min ago``, ``in 2 h``."""
+    if moment is None:
+        return "never"
+    distance = (now - moment).total_seconds()
+    if abs(distance) < 1:
+        return "now"
+    nearest = span(abs(distance)).split(" ")
+    text = " ".join(nearest[:2])
+    return f"{text} ago" if distance > 0 else f"in {text}"
+
+
+def stamp(moment: datetime) -> str:
+    """ISO 8601 in UTC to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def clock(moment: datetime, now: datetime) -> str:
+    """A time as short as it stays clear: the hour today, else month and day as well (UTC)."""
+    moment = moment.astimezone(UTC)
+    if moment.date() == now.astimezone(UTC).date():
+        return moment.strftime("%H:%M:%S")
+    if moment.year == now.year:
+        return moment.strftime("%b %d %H:%M")
+    return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def words(name: str) -> str:
+    """``benign_true_positive`` as ``Benign true positive``."""
+    text = name.replace("_", " ").replace("-", " ")
+    return text[:1].upper() + text[1:]
+
+
+def initials(name: str) -> str:
+    parts = [part for part in re.split(r"[\s._@-]+", name) if part]
+    return "".join(part[0] for part in parts[:2]) or "?"

@@ -1,0 +1,108 @@
+"""The sign-in page, the password page, signing out, and how the console is shown."""
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse, Response
+
+from tocsin.app.wiring import Tocsin
+from tocsin.console.navigation import first_page
+from tocsin.console.preferences import COOKIE, DENSITIES, THEMES, ZONES
+from tocsin.console.visit import (
+    SESSION_COOKIE,
+    Needs,
+    Refused,
+    Visit,
+    check_origin,
+    inner_address,
+    preferences_of,
+    redirect,
+    set_cookie,
+)
+
+router = APIRouter()
+SignedIn = Annotated[Visit, Depends(Needs())]
+
+
+@router.get("/sign-in")
+def show(request: Request, next: str = "") -> Response:  # noqa: A002
+    return _sign_in_page(request, next)
+
+
+@router.post("/sign-in")
+async def sign_in(request: Request) -> Response:
+    """Check name and password; the answer to a wrong one is always the same."""
+    check_origin(request)
+    form = await request.form(max_files=0)
+    name, password = (str(form.get(part, ""))[:1000] for part in ("name", "password"))
+    wanted = inner_address(str(form.get("next", "")))
+    tocsin: Tocsin = request.app.state.tocsin
+    address = request.client.host if request.client else ""
+    try:
+        session = await run_in_threadpool(
+            tocsin.access.sign_in, name, password, address=address, now=datetime.now(UTC)
+        )
+    except AccessError as error:
+        return _sign_in_page(request, wanted, name=name, problem=str(error), status=403)
+    response = redirect(request, wanted)
+    set_cookie(request, response, SESSION_COOKIE, session.cookie)
+    return response
+
+
+@router.get("/")
+def home(visit: SignedIn) -> Response:
+    """The first page of the person's role."""
+    return redirect(visit.request, first_page(visit.principal))
+
+
+@router.post("/sign-out")
+def sign_out(visit: SignedIn) -> Response:
+    visit.tocsin.access.sign_out(visit.request.cookies.get(SESSION_COOKIE, ""), now=visit.now)
+    response = redirect(visit.request, "/sign-in")
+    response.delete_cookie(SESSION_COOKIE, path="/")
+    return response
+
+
+@router.get("/password")
+def show_password(visit: SignedIn) -> Response:
+    return visit.page("password.html")
+
+
+@router.post("/password")
+def change_password(visit: SignedIn) -> Response:
+    """Change one's own password; the old one is asked for again."""
+    new = visit.text("new", limit=1000)
+    if new != visit.text("again", limit=1000):
+        raise Refused("The two new passwords differ; type the same one twice.")
+    try:
+        visit.tocsin.access.change_password(
+            visit.principal.name, old=visit.text("old", limit=1000), new=new, now=visit.now
+        )
+    except AccessError as error:
+        raise Refused(str(error)) from error
+    return visit.done("Your password is changed.", to=first_page(visit.principal))
+
+
+@router.post("/preferences")
+def prefer(visit: SignedIn) -> Response:
+    """Theme, density and time zone, kept in a cookie for a year."""
+    wished = preferences_of(visit.request)
+    for name, allowed in (("theme", THEMES), ("density", DENSITIES), ("zone", ZONES)):
+        if visit.text(name) in allowed:
+            wished = dataclasses.replace(wished, **{name: visit.text(name)})
+    response = redirect(visit.request, visit.back())
+    set_cookie(visit.request, response, COOKIE, wished.to_cookie(), max_age_s=365 * 86400)
+    return response
+
+
+def _sign_in_page(
+    request: Request, wanted: str, *, name: str = "", problem: str = "", status: int = 200
+) -> Response:
+    template = request.app.state.templates.get_template("sign_in.html")
+    html = template.render(
+        next=wanted, name=name, problem=problem, preferences=preferences_of(request)
+    )
+    return HTMLResponse(html, status_code=status)

@@ -1,0 +1,68 @@
+/** Starts the islands: keys, clock, drop boxes, and what must survive an exchange of the page. */
+
+import { startClock } from "./clock.js";
+import { startFilterBar } from "./filter_bar.js";
+import { startHistogram } from "./histogram.js";
+import { startKeys } from "./keys.js";
+import { startPalette } from "./palette.js";
+import { startRows } from "./rows.js";
+
+startKeys();
+startPalette();
+startRows();
+
+function refresh() {
+  startClock();
+  startFilterBar();
+  startHistogram();
+}
+
+refresh();
+document.addEventListener("htmx:afterSettle", refresh);
+
+document.addEventListener("htmx:configRequest", (event) => {
+  if (document.visibilityState === "hidden" && event.detail.path.startsWith("/counters")) {
+    event.preventDefault();
+    return;
+  }
+  const news = document.getElementById("news");
+  if (news && event.detail.path.startsWith("/counters")) {
+    event.detail.parameters.since = news.dataset.since;
+  }
+});
+
+let running = 0;
+for (const [name, step] of [
+  ["htmx:beforeRequest", 1],
+  ["htmx:afterRequest", -1],
+]) {
+  document.addEventListener(name, (event) => {
+    if (event.detail.requestConfig?.path?.startsWith("/counters")) return;
+    running = Math.max(0, running + step);
+    document.body.classList.toggle("loading", running > 0);
+  });
+}
+
+document.addEventListener("htmx:sendError", () => {
+  const box = document.createElement("div");
+  box.className = "toast bad";
+  box.textContent = "The server does not answer. What you see may be old.";
+  document.getElementById("toasts").replaceChildren(box);
+});
+
+/* A drop box closes when one clicks beside it; only one is open at a time. */
+document.addEventListener("click", (event) => {
+  for (const drop of document.querySelectorAll("details[data-drop][open]")) {
+    if (!drop.contains(event.target)) drop.open = false;
+  }
+});
+
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches?.("details[data-drop]") && event.target.open) {
+    event.target.querySelector(".drop-box :is(input:not([type=hidden]), select, textarea, button)")?.focus();
+  }
+}, true);
+
+setTimeout(() => {
+  for (const toast of document.querySelectorAll(".toast.good")) toast.remove();
+}, 6000);

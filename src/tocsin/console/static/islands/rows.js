@@ -1,0 +1,73 @@
+/** Lists: one row is the current one, rows can be marked, and both survive an exchange of the page. */
+
+let kept = { row: "", scroll: 0 };
+
+export function rows() {
+  return [...document.querySelectorAll("[data-rows] tr[data-row]")];
+}
+
+export function currentRow() {
+  const focused = document.activeElement?.closest?.("tr[data-row]");
+  return focused ?? document.querySelector('tr[data-row][aria-selected="true"]');
+}
+
+export function moveRow(step) {
+  const all = rows();
+  if (!all.length) return;
+  const at = all.indexOf(currentRow());
+  const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + step))];
+  const link = next.querySelector("a.row-link");
+  link.focus({ preventScroll: true });
+  next.scrollIntoView({ block: "nearest" });
+  if (document.querySelector("#panel:not([hidden])") && link.hasAttribute("hx-get")) link.click();
+}
+
+export function markRow() {
+  const box = currentRow()?.querySelector('input[type="checkbox"]');
+  box?.click();
+}
+
+export function startRows() {
+  document.addEventListener("click", (event) => {
+    const row = event.target.closest?.("tr[data-row]");
+    if (!row || event.target.closest("a, button, input, label, summary, select")) return;
+    if (String(getSelection()).length) return;
+    row.querySelector("a.row-link")?.click();
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.matches?.("[data-mark-all]")) {
+      for (const box of document.querySelectorAll('[data-rows] tbody input[name="id"]')) {
+        box.checked = event.target.checked;
+      }
+    }
+    countMarked();
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    kept = { row: currentRow()?.id ?? "", scroll: document.querySelector("#list .body")?.scrollTop ?? 0 };
+    if (event.detail.target?.id === "panel") markSelected(event.detail.requestConfig?.elt);
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const list = document.querySelector("#list .body");
+    if (!list || event.detail.target?.id === "panel") return;
+    list.scrollTop = kept.scroll;
+    if (kept.row && document.activeElement === document.body) {
+      document.getElementById(kept.row)?.querySelector("a.row-link")?.focus({ preventScroll: true });
+    }
+  });
+}
+
+function markSelected(opener) {
+  const address = opener?.getAttribute?.("href");
+  for (const row of rows()) {
+    const isIt = row.querySelector("a.row-link")?.getAttribute("href") === address;
+    row.setAttribute("aria-selected", String(isIt));
+    if (isIt) row.scrollIntoView({ block: "nearest" });
+  }
+}
+
+function countMarked() {
+  const shown = document.querySelector("[data-marked]");
+  if (!shown) return;
+  const number = document.querySelectorAll('[data-rows] tbody input[name="id"]:checked').length;
+  shown.textContent = `${number} marked`;
+}
