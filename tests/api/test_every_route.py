@@ -1,0 +1,110 @@
+"""Every route asks for the permission the table gives it, from every role."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.docs.generate import api_routes, permission_of
+from tocsin.api.application import create_api
+from tocsin.app.config import load_settings
+from tocsin.app.permissions import ROLE_PERMISSIONS
+from tocsin.app.wiring import Tocsin, open_tocsin
+from tocsin.model.principal import Permission, Role
+
+OPEN = {"/healthz", "/readyz", "/metrics", "/feeds/blocklist.txt"}
+EXPECTED = {
+    ("POST", "/api/v1/events"): Permission.EVENTS_INGEST,
+    ("POST", "/api/v1/quarantine"): Permission.EVENTS_INGEST,
+    ("GET", "/api/v1/search"): Permission.EVENTS_SEARCH,
+    ("GET", "/api/v1/search/histogram"): Permission.EVENTS_SEARCH,
+    ("GET", "/api/v1/search/top"): Permission.EVENTS_SEARCH,
+    ("POST", "/api/v1/search/sql"): Permission.EVENTS_SEARCH,
+    ("GET", "/api/v1/events/{event_id}"): Permission.EVENTS_SEARCH,
+    ("GET", "/api/v1/alerts"): Permission.ALERTS_READ,
+    ("GET", "/api/v1/alerts/{alert_id}"): Permission.ALERTS_READ,
+    ("POST", "/api/v1/alerts/change"): Permission.ALERTS_WRITE,
+    ("GET", "/api/v1/entities"): Permission.ALERTS_READ,
+    ("GET", "/api/v1/entities/{key}"): Permission.ALERTS_READ,
+    ("GET", "/api/v1/cases"): Permission.CASES_READ,
+    ("GET", "/api/v1/cases/{case_id}"): Permission.CASES_READ,
+    ("POST", "/api/v1/cases"): Permission.CASES_WRITE,
+    ("POST", "/api/v1/cases/{case_id}/notes"): Permission.CASES_WRITE,
+    ("POST", "/api/v1/cases/{case_id}/tasks"): Permission.CASES_WRITE,
+    ("POST", "/api/v1/cases/{case_id}/tasks/{task_id}/done"): Permission.CASES_WRITE,
+    ("POST", "/api/v1/cases/{case_id}/move"): Permission.CASES_WRITE,
+    ("GET", "/api/v1/playbooks"): Permission.RESPONSE_READ,
+    ("GET", "/api/v1/runs"): Permission.RESPONSE_READ,
+    ("GET", "/api/v1/runs/{run_id}"): Permission.RESPONSE_READ,
+    ("POST", "/api/v1/runs"): Permission.RESPONSE_REQUEST,
+    ("GET", "/api/v1/approvals"): Permission.RESPONSE_READ,
+    ("POST", "/api/v1/approvals/{approval_id}/decide"): Permission.RESPONSE_APPROVE,
+    ("GET", "/api/v1/leases"): Permission.RESPONSE_READ,
+    ("POST", "/api/v1/leases/{lease_id}/undo"): Permission.RESPONSE_UNDO,
+    ("GET", "/api/v1/sources"): Permission.SOURCES_READ,
+    ("GET", "/api/v1/sources/quarantine"): Permission.SOURCES_READ,
+    ("GET", "/api/v1/rules"): Permission.RULES_READ,
+    ("GET", "/api/v1/rules/{rule_id}"): Permission.RULES_READ,
+    ("GET", "/api/v1/audit"): Permission.AUDIT_READ,
+    ("GET", "/api/v1/audit/verify"): Permission.AUDIT_READ,
+}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tocsin]:
+    opened = open_tocsin(
+        load_settings(home=tmp_path_factory.mktemp("home"), syslog__enabled=False)
+    )
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def client(house: Tocsin) -> Iterator[TestClient]:
+    with TestClient(create_api(house), raise_server_exceptions=False) as opened:
+        yield opened
+
+
+def test_the_table_names_every_route_with_its_permission(house: Tocsin) -> None:
+    found = {
+        (method, route.path): permission_of(route)
+        for route in api_routes(create_api(house))
+        for method in route.methods or ()
+        if route.path not in OPEN
+    }
+    assert found == EXPECTED
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize(("method", "path"), EXPECTED)
+def test_a_role_gets_in_where_the_table_says(
+    house: Tocsin, client: TestClient, role: Role, method: str, path: str
+) -> None:
+    token = house.access.create_token(
+        f"test {role}", [role], lifetime_s=3600, by="test", now=datetime.now(UTC)
+    )
+    answer = client.request(
+        method,
+        path.replace("{", "").replace("}", ""),
+        headers={"Authorization": f"Bearer {token}"},
+        json={},
+    )
+    allowed = EXPECTED[method, path] in ROLE_PERMISSIONS[role]
+    assert (answer.status_code != 403) == allowed, answer.text
+    assert answer.status_code != 401
+    assert answer.status_code != 500, answer.text
+
+
+@pytest.mark.parametrize(("method", "path"), EXPECTED)
+def test_no_token_no_entry(client: TestClient, method: str, path: str) -> None:
+    for headers in ({}, {"Authorization": "Bearer toc_wrong"}, {"Authorization": "Basic eDp5"}):
+        answer = client.request(method, path, headers=headers)
+        assert answer.status_code == 401
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", sorted(OPEN))
+def test_health_and_feeds_need_no_token(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 200
