@@ -1,5 +1,6 @@
 """Compiles a declared expression to columnar operations."""
 
+import re
 from collections.abc import Callable, Sequence
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from tocsin.normalize.template import compile_template
 
 Computed = Callable[["Fields"], "pa.Array | None"]
 _NO_TEXT = pa.scalar(None, pa.string())
+_PLAIN_GROUP = re.compile(r"(?<!\\)\((?!\?)")
 
 
 class Fields:
@@ -99,6 +101,9 @@ def _steps(declared: Expression) -> list[Callable[[pa.Array], pa.Array]]:
     steps: list[Callable[[pa.Array], pa.Array]] = []
     if declared.first:
         steps.append(_first_member)
+    if declared.join is not None:
+        separator = declared.join
+        steps.append(lambda array: _joined(array, separator))
     if declared.null_if:
         nothing = list(declared.null_if)
         steps.append(lambda array: _without(as_text(array), nothing))
@@ -127,12 +132,25 @@ def _first_member(array: pa.Array) -> pa.Array:
     return pc.list_element(empty_out, 0)
 
 
+def _joined(array: pa.Array, separator: str) -> pa.Array:
+    if not pa.types.is_list(array.type):
+        return array
+    if pa.types.is_nested(array.type.value_type):
+        return as_json(array)
+    members = pa.ListArray.from_arrays(
+        array.offsets,
+        pc.fill_null(to_text(array.values), ""),
+        mask=array.is_null() if array.null_count else None,
+    )
+    return pc.binary_join(members, separator)
+
+
 def _without(array: pa.Array, nothing: list[str]) -> pa.Array:
     return pc.if_else(pc.is_in(array, value_set=pa.array(nothing)), _NO_TEXT, array)
 
 
 def _extract(regex: str) -> Callable[[pa.Array], pa.Array]:
-    pattern = regex if "(?P<" in regex else regex.replace("(", "(?P<value>", 1)
+    pattern = _PLAIN_GROUP.sub("(?P<value>", regex, count=1)
 
     def step(array: pa.Array) -> pa.Array:
         found = pc.struct_field(pc.extract_regex(as_text(array), pattern), [0])
@@ -230,6 +248,10 @@ def _to_millis(array: pa.Array) -> pa.Array:
     return to_integer(pc.round(seconds))
 
 
+def _to_words(array: pa.Array) -> pa.Array:
+    return pc.utf8_split_whitespace(pc.utf8_trim_whitespace(as_text(array)))
+
+
 _CASTS: dict[str, Callable[[pa.Array], pa.Array]] = {
     "int": to_integer,
     "float": _to_float,
@@ -237,4 +259,5 @@ _CASTS: dict[str, Callable[[pa.Array], pa.Array]] = {
     "bool": to_boolean,
     "json": as_json,
     "time": _to_millis,
+    "words": _to_words,
 }

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+import re2
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from tocsin.normalize.mapping_file import read_documents, say_problems
 from tocsin.normalize.ocsf_classes import CLASS_UIDS
@@ -39,6 +40,17 @@ def _as_list(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
 
+def _re2(value: str) -> str:
+    try:
+        re2.compile(value)
+    except re2.error as error:
+        raise ValueError(f"not a regular expression RE2 knows: {error}") from error
+    return value
+
+
+Regex = Annotated[str, AfterValidator(_re2)]
+
+
 class Expression(Declared):
     """Where a value comes from (exactly one source), then what is done to it, in this order.
 
@@ -55,7 +67,9 @@ class Expression(Declared):
     null_if: list[str] = []
     first: bool = False
     """Of a list take the first member."""
-    extract: str | None = None
+    join: str | None = None
+    """Of a list make one text, its members apart by this."""
+    extract: Regex | None = None
     """RE2 with one group; null where it doesn't match."""
     split: str | None = None
     part: int = 0
@@ -65,7 +79,8 @@ class Expression(Declared):
     """Hexadecimal text (``0x3e7``) to an integer."""
     lookup: dict[str, Scalar] | None = None
     """Value (as text, any case) to value; null where it has no line."""
-    cast: Literal["int", "float", "text", "bool", "json", "time"] | None = None
+    cast: Literal["int", "float", "text", "bool", "json", "time", "words"] | None = None
+    """``time`` is seconds to OCSF's milliseconds, ``words`` text to the list of its words."""
     default: Scalar | None = None
 
     @model_validator(mode="after")
@@ -75,6 +90,8 @@ class Expression(Declared):
             raise ValueError("needs exactly one of field, const, first_of, template")
         if self.lookup is not None and len({type(item) for item in self.lookup.values()}) > 1:
             raise ValueError("lookup must give values of one type")
+        if self.extract is not None and re2.compile(self.extract).groups != 1:
+            raise ValueError("extract must have exactly one group that captures")
         return self
 
 
@@ -90,7 +107,7 @@ class Condition(Declared):
     is_in: list[Scalar] | None = None
     prefix: Annotated[list[str], BeforeValidator(_as_list)] | None = None
     present: bool | None = None
-    matches: str | None = None
+    matches: Regex | None = None
     """RE2, searched for anywhere in the text; costs more than the others."""
 
 
@@ -100,13 +117,20 @@ Recognize = dict[str, Annotated[Condition, BeforeValidator(_condition)]]
 class Pattern(Declared):
     """A regular expression (RE2) whose named groups become native fields."""
 
-    regex: str
+    regex: Regex
     field: str = "message"
     starts: str | None = None
     """Only values that start so are tried: a cheap way to have many patterns."""
     set: dict[str, str] = {}
     """Fields with a fixed value for the records this pattern reads."""
     integers: list[str] = []
+
+    @model_validator(mode="after")
+    def _groups_are_named(self) -> "Pattern":
+        found = re2.compile(self.regex)
+        if found.groups != len(found.groupindex) or not found.groups:
+            raise ValueError("every group must be named, as (?P<name>…), or not capture: (?:…)")
+        return self
 
 
 class TimeField(Declared):
