@@ -28,8 +28,23 @@ class StateStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class SeenField:
+    """A field that events of a lane have: ``space`` is ``ocsf`` or ``native``.
+
+    ``path`` holds the keys from the outside in; ``[]`` stands for "any member of the list".
+    """
+
+    lane: str
+    space: str
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
-    """An immutable file of events. ``path`` is relative to the store's folder."""
+    """An immutable file of events. ``path`` is relative to the store's folder.
+
+    ``fields`` are those beyond the hot columns; ``publish`` adds the new ones to what is known.
+    """
 
     id: str
     path: str
@@ -40,6 +55,7 @@ class Segment:
     sources: tuple[str, ...]
     lanes: tuple[str, ...]
     checksum: str
+    fields: frozenset[SeenField] = frozenset()
 
 
 class EventStore(Protocol):

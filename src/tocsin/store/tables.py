@@ -1,4 +1,4 @@
-"""The manifest: one row for every segment of events that counts."""
+"""The manifest: one row for every segment of events that counts, and the fields seen in them."""
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table
 
@@ -18,4 +18,12 @@ segments = Table(
     Column("checksum", String(64), nullable=False),
     Column("merges", Integer, nullable=False, server_default="0"),
     Index(None, "last_time"),
+)
+
+event_fields = Table(
+    "event_fields",
+    metadata,
+    Column("lane", String(255), primary_key=True),
+    Column("space", String(16), primary_key=True),
+    Column("path", String, primary_key=True),
 )

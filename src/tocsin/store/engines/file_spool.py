@@ -1,6 +1,7 @@
 """The spool as files: appended to, flushed to the disk for many writers at once, read in order."""
 
 import errno
+import itertools
 import os
 import threading
 import uuid
@@ -106,7 +107,7 @@ class FileSpool:
         committed = self.committed()
         paths = segment_file.segments(self._folder)
         freed = 0
-        for path, following in zip(paths, paths[1:], strict=False):
+        for path, following in itertools.pairwise(paths):
             if segment_file.segment_start(following) > committed:
                 break
             freed += path.stat().st_size

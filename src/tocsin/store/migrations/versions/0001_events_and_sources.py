@@ -1,4 +1,4 @@
-"""The manifest of event segments."""
+"""The manifest of event segments and the fields seen in them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,7 +25,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_segments")),
     )
     op.create_index(op.f("ix_segments_last_time"), "segments", ["last_time"])
+    op.create_table(
+        "event_fields",
+        sa.Column("lane", sa.String(255), nullable=False),
+        sa.Column("space", sa.String(16), nullable=False),
+        sa.Column("path", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("lane", "space", "path", name=op.f("pk_event_fields")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("event_fields")
     op.drop_table("segments")
