@@ -1,0 +1,106 @@
+"""The fields of one batch as columns, made when first asked for."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.detect.column import Column, ColumnReader, Rows
+from tocsin.detect.value_text import text_of
+from tocsin.model.field_path import column_at, values_at
+
+
+class BatchView:
+    """Columns of a batch's native fields by the names rules use."""
+
+    def __init__(self, native: pa.RecordBatch, reader: ColumnReader) -> None:
+        nested = (column for column in native.columns if pa.types.is_nested(column.type))
+        if any(column.offset for column in nested):
+            native = native.take(pa.array(np.arange(native.num_rows)))
+        self._native = native
+        self._reader = reader
+        self._columns: dict[str, Column | None] = {}
+        self._leaves: list[Column] | None = None
+        self.rows: Rows = np.arange(native.num_rows)
+
+    def column(self, field: str) -> Column | None:
+        """The column of a field, None when no event of the batch has it."""
+        try:
+            return self._columns[field]
+        except KeyError:
+            found = self._columns[field] = self._read(field)
+            return found
+
+    def leaves(self) -> list[Column]:
+        """Every value at any depth: what keywords are looked for in."""
+        if self._leaves is None:
+            self._leaves = list(self._all_leaves())
+        return self._leaves
+
+    def _read(self, field: str) -> Column | None:
+        array = column_at(self._native, field)
+        if array is not None:
+            return self._reader.read(field, array)
+        holder = self._list_of_lists(field)
+        if holder is None:
+            return None
+        records = self._native.column(holder).to_pylist()
+        found = [values_at({holder: record}, field) or [] for record in records]
+        return self._reader.read_values(
+            field, [[text_of(value) for value in values if value is not None] for values in found]
+        )
+
+    def _list_of_lists(self, field: str) -> str | None:
+        """The column ``field`` leads into through lists in lists: read row by row, it is rare."""
+        for at, character in enumerate(field):
+            index = self._native.schema.get_field_index(field[:at]) if character == "." else -1
+            if index >= 0 and str(self._native.schema.field(index).type).count("list<") > 1:
+                return field[:at]
+        return None
+
+    def _all_leaves(self) -> Iterator[Column]:
+        for name, array in zip(self._native.schema.names, self._native.columns, strict=True):
+            if not pa.types.is_nested(array.type):
+                column = self.column(name)
+                if column is not None:
+                    yield column
+            elif _is_plain_list(array.type):
+                yield self._reader.read(name, array)
+            elif pa.types.is_struct(array.type):
+                yield from self._struct_leaves(name, array)
+            else:
+                yield self._by_rows(name, array)
+
+    def _struct_leaves(self, path: str, array: pa.Array) -> Iterator[Column]:
+        for index in range(array.type.num_fields):
+            inner = pc.struct_field(array, [index])
+            name = f"{path}.{array.type.field(index).name}"
+            if pa.types.is_struct(inner.type):
+                yield from self._struct_leaves(name, inner)
+            elif not pa.types.is_nested(inner.type) or _is_plain_list(inner.type):
+                yield self._reader.read(name, inner)
+            else:
+                yield self._by_rows(name, inner)
+
+    def _by_rows(self, name: str, array: pa.Array) -> Column:
+        texts = [list(_texts_within(value)) for value in array.to_pylist()]
+        return self._reader.read_values(f"{name} (all)", texts)
+
+
+def _is_plain_list(kind: pa.DataType) -> bool:
+    return bool(
+        (pa.types.is_list(kind) or pa.types.is_large_list(kind))
+        and not pa.types.is_nested(kind.value_type)
+    )
+
+
+def _texts_within(value: object) -> Iterator[str | None]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts_within(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts_within(inner)
+    elif value is not None:
+        yield text_of(value)

@@ -1,0 +1,189 @@
+"""Turning what pySigma parsed into our compiled form."""
+
+from sigma.conditions import (
+    ConditionAND,
+    ConditionFieldEqualsValueExpression,
+    ConditionNOT,
+    ConditionOR,
+    ConditionValueExpression,
+)
+from sigma.rule import SigmaRule
+from sigma.types import (
+    CompareOperators,
+    SigmaBool,
+    SigmaCasedString,
+    SigmaCIDRExpression,
+    SigmaCompareExpression,
+    SigmaExists,
+    SigmaExpansion,
+    SigmaFieldReference,
+    SigmaNull,
+    SigmaNumber,
+    SigmaRegularExpression,
+    SigmaString,
+    SigmaTimestampPart,
+    SigmaType,
+    SpecialChars,
+)
+
+from tocsin.detect import wildcard
+from tocsin.detect.errors import Unsupported
+from tocsin.detect.matcher import KEYWORD, TEXT_OPERATORS, All, Any, Matcher, Node, Not, Operator
+from tocsin.detect.value_text import text_of
+
+_COMPARISONS = {
+    CompareOperators.LT: Operator.LESS,
+    CompareOperators.LTE: Operator.LESS_EQUAL,
+    CompareOperators.GT: Operator.GREATER,
+    CompareOperators.GTE: Operator.GREATER_EQUAL,
+}
+
+
+def compile_condition(rule: SigmaRule) -> Node:
+    """The rule's conditions (several: any of them) as one tree. Raises ``Unsupported``."""
+    trees = [_node(condition.parsed) for condition in rule.detection.parsed_condition]
+    return simplify(Any(tuple(trees)))
+
+
+def _node(tree: object) -> Node:
+    if isinstance(tree, ConditionAND):
+        return All(tuple(_node(part) for part in tree.args))
+    if isinstance(tree, ConditionOR):
+        return Any(tuple(_node(part) for part in tree.args))
+    if isinstance(tree, ConditionNOT):
+        return Not(_node(tree.args[0]))
+    if isinstance(tree, ConditionFieldEqualsValueExpression):
+        return _field_value(tree.field, tree.value)
+    if isinstance(tree, ConditionValueExpression):
+        return _field_value(KEYWORD, tree.value)
+    raise Unsupported(f"the condition has a part of kind {type(tree).__name__}", "condition")
+
+
+def _field_value(field: str, value: SigmaType) -> Node:
+    if isinstance(value, SigmaExpansion):
+        return Any(tuple(_field_value(field, one) for one in value.values))
+    if isinstance(value, SigmaString):
+        return _string(field, value)
+    if isinstance(value, SigmaRegularExpression):
+        return _regex(field, value)
+    if isinstance(value, SigmaTimestampPart):
+        part = value.timestamp_part.name.lower()
+        return Matcher(_named(field), Operator.EQUAL, (_number(value),), part=part)
+    if isinstance(value, SigmaNumber):
+        operator = Operator.EXACT if field else Operator.CONTAINS
+        return Matcher(field, operator, (_number(value),))
+    if isinstance(value, SigmaBool):
+        operator = Operator.EXACT if field else Operator.CONTAINS
+        return Matcher(field, operator, ("true" if value.boolean else "false",))
+    if isinstance(value, SigmaNull):
+        return Matcher(_named(field), Operator.NULL)
+    if isinstance(value, SigmaExists):
+        present = Matcher(_named(field), Operator.EXISTS)
+        return present if value.exists else Not(present)
+    if isinstance(value, SigmaCIDRExpression):
+        return Matcher(_named(field), Operator.CIDR, (str(value.network),))
+    if isinstance(value, SigmaCompareExpression):
+        number = value.number
+        name = number.timestamp_part.name.lower() if isinstance(number, SigmaTimestampPart) else ""
+        return Matcher(_named(field), _COMPARISONS[value.op], (_number(number),), part=name)
+    if isinstance(value, SigmaFieldReference):
+        return Matcher(_named(field), _reference(value), (value.field,))
+    raise Unsupported(f"values of kind {type(value).__name__} are not supported", field)
+
+
+def _named(field: str) -> str:
+    if field == KEYWORD:
+        raise Unsupported("a keyword (a value without a field) must be a text or an expression")
+    return field
+
+
+def _number(value: SigmaNumber) -> str:
+    return text_of(value.number) or ""
+
+
+def _reference(value: SigmaFieldReference) -> Operator:
+    if value.starts_with and value.ends_with:
+        return Operator.FIELD_CONTAINS
+    if value.starts_with:
+        return Operator.FIELD_STARTSWITH
+    return Operator.FIELD_ENDSWITH if value.ends_with else Operator.FIELD_EQUALS
+
+
+def _regex(field: str, value: SigmaRegularExpression) -> Matcher:
+    if value.contains_placeholder():
+        raise Unsupported("a placeholder (%name%) in an expression has no value here", field)
+    flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
+    prefix = f"(?{flags})" if flags else ""
+    return Matcher(field, Operator.REGEX, (prefix + str(value.regexp),))
+
+
+def _string(field: str, value: SigmaString) -> Matcher:
+    if value.contains_placeholder():
+        raise Unsupported("a placeholder (%name%) has no value here: put the value in", field)
+    pieces: list[wildcard.Piece] = []
+    for part in value.s:
+        piece: wildcard.Piece
+        if isinstance(part, str):
+            piece = part
+        else:
+            piece = wildcard.MANY if part is SpecialChars.WILDCARD_MULTI else wildcard.ONE
+        if isinstance(piece, str) and pieces and isinstance(pieces[-1], str):
+            pieces[-1] += piece
+        elif piece is not wildcard.MANY or not pieces or pieces[-1] is not wildcard.MANY:
+            pieces.append(piece)
+    if field == KEYWORD:
+        pieces = _unanchored(pieces)
+    operator, text = _text_operator(pieces)
+    return Matcher(field, operator, (text,), cased=isinstance(value, SigmaCasedString))
+
+
+def _unanchored(pieces: list[wildcard.Piece]) -> list[wildcard.Piece]:
+    """A keyword is found anywhere in a value."""
+    if not pieces or pieces[0] is not wildcard.MANY:
+        pieces = [wildcard.MANY, *pieces]
+    return pieces if pieces[-1] is wildcard.MANY else [*pieces, wildcard.MANY]
+
+
+def _text_operator(pieces: list[wildcard.Piece]) -> tuple[Operator, str]:
+    literals = [piece for piece in pieces if isinstance(piece, str)]
+    if wildcard.ONE in pieces or len(literals) > 1:
+        return Operator.GLOB, wildcard.write(pieces)
+    text = literals[0] if literals else ""
+    open_start = bool(pieces) and pieces[0] is wildcard.MANY
+    open_end = bool(pieces) and pieces[-1] is wildcard.MANY
+    if open_start and open_end:
+        return Operator.CONTAINS, text
+    if open_start:
+        return Operator.ENDSWITH, text
+    return (Operator.STARTSWITH if open_end else Operator.EXACT), text
+
+
+def simplify(node: Node) -> Node:
+    """The same truth with nested lists flattened and like alternatives put in one matcher."""
+    if isinstance(node, Matcher):
+        return node
+    if isinstance(node, Not):
+        part = simplify(node.part)
+        return part.part if isinstance(part, Not) else Not(part)
+    parts: list[Node] = []
+    for part in node.parts:
+        simple = simplify(part)
+        parts.extend(simple.parts if isinstance(simple, type(node)) else [simple])
+    if isinstance(node, Any):
+        parts = _merged(parts)
+    return parts[0] if len(parts) == 1 else type(node)(tuple(parts))
+
+
+def _merged(parts: list[Node]) -> list[Node]:
+    merged: dict[object, Node] = {}
+    for at, part in enumerate(parts):
+        if isinstance(part, Matcher) and part.operator in TEXT_OPERATORS:
+            key: object = (part.field, part.operator, part.cased)
+            before = merged.get(key)
+            if isinstance(before, Matcher):
+                values = tuple(dict.fromkeys(before.values + part.values))
+                part = Matcher(part.field, part.operator, values, part.cased)
+            merged[key] = part
+        else:
+            merged[at] = part
+    return list(merged.values())

@@ -1,0 +1,16 @@
+"""What the detection room raises."""
+
+
+class DetectError(Exception):
+    """Root of what detection raises; says what, where and what to do."""
+
+
+class Unsupported(DetectError):
+    """A rule asks for something this engine doesn't do; the rule is refused, never degraded.
+
+    ``near`` is a key or field of the rule that helps to find the line, empty when unknown.
+    """
+
+    def __init__(self, message: str, near: str = "") -> None:
+        super().__init__(message)
+        self.near = near

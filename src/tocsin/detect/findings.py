@@ -1,0 +1,60 @@
+"""Hits as findings: one rule, one event, with the fields that made it so."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from tocsin.detect.engine import Hit
+from tocsin.detect.errors import DetectError
+from tocsin.detect.oracle import explain
+from tocsin.detect.ruleset import RuleSet
+from tocsin.model.entity import Entity
+from tocsin.model.event import EventBatch
+from tocsin.model.finding import Finding
+from tocsin.model.identifier import repeatable_id
+from tocsin.model.rule import Rule
+
+EntitiesOf = Callable[[Rule, Mapping[str, object]], tuple[Entity, ...]]
+
+
+def findings_of(
+    batch: EventBatch, hits: Sequence[Hit], ruleset: RuleSet, entities_of: EntitiesOf
+) -> list[Finding]:
+    """A finding for each rule and row, in the order of the hits; rows are read once each.
+
+    Raises ``DetectError`` when a hit's rule is not in the rule set.
+    """
+    rows = sorted({row for hit in hits for row in hit.rows})
+    native = dict(zip(rows, batch.native_rows(rows), strict=True))
+    ocsf = dict(zip(rows, batch.ocsf_rows(rows), strict=True))
+    times = {row: _utc(batch.times[row].as_py()) for row in rows}
+    ids = {row: str(batch.event_ids[row].as_py()) for row in rows}
+    findings = []
+    for hit in hits:
+        found = ruleset.by_id(hit.rule.id)
+        if found is None:
+            raise DetectError(f"rule {hit.rule.id} of a hit is not in the rule set given with it")
+        rule = found.rule
+        for row in hit.rows:
+            finding = Finding(
+                finding_id=repeatable_id("finding", rule.id, ids[row]),
+                rule_id=rule.id,
+                rule_title=rule.title,
+                level=rule.level,
+                time=times[row],
+                event_id=ids[row],
+                lane=batch.lane.id,
+                source=batch.source,
+                tags=rule.tags,
+                techniques=rule.techniques,
+                entities=entities_of(rule, ocsf[row]),
+                matched=tuple(explain(found, native[row])),
+                fields=native[row],
+                ocsf=ocsf[row],
+                tenant=batch.tenant,
+            )
+            findings.append(finding)
+    return findings
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)

@@ -1,0 +1,62 @@
+"""How often a literal is seen, learned from a sample of the lane's own events."""
+
+from collections.abc import Iterable, Mapping
+
+from tocsin.detect.literal_scan import Literal
+from tocsin.detect.matcher import Operator
+from tocsin.detect.witness import FieldLiteral
+
+SAMPLE_ROWS = 512
+_KEPT_ROWS = 2048
+_UNSEEN = (0.5, 0.1, 0.03, 0.01, 0.002, 0.001, 0.0005, 0.0002)
+"""What is added for a literal of that many bytes: short ones turn up sooner or later."""
+_LONG_UNSEEN = 0.0001
+
+
+class HitRates:
+    """Shares of sampled events that show a literal. Learns from ever more samples."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, list[str]] = {}
+        self._joined: dict[str, str] = {}
+        self._rows = 0
+        self._known: dict[FieldLiteral, float] = {}
+
+    @property
+    def rows(self) -> int:
+        """Sampled events held."""
+        return self._rows
+
+    def learn(self, texts_by_field: Mapping[str, Iterable[str]], rows: int) -> None:
+        """Take in the folded texts of ``rows`` more events; the oldest make room."""
+        if self._rows + rows > _KEPT_ROWS:
+            self._texts.clear()
+            self._rows = 0
+        self._rows += rows
+        for field, texts in texts_by_field.items():
+            self._texts.setdefault(field, []).extend(texts)
+        self._joined = {f: "\n" + "\n".join(texts) + "\n" for f, texts in self._texts.items()}
+        self._known.clear()
+
+    def rate(self, wanted: FieldLiteral) -> float:
+        """Expected share of events (may exceed 1 for several values a event), never 0."""
+        known = self._known.get(wanted)
+        if known is None:
+            known = self._known[wanted] = self._counted(wanted) + _unseen(wanted.literal)
+        return known
+
+    def _counted(self, wanted: FieldLiteral) -> float:
+        joined = self._joined.get(wanted.field)
+        if not joined or not self._rows:
+            return 0.0
+        literal = wanted.literal
+        before = "\n" if literal.operator in (Operator.EXACT, Operator.STARTSWITH) else ""
+        after = "\n" if literal.operator in (Operator.EXACT, Operator.ENDSWITH) else ""
+        return joined.count(before + literal.text + after) / self._rows
+
+
+def _unseen(literal: Literal) -> float:
+    if literal.operator is Operator.EXACT:
+        return _LONG_UNSEEN
+    size = len(literal.text)
+    return _UNSEEN[size] if size < len(_UNSEEN) else _LONG_UNSEEN

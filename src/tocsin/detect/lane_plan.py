@@ -1,0 +1,137 @@
+"""How one lane's rules are run: witnesses to look for, then conditions on the candidates."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import structlog
+
+from tocsin.detect.batch_view import BatchView
+from tocsin.detect.column import Column, ColumnReader, Rows
+from tocsin.detect.evaluator import Step, StepBuilder, holds
+from tocsin.detect.hit_rate import SAMPLE_ROWS, HitRates
+from tocsin.detect.literal_scan import Literal, LiteralScan
+from tocsin.detect.match_rule import SigmaMatchRule
+from tocsin.detect.matcher import KEYWORD
+from tocsin.detect.witness import FieldLiteral, Witness, choose_witness, literals_in
+
+_LEARN_AGAIN_AT = (5_000, 200_000, 5_000_000)
+"""Rows seen after which the witnesses are chosen anew by what has been learned since."""
+
+_log = structlog.get_logger()
+
+
+class LanePlan:
+    """The rules that ask for one lane's log source, compiled for its events."""
+
+    def __init__(self, lane_id: str, rules: Sequence[SigmaMatchRule]) -> None:
+        self._lane_id = lane_id
+        self.rules = tuple(rules)
+        self._reader = ColumnReader()
+        self._builder = StepBuilder()
+        self._steps: dict[int, Step] = {}
+        self._rates = HitRates()
+        self._fields = {
+            literal.field for rule in self.rules for literal in literals_in(rule.condition)
+        }
+        self._rows_seen = 0
+        self._learned_at: int | None = None
+        self._scans: dict[str, LiteralScan] = {}
+        self._probes: list[tuple[Step, tuple[int, ...]]] = []
+        self._open: tuple[int, ...] = ()
+
+    def matches(self, native: pa.RecordBatch) -> Iterator[tuple[SigmaMatchRule, Rows]]:
+        """Each rule that matches with its rows, ascending."""
+        view = BatchView(native, self._reader)
+        if self._is_to_learn(native.num_rows):
+            self._learn(view)
+        for number, rows in self._candidates(view).items():
+            passed = holds(self._step(number), view, rows)
+            if passed.any():
+                yield self.rules[number], rows[passed]
+
+    def _step(self, number: int) -> Step:
+        step = self._steps.get(number)
+        if step is None:
+            step = self._steps[number] = self._builder.build(self.rules[number].condition)
+        return step
+
+    def _candidates(self, view: BatchView) -> dict[int, Rows]:
+        found: dict[int, list[Rows]] = {}
+        for field, scan in self._scans.items():
+            if field == KEYWORD:
+                columns = view.leaves()
+            else:
+                column = view.column(field)
+                columns = [] if column is None else [column]
+            for column in columns:
+                _add_rows(found, scan, column)
+        for step, numbers in self._probes:
+            rows = view.rows[holds(step, view, view.rows)]
+            if len(rows):
+                for number in numbers:
+                    found.setdefault(number, []).append(rows)
+        for number in self._open:
+            found[number] = [view.rows]
+        return {number: _union(found[number]) for number in sorted(found)}
+
+    def _is_to_learn(self, rows: int) -> bool:
+        before = self._rows_seen
+        self._rows_seen += rows
+        if self._learned_at is None:
+            return True
+        return any(before < mark <= self._rows_seen for mark in _LEARN_AGAIN_AT)
+
+    def _learn(self, view: BatchView) -> None:
+        self._learned_at = self._rows_seen
+        step = max(1, len(view.rows) // SAMPLE_ROWS)
+        sample = view.rows[::step][:SAMPLE_ROWS]
+        texts = {field: list(_sampled(view, field, sample)) for field in self._fields}
+        self._rates.learn(texts, len(sample))
+        chosen = [choose_witness(rule.condition, self._rates.rate) for rule in self.rules]
+        self._look_for(chosen)
+        self._reader.forget_hits()
+        _log.debug("lane planned", lane=self._lane_id, rules=len(self.rules), rows=self._rows_seen)
+
+    def _look_for(self, chosen: Sequence[Witness | None]) -> None:
+        literals: dict[str, dict[Literal, list[int]]] = {}
+        probes: dict[Step, list[int]] = {}
+        for number, witness in enumerate(chosen):
+            for atom in witness.atoms if witness else ():
+                if isinstance(atom, FieldLiteral):
+                    wanted = literals.setdefault(atom.field, {})
+                    wanted.setdefault(atom.literal, []).append(number)
+                else:
+                    probes.setdefault(self._builder.build(atom.matcher), []).append(number)
+        self._scans = {field: LiteralScan(wanted) for field, wanted in literals.items()}
+        self._probes = [(step, tuple(numbers)) for step, numbers in probes.items()]
+        self._open = tuple(n for n, witness in enumerate(chosen) if witness is None)
+
+
+def _add_rows(found: dict[int, list[Rows]], scan: LiteralScan, column: Column) -> None:
+    numbers, codes = scan.hits(column.vocabulary, column.present_codes())
+    if not len(numbers):
+        return
+    order = np.argsort(numbers, kind="stable")
+    distinct, starts = np.unique(numbers[order], return_index=True)
+    for number, mine in zip(distinct.tolist(), np.split(codes[order], starts[1:]), strict=True):
+        rows = column.rows_with(mine)
+        if len(rows):
+            found.setdefault(number, []).append(rows)
+
+
+def _union(rows: list[Rows]) -> Rows:
+    return rows[0] if len(rows) == 1 else np.unique(np.concatenate(rows))
+
+
+def _sampled(view: BatchView, field: str, sample: Rows) -> Iterator[str]:
+    """The folded texts of a field in the sampled rows."""
+    if field == KEYWORD:
+        columns = view.leaves()
+    else:
+        column = view.column(field)
+        columns = [] if column is None else [column]
+    for column in columns:
+        codes = [code for row in column.values_by_row(sample) for code in row]
+        texts = column.vocabulary.texts(np.array(codes, np.int64), folded=True)
+        yield from (text for text in texts if text is not None)

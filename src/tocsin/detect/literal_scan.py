@@ -1,0 +1,185 @@
+"""Which known literals a field's distinct texts contain: one Hyperscan pass over all of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import hyperscan
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.detect.matcher import Operator
+from tocsin.detect.vocabulary import Codes, PassingVocabulary, Vocabulary
+
+_LONGEST = 64
+"""Longer literals are scanned for by a part: what is found is only a candidate anyway."""
+_ANCHORS = {
+    Operator.CONTAINS: (False, False),
+    Operator.STARTSWITH: (True, False),
+    Operator.ENDSWITH: (False, True),
+}
+
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A folded text looked for: anywhere, at the start, at the end, or (EXACT) as the whole."""
+
+    text: str
+    operator: Operator
+
+
+class LiteralScan:
+    """Finds which rules' literals occur in texts. Immutable after construction but for scratch.
+
+    ``wanted`` maps each literal to the numbers of the rules it is a witness of. Hits are
+    candidates: every one may be wrong, none is missing.
+    """
+
+    def __init__(self, wanted: Mapping[Literal, Sequence[int]]) -> None:
+        exact = {w.text: rules for w, rules in wanted.items() if w.operator is Operator.EXACT}
+        self._exact_texts = pa.array(list(exact), pa.string())
+        self._exact_rules = [np.unique(np.array(rules)) for rules in exact.values()]
+        needles: dict[bytes, list[tuple[Literal, Sequence[int]]]] = {}
+        for literal, rules in wanted.items():
+            if literal.operator is not Operator.EXACT:
+                needles.setdefault(_needle(literal), []).append((literal, rules))
+        self._needle_rules = [_Targets(uses) for uses in needles.values()]
+        self._lengths = np.array([len(needle) for needle in needles] or [0])
+        self._database = _compiled(list(needles)) if needles else None
+
+    def hits(self, vocabulary: Vocabulary, codes: Codes) -> tuple[Ids, Codes]:
+        """Pairs (rule number, code) of the given distinct codes, without repetitions."""
+        if isinstance(vocabulary, PassingVocabulary):
+            rules, at = self._scan(vocabulary.folded_array(codes))
+            return rules, codes[at]
+        known = vocabulary.known_hits(self)
+        if len(known) < len(vocabulary):
+            self._learn(vocabulary, known)
+        found = [(code, known[code]) for code in codes.tolist()]
+        hit = [(code, rules) for code, rules in found if rules is not None]
+        if not hit:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        counts = [len(rules) for _, rules in hit]
+        return (
+            np.concatenate([rules for _, rules in hit]),
+            np.repeat(np.array([code for code, _ in hit]), counts),
+        )
+
+    def _learn(self, vocabulary: Vocabulary, known: list[Codes | None]) -> None:
+        first = len(known)
+        new = np.arange(first, len(vocabulary))
+        known.extend([None] * len(new))
+        rules, at = self._scan(vocabulary.folded_array(new))
+        if not len(rules):
+            return
+        order = np.argsort(at, kind="stable")
+        rules, at = rules[order], at[order]
+        distinct, starts = np.unique(at, return_index=True)
+        for position, mine in zip(distinct.tolist(), np.split(rules, starts[1:]), strict=True):
+            known[first + position] = mine
+
+    def _scan(self, texts: pa.Array) -> tuple[Ids, Ids]:
+        """Pairs (rule number, position in ``texts``), without repetitions."""
+        found: list[tuple[Ids, Ids]] = []
+        if self._exact_rules:
+            which = pc.index_in(texts, value_set=self._exact_texts, skip_nulls=True)
+            at = np.flatnonzero(which.is_valid().to_numpy(zero_copy_only=False))
+            for position, number in zip(at.tolist(), which.drop_null().to_pylist(), strict=True):
+                rules = self._exact_rules[number]
+                found.append((rules, np.full(len(rules), position)))
+        if self._database is not None and len(texts):
+            found.extend(self._needles_in(texts))
+        if not found:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        rules = np.concatenate([pair[0] for pair in found])
+        at = np.concatenate([pair[1] for pair in found])
+        pairs = np.unique(rules * len(texts) + at)
+        return pairs // len(texts), pairs % len(texts)
+
+    def _needles_in(self, texts: pa.Array) -> list[tuple[Ids, Ids]]:
+        if texts.null_count:
+            texts = pc.fill_null(texts, "")
+        joined, starts = _joined(texts)
+        numbers: list[int] = []
+        ends: list[int] = []
+        add_number, add_end = numbers.append, ends.append
+
+        def on_match(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            add_number(number)
+            add_end(end)
+
+        assert self._database is not None  # noqa: S101 - the caller asked first
+        self._database.scan(joined, match_event_handler=on_match)
+        if not numbers:
+            return []
+        number, end = np.array(numbers), np.array(ends)
+        at = np.searchsorted(starts, end - 1, side="right") - 1
+        at_start = end - self._lengths[number] == starts[at]
+        at_end = end + 1 == starts[at + 1]
+        order = np.argsort(number, kind="stable")
+        distinct, first = np.unique(number[order], return_index=True)
+        found = []
+        for one, mine in zip(distinct.tolist(), np.split(order, first[1:]), strict=True):
+            found.extend(self._needle_rules[one].hits(at[mine], at_start[mine], at_end[mine]))
+        return found
+
+
+class _Targets:
+    """The rules behind one needle, by where it must stand."""
+
+    def __init__(self, uses: Sequence[tuple[Literal, Sequence[int]]]) -> None:
+        by_place: dict[tuple[bool, bool], set[int]] = {}
+        for literal, rules in uses:
+            by_place.setdefault(_ANCHORS[literal.operator], set()).update(rules)
+        self._by_place = [(place, np.array(sorted(ids))) for place, ids in by_place.items()]
+
+    def hits(
+        self, at: Ids, at_start: npt.NDArray[np.bool_], at_end: npt.NDArray[np.bool_]
+    ) -> list[tuple[Ids, Ids]]:
+        found = []
+        for (start, end), rules in self._by_place:
+            mine = at[at_start] if start else at[at_end] if end else at
+            if len(mine):
+                found.append((np.repeat(rules, len(mine)), np.tile(mine, len(rules))))
+        return found
+
+
+def is_scannable(literal: Literal) -> bool:
+    """False when nothing of the literal can be looked for, so that it is no witness."""
+    return literal.operator is Operator.EXACT or bool(_needle(literal))
+
+
+def _needle(literal: Literal) -> bytes:
+    """The bytes scanned for; Hyperscan's literals end at NUL, so a part without one is taken."""
+    whole = literal.text.encode()
+    if literal.operator is Operator.CONTAINS:
+        return max(whole.split(b"\0"), key=len)[:_LONGEST]
+    if literal.operator is Operator.STARTSWITH:
+        return whole.partition(b"\0")[0][:_LONGEST]
+    return whole.rpartition(b"\0")[2][-_LONGEST:]
+
+
+def _compiled(needles: list[bytes]) -> hyperscan.Database:
+    database = hyperscan.Database()
+    database.compile(
+        expressions=needles,
+        ids=list(range(len(needles))),
+        elements=len(needles),
+        flags=[0] * len(needles),
+        literal=True,
+    )
+    return database
+
+
+def _joined(texts: pa.Array) -> tuple[bytes, Ids]:
+    """All texts in one buffer with a newline after each, and where each begins (and the end)."""
+    joined = pc.binary_join(
+        pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts), "\n"
+    )[0].as_buffer()
+    lengths = pc.binary_length(texts).to_numpy(zero_copy_only=False)
+    starts = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum(lengths + 1, out=starts[1:])
+    return joined, starts

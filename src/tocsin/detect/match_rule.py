@@ -1,0 +1,26 @@
+"""A compiled match rule, and the tests it carries."""
+
+from dataclasses import dataclass
+
+from tocsin.detect.matcher import Node
+from tocsin.model.rule import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTest:
+    """One test inside a rule: an event of native fields and whether the rule must match it."""
+
+    name: str
+    must_match: bool
+    event: dict[str, object]
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SigmaMatchRule:
+    """A Sigma match rule ready to run. ``line`` is where its document begins, from 1."""
+
+    rule: Rule
+    condition: Node
+    tests: tuple[RuleTest, ...] = ()
+    line: int = 1

@@ -1,0 +1,120 @@
+"""Fast tests of many texts at once, one for each matcher."""
+
+import operator as compare
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Any as AnyValue
+
+import re2
+
+from tocsin.detect import wildcard
+from tocsin.detect.matcher import Matcher, Operator
+from tocsin.detect.value_text import address_in, number_in, time_part_in
+
+Test = Callable[[Sequence[str]], list[bool]]
+
+_COMPARE: dict[Operator, Callable[[AnyValue, AnyValue], bool]] = {
+    Operator.EQUAL: compare.eq,
+    Operator.LESS: compare.lt,
+    Operator.LESS_EQUAL: compare.le,
+    Operator.GREATER: compare.gt,
+    Operator.GREATER_EQUAL: compare.ge,
+}
+_COST = {
+    Operator.EXACT: 1.0,
+    Operator.STARTSWITH: 1.2,
+    Operator.ENDSWITH: 1.2,
+    Operator.CONTAINS: 2.0,
+    Operator.GLOB: 20.0,
+    Operator.REGEX: 20.0,
+    Operator.CIDR: 30.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """``test`` says of each text whether the matcher holds; ``folded``: it wants folded texts."""
+
+    test: Test
+    folded: bool
+
+
+def predicate_of(matcher: Matcher) -> Predicate:
+    """The test of a matcher that looks at one field's texts."""
+    kind = matcher.operator
+    folded = not matcher.cased
+    values = tuple(v.casefold() if folded else v for v in matcher.values)
+    if kind is Operator.EXACT:
+        return Predicate(_exact(frozenset(values)), folded)
+    if kind is Operator.CONTAINS:
+        return Predicate(_contains(values), folded)
+    if kind is Operator.STARTSWITH:
+        return Predicate(lambda texts: [text.startswith(values) for text in texts], folded)
+    if kind is Operator.ENDSWITH:
+        return Predicate(lambda texts: [text.endswith(values) for text in texts], folded)
+    if kind is Operator.GLOB:
+        return Predicate(_searches([wildcard.to_regex(value) for value in values]), folded)
+    if kind is Operator.REGEX:
+        return Predicate(_searches(matcher.values), folded=False)
+    if kind is Operator.CIDR:
+        return Predicate(_within(matcher.values), folded=False)
+    return Predicate(_compares(_COMPARE[kind], matcher.values[0], matcher.part), folded=False)
+
+
+def cost_of(matcher: Matcher) -> float:
+    """Roughly what testing one value costs, in units of a hash lookup."""
+    per_value = _COST.get(matcher.operator, 10.0)
+    if matcher.operator in (Operator.EXACT, Operator.STARTSWITH, Operator.ENDSWITH):
+        return per_value
+    return per_value * max(1, len(matcher.values))
+
+
+def _exact(wanted: frozenset[str]) -> Test:
+    return lambda texts: [text in wanted for text in texts]
+
+
+def _contains(needles: tuple[str, ...]) -> Test:
+    if len(needles) == 1:
+        needle = needles[0]
+        return lambda texts: [needle in text for text in texts]
+
+    def test(texts: Sequence[str]) -> list[bool]:
+        found = []
+        for text in texts:
+            for needle in needles:
+                if needle in text:
+                    found.append(True)
+                    break
+            else:
+                found.append(False)
+        return found
+
+    return test
+
+
+def _searches(patterns: Sequence[str]) -> Test:
+    searches = [re2.compile(pattern).search for pattern in patterns]
+    return lambda texts: [any(search(text) is not None for search in searches) for text in texts]
+
+
+def _within(networks: Sequence[str]) -> Test:
+    wanted = [ip_network(network) for network in networks]
+
+    def one(text: str) -> bool:
+        address = address_in(text)
+        return address is not None and any(
+            address.version == network.version and address in network for network in wanted
+        )
+
+    return lambda texts: [one(text) for text in texts]
+
+
+def _compares(holds: Callable[[AnyValue, AnyValue], bool], value: str, part: str) -> Test:
+    bound = number_in(value)
+
+    def one(text: str) -> bool:
+        seen = time_part_in(text, part) if part else number_in(text)
+        return seen is not None and holds(seen, bound)
+
+    return lambda texts: [one(text) for text in texts]

@@ -1,0 +1,101 @@
+"""All rules of some folders, with what could not be used and why."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tocsin.detect.match_rule import SigmaMatchRule
+from tocsin.detect.rule_cache import RuleCache, cache_file, digest_of, write_cache
+from tocsin.detect.rule_reading import Read, read_rules
+from tocsin.model.rule import RuleProblem
+
+_SUFFIXES = frozenset({".yml", ".yaml"})
+_RETIRED = frozenset({"deprecated", "unsupported"})
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """Rules with distinct ids, in the order of their paths; problems with their places."""
+
+    rules: tuple[SigmaMatchRule, ...] = ()
+    problems: tuple[RuleProblem, ...] = ()
+    _by_id: dict[str, SigmaMatchRule] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        self._by_id.update((found.rule.id, found) for found in self.rules)
+
+    def by_id(self, rule_id: str) -> SigmaMatchRule | None:
+        """The rule of that id, or None."""
+        return self._by_id.get(rule_id)
+
+
+def load_rules(
+    paths: Sequence[Path],
+    *,
+    cache: Path | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> RuleSet:
+    """Read every ``.yml``/``.yaml`` file below ``paths``; what can't be used is in ``problems``.
+
+    ``cache`` is a folder for compiled rules: with it, only new or changed files are parsed.
+    ``on_progress(done, total)`` counts files. Of rules with one id the first is used, one that
+    is not retired (status deprecated or unsupported) before one that is.
+    """
+    files, problems = _rule_files(paths)
+    kept = cache_file(cache, paths) if cache else None
+    earlier = RuleCache.read(kept) if kept else RuleCache({})
+    entries: dict[str, list[Read]] = {}
+    texts: dict[str, str] = {}
+    found: list[Read] = list(problems)
+    parsed = 0
+    for done, path in enumerate(files):
+        if on_progress:
+            on_progress(done, len(files))
+        try:
+            content = path.read_bytes()
+            text = content.decode("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            found.append(RuleProblem(str(path), f"can't be read as UTF-8 text: {error}"))
+            continue
+        digest = digest_of(content)
+        read = earlier.get(digest, str(path), text)
+        if read is None:
+            read = read_rules(text, str(path))
+            parsed += 1
+        entries[digest], texts[digest] = read, text
+        found.extend(read)
+    if on_progress:
+        on_progress(len(files), len(files))
+    if kept and (parsed or len(earlier) != len(entries)):
+        write_cache(kept, entries, texts)
+    return _with_distinct_ids(found)
+
+
+def _rule_files(paths: Sequence[Path]) -> tuple[list[Path], list[RuleProblem]]:
+    files: dict[Path, None] = {}
+    problems = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
+            files.update(dict.fromkeys(inside))
+        elif path.is_file():
+            files[path] = None
+        else:
+            reason = "no such file or folder: check the path of the rules"
+            problems.append(RuleProblem(str(path), reason))
+    return list(files), problems
+
+
+def _with_distinct_ids(found: Sequence[Read]) -> RuleSet:
+    rules = [one for one in found if isinstance(one, SigmaMatchRule)]
+    problems = [one for one in found if isinstance(one, RuleProblem)]
+    used: dict[str, SigmaMatchRule] = {}
+    for one in sorted(rules, key=lambda one: one.rule.status in _RETIRED):
+        first = used.setdefault(one.rule.id, one)
+        if first is not one:
+            rule = one.rule
+            reason = f"the id is taken by {first.rule.path}: give this rule its own"
+            problems.append(RuleProblem(rule.path, reason, one.line, rule.id, rule.title))
+    return RuleSet(tuple(one for one in rules if used[one.rule.id] is one), tuple(problems))

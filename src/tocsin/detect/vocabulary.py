@@ -1,0 +1,150 @@
+"""The distinct texts of a field, and what is already known about each of them."""
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.detect.predicate import Predicate
+
+Codes = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+_Verdicts = npt.NDArray[np.uint8]
+
+FALSE, TRUE, UNKNOWN = np.uint8(0), np.uint8(1), np.uint8(2)
+CAPACITY = 16_384
+"""Texts a vocabulary keeps over batches before it starts anew; bounds the memory of verdicts."""
+
+
+def fold(texts: pa.Array) -> pa.Array:
+    """Each text case-folded as ``str.casefold`` does; null stays null."""
+    if pc.all(pc.string_is_ascii(texts)).as_py() is not False:
+        return pc.ascii_lower(texts)
+    folded = [text if text is None else text.casefold() for text in texts.to_pylist()]
+    return pa.array(folded, texts.type)
+
+
+class Vocabulary:
+    """Distinct texts by code, with verdicts of matchers and hits of scanners remembered.
+
+    A text may be None: a value without a text (an object), which no pattern matches.
+    """
+
+    def __init__(self) -> None:
+        self._texts: list[str | None] = []
+        self._folded: list[str | None] = []
+        self._codes: dict[str | None, int] = {}
+        self._verdicts: dict[int, _Verdicts] = {}
+        self._hits: dict[Hashable, list[Codes | None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def codes_of(self, texts: Sequence[str | None]) -> Codes:
+        """The code of each text; new ones are learned."""
+        codes = self._codes
+        found = np.empty(len(texts), np.int64)
+        for at, text in enumerate(texts):
+            code = codes.get(text, -1)
+            if code < 0:
+                code = codes[text] = len(self._texts)
+                self._texts.append(text)
+                self._folded.append(None if text is None else text.casefold())
+            found[at] = code
+        return found
+
+    def text(self, code: int) -> str | None:
+        return self._texts[code]
+
+    def texts(self, codes: Codes, *, folded: bool) -> list[str | None]:
+        source = self._folded if folded else self._texts
+        return [source[code] for code in codes.tolist()]
+
+    def folded_array(self, codes: Codes) -> pa.Array:
+        return pa.array(self.texts(codes, folded=True), pa.string())
+
+    def verdicts(self, key: int, predicate: Predicate, codes: Codes) -> _Verdicts:
+        """The verdict of a matcher by code, known at least for ``codes``; code -1 is false."""
+        verdicts = self._verdicts.get(key)
+        if verdicts is None or len(verdicts) <= len(self):
+            verdicts = self._verdicts[key] = self._grown(verdicts)
+        seen = verdicts[codes]
+        if seen.size and seen.max() == UNKNOWN:
+            asked = np.zeros(len(verdicts), np.bool_)
+            asked[codes[seen == UNKNOWN]] = True
+            todo = np.flatnonzero(asked)
+            self._judge(verdicts, predicate, todo)
+        return verdicts
+
+    def _judge(self, verdicts: _Verdicts, predicate: Predicate, codes: Codes) -> None:
+        found = self.texts(codes, folded=predicate.folded)
+        texts = [text for text in found if text is not None]
+        if len(texts) < len(found):
+            verdicts[codes] = FALSE
+            codes = codes[np.array([text is not None for text in found])]
+        verdicts[codes] = predicate.test(texts)
+
+    def _grown(self, before: _Verdicts | None) -> _Verdicts:
+        size = self._room()
+        verdicts = np.full(size + 1, UNKNOWN, np.uint8)
+        if before is not None:
+            verdicts[: len(before) - 1] = before[:-1]
+        verdicts[size] = FALSE
+        return verdicts
+
+    def _room(self) -> int:
+        size = 256
+        while size < len(self):
+            size *= 4
+        return size
+
+    def known_hits(self, scanner: Hashable) -> list[Codes | None]:
+        """The scanner's hits by code, as far as it has looked; to be appended to by it."""
+        return self._hits.setdefault(scanner, [])
+
+    def forget_hits(self) -> None:
+        self._hits.clear()
+
+
+class PassingVocabulary(Vocabulary):
+    """The texts of one batch of a field whose values hardly ever repeat: kept as Arrow."""
+
+    def __init__(self, texts: pa.Array) -> None:
+        super().__init__()
+        self._array = texts
+        self._folded_texts: pa.Array | None = None
+        self._lists: dict[bool, list[str | None]] = {}
+        self._asked = {True: 0, False: 0}
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def text(self, code: int) -> str | None:
+        text: str | None = self._array[code].as_py()
+        return text
+
+    def texts(self, codes: Codes, *, folded: bool) -> list[str | None]:
+        whole = self._lists.get(folded)
+        if whole is None:
+            source = self.all_folded() if folded else self._array
+            self._asked[folded] += len(codes)
+            if self._asked[folded] * 4 < len(source):
+                few: list[str | None] = source.take(pa.array(codes)).to_pylist()
+                return few
+            whole = self._lists[folded] = source.to_pylist()
+        return [whole[code] for code in codes.tolist()]
+
+    def all_folded(self) -> pa.Array:
+        if self._folded_texts is None:
+            self._folded_texts = fold(self._array)
+        return self._folded_texts
+
+    def folded_array(self, codes: Codes) -> pa.Array:
+        if len(codes) == len(self):
+            return self.all_folded()
+        return self.all_folded().take(pa.array(codes))
+
+    def _room(self) -> int:
+        return len(self)

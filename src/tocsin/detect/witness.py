@@ -1,0 +1,105 @@
+"""What must be seen before a rule can match: its necessary witnesses, the rarest chosen."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tocsin.detect import wildcard
+from tocsin.detect.literal_scan import Literal, is_scannable
+from tocsin.detect.mandatory import mandatory_literal
+from tocsin.detect.matcher import FIELD_REFERENCES, All, Any, Matcher, Node, Not, Operator
+
+_LITERALS = frozenset({Operator.EXACT, Operator.CONTAINS, Operator.STARTSWITH, Operator.ENDSWITH})
+_PROBE_COST = 0.1
+_PRESENCE_COST = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class FieldLiteral:
+    """A literal in a field's values (in any field's for keywords)."""
+
+    field: str
+    literal: Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A matcher that itself must hold: tested on every distinct value, no literal stands for it."""
+
+    matcher: Matcher
+
+
+Atom: TypeAlias = FieldLiteral | Probe
+Rate = Callable[[FieldLiteral], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Atoms of which at least one is seen in every event the rule matches.
+
+    ``cost`` is the expected share of events that show one, plus a little for the looking.
+    """
+
+    cost: float
+    atoms: tuple[Atom, ...]
+
+
+def choose_witness(node: Node, rate: Rate) -> Witness | None:
+    """The witness of least cost; None when the rule may match an event that shows nothing.
+
+    Of parts that must all hold, the best part's; of alternatives, all of theirs together.
+    """
+    if isinstance(node, Matcher):
+        return _of_matcher(node, rate)
+    if isinstance(node, Not):
+        return None
+    parts = [choose_witness(part, rate) for part in node.parts]
+    if isinstance(node, All):
+        known = [part for part in parts if part is not None]
+        return min(known, key=lambda witness: witness.cost, default=None)
+    together: dict[Atom, None] = {}
+    cost = 0.0
+    for part in parts:
+        if part is None:
+            return None
+        together.update(dict.fromkeys(part.atoms))
+        cost += part.cost
+    return Witness(cost, tuple(together))
+
+
+def literals_in(node: Node) -> list[FieldLiteral]:
+    """Every literal that could be chosen."""
+    if isinstance(node, Matcher):
+        return _literals(node) or []
+    if isinstance(node, All | Any):
+        return [literal for part in node.parts for literal in literals_in(part)]
+    return []
+
+
+def _of_matcher(matcher: Matcher, rate: Rate) -> Witness | None:
+    literals = _literals(matcher)
+    if literals is not None:
+        return Witness(sum(rate(literal) for literal in literals), tuple(literals))
+    if matcher.operator is Operator.NULL:
+        return None
+    if matcher.operator is Operator.EXISTS or matcher.operator in FIELD_REFERENCES:
+        presence = Matcher(matcher.field, Operator.EXISTS)
+        return Witness(_PRESENCE_COST, (Probe(presence),))
+    return Witness(_PROBE_COST * len(matcher.values), (Probe(matcher),))
+
+
+def _literals(matcher: Matcher) -> list[FieldLiteral] | None:
+    """One literal for each value, or None when some value has none."""
+    if matcher.operator in _LITERALS:
+        found = [Literal(value.casefold(), matcher.operator) for value in matcher.values]
+    elif matcher.operator is Operator.GLOB:
+        texts = [wildcard.longest_literal(value).casefold() for value in matcher.values]
+        found = [Literal(text, Operator.CONTAINS) for text in texts]
+    elif matcher.operator is Operator.REGEX:
+        texts = [mandatory_literal(value) for value in matcher.values]
+        found = [Literal(text, Operator.CONTAINS) for text in texts]
+    else:
+        return None
+    if not all(is_scannable(literal) for literal in found):
+        return None
+    return [FieldLiteral(matcher.field, literal) for literal in found]
