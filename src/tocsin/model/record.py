@@ -17,6 +17,9 @@ class Framing(StrEnum):
     """NDJSON of records as the evtx parser renders them (``{"Event": …}``)."""
     ZEEK_TSV = "zeek_tsv"
     """Zeek's own header lines (``#separator`` …), then tab-separated records."""
+    FRAGMENT = "fragment"
+    """A piece of one record that could not be cut out whole (too large, or the input ended
+    inside it): not decoded, kept in quarantine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ class FileSpool:
         self._writing = threading.Lock()  # the tail of the file; held for the write alone
         self._flushing = threading.Lock()  # one fsync at a time; never taken while writing
         self._generation = 0
+        self._tail, self._tail_start = -1, 0
+        self._written = self._durable = 0
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._id = _read_or_make_id(folder)
@@ -80,8 +82,10 @@ class FileSpool:
                     frame = segment_file.read_frame(descriptor, start, at)
                     if given and (frame is None or given + frame.payload_bytes > limit_bytes):
                         return
-                    batch = frame and segment_file.read_batch(descriptor, start, frame)
-                    if frame is None or batch is None:
+                    if frame is None:
+                        raise StoreError(_damaged(path, at - start))
+                    batch = segment_file.read_batch(descriptor, start, frame)
+                    if batch is None:
                         raise StoreError(_damaged(path, at - start))
                     given += len(batch.payload)
                     yield SpoolEntry(frame.end, batch)

@@ -1,0 +1,162 @@
+"""Raw batches into native records: each record's format is told from its own bytes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tocsin.ingest.audit_line import read_audit
+from tocsin.ingest.json_line import read_object
+from tocsin.ingest.limits import RECORD_BYTES
+from tocsin.ingest.syslog_escape import unescape
+from tocsin.ingest.syslog_message import read_syslog
+from tocsin.ingest.windows_event import flatten_event
+from tocsin.ingest.zeek_tsv import ZeekHeader
+from tocsin.model.record import Decoded, Framing, RawBatch, Unreadable
+
+Reading = tuple[dict[str, Any], bool]
+Reader = Callable[[bytes], Reading]
+_BOM = b"\xef\xbb\xbf"
+
+
+def decode(batch: RawBatch) -> Decoded:
+    """Native records in the order of their lines; never raises for what the bytes hold.
+
+    Every line that is not blank is a record or Unreadable. ``ordinals`` count the lines of the
+    payload from 0 (for Zeek the lines below the leading header), ``Unreadable.ordinal`` counts
+    on from ``first_ordinal``, so that it names the line of the file.
+    """
+    if batch.framing is Framing.FRAGMENT:
+        reason = "a piece of a record that is too large or was cut off"
+        whole = Unreadable(batch.source, batch.place, batch.first_ordinal, reason, batch.payload)
+        return Decoded([], [], [], [whole] if batch.payload.strip() else [])
+    lines = batch.payload.split(b"\n")
+    read: Reader
+    match batch.framing:
+        case Framing.EVTX:
+            read = _read_windows
+        case Framing.ZEEK_TSV:
+            header = ZeekHeader()
+            lines = lines[_header_lines(lines, header) :]
+            read = _zeek_reader(header)
+        case Framing.SYSLOG:
+            lines = [unescape(line) for line in lines]
+            read = _line_reader(batch)
+        case _:
+            read = _line_reader(batch)
+    return _decode_lines(batch, lines, read)
+
+
+def _decode_lines(batch: RawBatch, lines: list[bytes], read: Reader) -> Decoded:
+    records: list[dict[str, object]] = []
+    kept: list[bytes] = []
+    ordinals: list[int] = []
+    unreadable: list[Unreadable] = []
+    keep_raw: list[int] = []
+    for ordinal, whole in enumerate(lines):
+        if not whole.strip():
+            continue
+        line = whole.removesuffix(b"\r")
+        try:
+            if len(line) > RECORD_BYTES:
+                raise ValueError(f"record of {len(line):,} bytes, over the {RECORD_BYTES:,} limit")
+            record, keeps = read(line)
+        except _Skip:
+            continue
+        except (ValueError, RecursionError) as error:
+            place = batch.first_ordinal + ordinal
+            unreadable.append(Unreadable(batch.source, batch.place, place, str(error), line))
+            continue
+        if keeps:
+            keep_raw.append(len(records))
+        records.append(record)
+        kept.append(line)
+        ordinals.append(ordinal)
+    return Decoded(records, kept, ordinals, unreadable, frozenset(keep_raw))
+
+
+class _Skip(Exception):
+    """The line is not blank but carries no record (a comment of Zeek's)."""
+
+
+def _line_reader(batch: RawBatch) -> Reader:
+    def read(line: bytes) -> Reading:
+        if line[:1] == b"{":
+            record, keeps = read_object(line)
+            if "Event" in record:
+                return flatten_event(record) or record, keeps
+            return record, keeps
+        if line[:3] == _BOM:
+            return read(line[3:])
+        try:
+            text, keeps = line.decode(), False
+        except UnicodeDecodeError:
+            text, keeps = line.decode("utf-8", "replace"), True
+        if text[:1] in " \t\0":
+            stripped = text.lstrip(" \t\0")
+            if stripped[:1] == "{":
+                record, _ = read(stripped.encode())
+                return record, True
+        return _read_text(text, keeps, batch)
+
+    return read
+
+
+def _read_text(text: str, keeps: bool, batch: RawBatch) -> Reading:
+    if "audit(" in text:
+        audit = read_audit(text)
+        if audit:
+            return audit[0], keeps or audit[1]
+    fields = read_syslog(text, batch.received_at)
+    if fields is None:
+        return {"message": text}, keeps
+    return _read_carried(fields, keeps)
+
+
+def _read_carried(fields: dict[str, Any], keeps: bool) -> Reading:
+    """What a syslog message carries, when that is a record itself; its header goes along."""
+    message = fields["message"]
+    body = message.removeprefix("@cee:").lstrip()
+    found: Reading | None = None
+    if body[:1] == "{":
+        try:
+            found = read_object(body.encode())
+        except ValueError:
+            found = None
+    elif "audit(" in message:
+        found = read_audit(message)
+    if found is None:
+        return fields, keeps
+    record, repeats = found
+    del fields["message"]
+    record["syslog" if "syslog" not in record else "syslog_header"] = fields
+    return record, keeps or repeats
+
+
+def _read_windows(line: bytes) -> Reading:
+    rendered, keeps = read_object(line)
+    record = flatten_event(rendered)
+    if record is None:
+        raise ValueError("no Windows event: Event and Event.System are expected")
+    return record, keeps
+
+
+def _header_lines(lines: list[bytes], header: ZeekHeader) -> int:
+    """How many lines at the top are Zeek's header; ``header`` learns them."""
+    for number, line in enumerate(lines):
+        if not line.startswith(b"#"):
+            return number
+        header.take(line.removesuffix(b"\r").decode("utf-8", "replace"))
+    return len(lines)
+
+
+def _zeek_reader(header: ZeekHeader) -> Reader:
+    def read(line: bytes) -> Reading:
+        try:
+            text, keeps = line.decode(), False
+        except UnicodeDecodeError:
+            text, keeps = line.decode("utf-8", "replace"), True
+        if text.startswith("#"):
+            header.take(text)
+            raise _Skip
+        return header.record(text), keeps
+
+    return read

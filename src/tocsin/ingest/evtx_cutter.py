@@ -1,0 +1,108 @@
+"""Reads Windows event logs chunk by chunk, so that a damaged chunk costs no other."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from evtx import PyEvtxParser
+
+from tocsin.ingest.cutting import ByteStream, Cut, Grouping, Maker
+from tocsin.model.record import Framing
+
+FILE_MAGIC = b"ElfFile\0"
+_CHUNK_MAGIC = b"ElfChnk\0"
+_HEADER_BYTES = 4096
+_CHUNK_BYTES = 65536
+_RECORD_NUMBERS = struct.Struct("<QQ")  # of the chunk's first and last record, at byte 8
+_MOST_RECORDS = _CHUNK_BYTES // 32  # no record is smaller than its 24-byte frame and a token
+
+
+def cut_evtx(stream: ByteStream, maker: Maker) -> Iterator[Cut]:
+    """Batches of records as the evtx parser renders them, numbered from 1 in file order.
+
+    A chunk that gives fewer records than its header names comes out Unreadable as well, whole,
+    with the number that is missing; so does a file that ends inside a chunk.
+    """
+    grouping = Grouping(lambda payload, first: maker.batch(payload, first, Framing.EVTX))
+    if len(header := _read(stream, _HEADER_BYTES)) < _HEADER_BYTES:
+        yield maker.unreadable(1, "Windows event log cut off inside its file header", header)
+        return
+    number = 0
+    while chunk := _read(stream, _CHUNK_BYTES):
+        number += 1
+        if not chunk.strip(b"\0"):
+            continue  # space Windows has set aside
+        records, fault = _records(chunk)
+        for record in records:
+            yield from grouping.add(record)
+        missing = _named_records(chunk) - len(records)
+        if missing > 0 or fault or len(chunk) < _CHUNK_BYTES:
+            yield from grouping.skip()
+            reason = _reason(chunk, number, missing, fault)
+            yield maker.unreadable(grouping.taken, reason, chunk)
+    yield from grouping.rest()
+
+
+def _records(chunk: bytes) -> tuple[list[bytes], str]:
+    """What can be read of a chunk, and what went wrong (empty: nothing)."""
+    if not chunk.startswith(_CHUNK_MAGIC):
+        return [], "it does not begin like a chunk"
+    records: list[bytes] = []
+    faults: list[str] = []
+    file = io.BytesIO(_ONE_CHUNK_HEADER + chunk.ljust(_CHUNK_BYTES, b"\0"))
+    try:
+        rendered: Iterator[dict[str, Any]] = iter(
+            PyEvtxParser(file, number_of_threads=1).records_json()
+        )
+    except (RuntimeError, OSError, ValueError) as error:
+        return [], str(error)
+    for _ in range(_MOST_RECORDS):  # a bound: a parser that stands still must not hang us
+        try:
+            found = next(rendered)
+        except StopIteration:
+            break
+        except (RuntimeError, OSError, ValueError) as error:
+            faults.append(" ".join(str(error).split()))
+        else:
+            records.append(str(found["data"]).encode("utf-8", "replace"))
+    return records, "; ".join(faults[:3])
+
+
+def _named_records(chunk: bytes) -> int:
+    if len(chunk) < 24 or not chunk.startswith(_CHUNK_MAGIC):
+        return 0
+    first, last = _RECORD_NUMBERS.unpack_from(chunk, 8)
+    count = last - first + 1
+    return count if 0 < count <= _MOST_RECORDS else 0
+
+
+def _reason(chunk: bytes, number: int, missing: int, fault: str) -> str:
+    parts = [f"chunk {number} of the Windows event log can't be read whole"]
+    if len(chunk) < _CHUNK_BYTES:
+        parts.append(f"the file ends at its byte {len(chunk):,} of {_CHUNK_BYTES:,}")
+    if missing > 0:
+        parts.append(f"{missing} of its {_named_records(chunk)} records are missing")
+    if fault:
+        parts.append(fault)
+    return ": ".join([parts[0], "; ".join(parts[1:])])
+
+
+def _read(stream: ByteStream, size: int) -> bytes:
+    pieces = []
+    while size and (piece := stream.read(size)):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
+
+
+def _file_header() -> bytes:
+    """The header of a log with one chunk ([MS-EVEN6], EVTX file header): our reading needs no more."""
+    header = bytearray(_HEADER_BYTES)
+    struct.pack_into("<8sQQQIHHHH", header, 0, FILE_MAGIC, 0, 0, 1, 128, 1, 3, _HEADER_BYTES, 1)
+    struct.pack_into("<I", header, 124, zlib.crc32(bytes(header[:120])))
+    return bytes(header)
+
+
+_ONE_CHUNK_HEADER = _file_header()

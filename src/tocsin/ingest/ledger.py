@@ -1,0 +1,208 @@
+"""The book of sources: counts that add up, when each was last seen, how often it sends."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, func, select, update
+
+from tocsin.ingest.cadence import (
+    believable,
+    believable_times,
+    expected_interval_s,
+    from_micros,
+    gaps_after,
+    learn,
+)
+from tocsin.ingest.errors import IngestError
+from tocsin.ingest.silence import silent_since
+from tocsin.ingest.tables import quarantine, sources
+from tocsin.model.identifier import new_id
+from tocsin.model.page import Page
+from tocsin.model.record import Unreadable
+from tocsin.model.source import QuarantinedRecord, SourceLedger
+from tocsin.store.ports import BlobStore
+
+LIVE_LAG_S = 2 * 86_400.0
+"""A source none of whose events ever came sooner than this after they happened is an archive
+that was read in: nothing is expected of it."""
+_EXCERPT = 200
+
+
+class SourceBook:
+    """Keeps a ledger for every source; all state is in the tables."""
+
+    def add(
+        self,
+        tx: Connection,
+        *,
+        source: str,
+        tenant: str = "default",
+        received: int,
+        stored: int,
+        quarantined: int,
+        unrecognized: int,
+        received_bytes: int,
+        first_time: datetime | None,
+        last_time: datetime | None,
+        lanes: Iterable[str],
+        now: datetime,
+        times_us: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Add what one turn took in from a source; an empty turn changes nothing.
+
+        ``first_time``/``last_time`` are event times. ``times_us`` (all event times of the turn,
+        microseconds since 1970, any order) makes the learned cadence exact; without it the
+        events are taken as evenly spread between the two. Times outside 1990 to tomorrow count
+        but teach nothing.
+        """
+        if not (received or stored or quarantined):
+            return
+        row = tx.execute(
+            select(sources).where(sources.c.tenant == tenant, sources.c.name == source)
+        ).one_or_none()
+        before = row._mapping if row is not None else _NOTHING
+        values: dict[str, Any] = {
+            "received": before["received"] + received,
+            "stored": before["stored"] + stored,
+            "quarantined": before["quarantined"] + quarantined,
+            "unrecognized": before["unrecognized"] + unrecognized,
+            "received_bytes": before["received_bytes"] + received_bytes,
+            "last_received": max(filter(None, (before["last_received"], now))),
+            "lanes": sorted({*before["lanes"], *lanes}),
+        }
+        seen = _seen(first_time, last_time, times_us, now, stored)
+        if seen is not None:
+            values |= _learned(before, seen, now)
+        if row is None:
+            tx.execute(sources.insert().values(_NOTHING | values, tenant=tenant, name=source))
+        else:
+            tx.execute(
+                update(sources)
+                .where(sources.c.tenant == tenant, sources.c.name == source)
+                .values(values)
+            )
+
+    def quarantine(
+        self,
+        tx: Connection,
+        blobs: BlobStore,
+        unreadables: Sequence[Unreadable],
+        received_at: datetime,
+        tenant: str = "default",
+    ) -> None:
+        """Keep unreadable records whole. Counting them on their source is ``add``'s part."""
+        rows = [
+            {
+                "id": new_id("unreadable", received_at),
+                "tenant": tenant,
+                "source": item.source,
+                "place": item.place,
+                "ordinal": item.ordinal,
+                "reason": item.reason[:1000],
+                "size_bytes": len(item.payload),
+                "digest": blobs.put(item.payload),
+                "excerpt": excerpt(item.payload),
+                "received_at": received_at,
+            }
+            for item in unreadables
+        ]
+        if rows:
+            tx.execute(quarantine.insert(), rows)
+
+    def sources(self, tx: Connection, now: datetime | None = None) -> list[SourceLedger]:
+        """Every source's ledger by name; ``silent_since`` is judged at ``now`` (None: the clock)."""
+        rows = tx.execute(select(sources).order_by(sources.c.name, sources.c.tenant))
+        moment = now or datetime.now(UTC)
+        return [_ledger(row, moment) for row in rows]
+
+    def quarantined(
+        self,
+        tx: Connection,
+        source: str | None = None,
+        cursor: str | None = None,
+        size: int = 50,
+    ) -> Page[QuarantinedRecord]:
+        """Unreadable records, newest first; ``cursor`` is the last id of the page before."""
+        chosen = select(quarantine)
+        if source is not None:
+            chosen = chosen.where(quarantine.c.source == source)
+        total = tx.execute(select(func.count()).select_from(chosen.subquery())).scalar_one()
+        if cursor is not None:
+            if not cursor.startswith("unreadable-"):
+                raise IngestError(f"{cursor!r} is no cursor of this list; begin without one")
+            chosen = chosen.where(quarantine.c.id < cursor)
+        rows = tx.execute(chosen.order_by(quarantine.c.id.desc()).limit(size + 1)).all()
+        items = tuple(QuarantinedRecord(**row._mapping) for row in rows[:size])
+        return Page(items, total, items[-1].id if len(rows) > size else None)
+
+
+_NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("received", "stored", "quarantined", "unrecognized", "received_bytes"), 0),
+    **dict.fromkeys(("first_seen", "last_seen", "last_received", "least_lag_s")),
+    "lanes": [],
+    "gaps": {},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The believable event times of one turn."""
+
+    first: datetime
+    last: datetime
+    times_us: NDArray[np.int64] | None
+    count: int
+
+
+def _seen(
+    first: datetime | None,
+    last: datetime | None,
+    times_us: NDArray[np.int64] | None,
+    now: datetime,
+    stored: int,
+) -> _Seen | None:
+    if times_us is not None:
+        times_us = believable_times(times_us, now)
+        if not len(times_us):
+            return None
+        return _Seen(
+            from_micros(times_us.min()), from_micros(times_us.max()), times_us, len(times_us)
+        )
+    ends = [moment for moment in (first, last) if moment is not None and believable(moment, now)]
+    return _Seen(min(ends), max(ends), None, stored) if ends else None
+
+
+def _learned(before: Any, seen: _Seen, now: datetime) -> dict[str, Any]:
+    first_seen, last_seen = before["first_seen"], before["last_seen"]
+    gaps_s = gaps_after(last_seen, seen.times_us, seen.first, seen.last, seen.count)
+    lag_s = (now - seen.last).total_seconds()
+    least = before["least_lag_s"]
+    return {
+        "first_seen": min(filter(None, (first_seen, seen.first))),
+        "last_seen": max(filter(None, (last_seen, seen.last))),
+        "gaps": learn(before["gaps"], gaps_s),
+        "least_lag_s": lag_s if least is None else min(least, lag_s),
+    }
+
+
+def _ledger(row: Row[Any], now: datetime) -> SourceLedger:
+    values = dict(row._mapping)
+    gaps, least_lag_s = values.pop("gaps"), values.pop("least_lag_s")
+    is_live = least_lag_s is not None and least_lag_s <= LIVE_LAG_S
+    expected = expected_interval_s(gaps) if is_live else None
+    values["lanes"] = tuple(values["lanes"])
+    return silent_since(SourceLedger(**values, expected_interval_s=expected), now)
+
+
+def excerpt(payload: bytes) -> str:
+    """The first 200 characters, safe to show: what does not print is written as its escape."""
+    text = payload[: 4 * _EXCERPT].decode("utf-8", "replace")
+    shown = "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text[:_EXCERPT]
+    )
+    return shown if len(shown) <= _EXCERPT else shown[: _EXCERPT - 1] + "…"

@@ -1,0 +1,77 @@
+"""Cuts text of any length into raw batches of whole lines; Zeek's header goes with each."""
+
+from collections.abc import Iterator
+
+from tocsin.ingest.cutting import ByteStream, Cut, Maker, line_groups
+from tocsin.ingest.limits import BATCH_BYTES, KEPT_BYTES, RECORD_BYTES
+from tocsin.model.record import Framing, RawBatch
+
+
+def cut_lines(stream: ByteStream, maker: Maker) -> Iterator[Cut]:
+    """Batches of lines numbered from 1; a line over the record limit comes out Unreadable."""
+    ordinal = 1
+    for payload, newlines in _whole_lines(stream):
+        if len(payload) > RECORD_BYTES and b"\n" not in payload:
+            yield maker.too_large(ordinal, payload)
+        else:
+            first = ordinal
+            for group, count in line_groups(payload):
+                if len(group) > RECORD_BYTES:
+                    yield maker.too_large(first, group)
+                elif group.strip():
+                    yield maker.batch(group, first)
+                first += count
+        ordinal += newlines
+
+
+def cut_zeek(stream: ByteStream, maker: Maker) -> Iterator[Cut]:
+    """Batches that each begin with the header in force; numbers are the lines of the file."""
+    header: list[bytes] = []
+    for cut in cut_lines(stream, maker):
+        if not isinstance(cut, RawBatch):
+            yield cut
+            continue
+        body: list[bytes] = []
+        for ordinal, line in enumerate(cut.payload.split(b"\n"), cut.first_ordinal):
+            if not line.startswith(b"#"):
+                body.append(line)
+                continue
+            if body:
+                yield _zeek_batch(maker, header, body, ordinal - len(body))
+                body = []
+            if line.startswith(b"#separator"):
+                header = []
+            header.append(line)
+        if body:
+            after = cut.first_ordinal + cut.payload.count(b"\n") + 1
+            yield _zeek_batch(maker, header, body, after - len(body))
+
+
+def _zeek_batch(maker: Maker, header: list[bytes], body: list[bytes], ordinal: int) -> RawBatch:
+    return maker.batch(b"\n".join([*header, *body]), ordinal, Framing.ZEEK_TSV)
+
+
+def _whole_lines(stream: ByteStream) -> Iterator[tuple[bytes, int]]:
+    """Runs of whole lines with the newlines they took; a line over ``KEPT_BYTES`` in pieces."""
+    pieces: list[bytes] = []
+    size = 0
+    while block := stream.read(BATCH_BYTES):
+        cut = block.rfind(b"\n")
+        if cut < 0:
+            pieces.append(block)
+            size += len(block)
+            if size >= KEPT_BYTES:
+                yield b"".join(pieces), 0
+                pieces, size = [], 0
+            continue
+        if size > RECORD_BYTES:  # the long line stands alone
+            end = block.find(b"\n")
+            yield b"".join([*pieces, block[:end]]), 1
+            if end < cut:
+                yield block[end + 1 : cut], block.count(b"\n") - 1
+        else:
+            yield b"".join([*pieces, block[:cut]]), block.count(b"\n")
+        pieces = [block[cut + 1 :]]
+        size = len(pieces[0])
+    if size:
+        yield b"".join(pieces), 0

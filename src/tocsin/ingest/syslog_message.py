@@ -1,0 +1,147 @@
+"""One syslog message into fields: RFC 5424, RFC 3164 and what modern rsyslog writes to files."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+FACILITIES = (
+    *("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron"),
+    *("authpriv", "ftp", "ntp", "audit", "alert", "clock"),
+    *(f"local{number}" for number in range(8)),
+)
+SEVERITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+
+_PRIORITY = re.compile(r"<(\d{1,3})>")
+_RFC5424 = re.compile(r"1 (\S+) (\S{1,255}) (\S{1,48}) (\S{1,128}) (\S{1,32}) (?=[-\[])")
+_ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_BSD = (
+    rf"({'|'.join(_MONTHS)}) {{1,2}}(\d{{1,2}}) (?:(\d{{4}}) )?(\d\d):(\d\d):(\d\d)(\.\d{{1,9}})?"
+)
+_STAMP = re.compile(rf"(?:(?P<iso>{_ISO})|[*.]?(?P<bsd>{_BSD})):? ")
+_TAG = re.compile(r"([^\s\[\]:]{1,64})(?:\[([^\]\s]{1,64})\])?: ?")
+_HOST = re.compile(r"([^\s]{1,255}) +")
+_NOT_HOSTS = frozenset(
+    ("TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING")
+    + ("ERROR", "ERR", "CRITICAL", "FATAL", "SEVERE")
+)
+_PARAMETER = re.compile(r' +([^\s=\]"]{1,255})="((?:[^"\\\]]|\\.)*+)"', re.DOTALL)
+_ELEMENT = re.compile(r"\[([^\s=\]\"]{1,255})")
+_ESCAPE = re.compile(r'\\(["\\\]])')
+
+
+def read_syslog(text: str, received_at: datetime) -> dict[str, Any] | None:
+    """The fields of a syslog message, or None when ``text`` is none.
+
+    ``facility`` and ``severity`` are the keywords of RFC 5424 §6.2.1 (only with a priority),
+    ``timestamp`` is ISO 8601; a header without a year gets the one that puts it nearest before
+    ``received_at`` (at most a day after), without a zone it is taken as UTC. ``pid`` is an int;
+    a PROCID that is not a number stays text in ``procid``. Nil values are left out.
+    """
+    fields: dict[str, Any] = {}
+    at = 0
+    priority = _PRIORITY.match(text)
+    if priority:
+        value = int(priority[1])
+        if value > 191:
+            return None
+        fields["facility"] = FACILITIES[value >> 3]
+        fields["severity"] = SEVERITIES[value & 7]
+        at = priority.end()
+        header = _RFC5424.match(text, at)
+        if header:
+            return _read_5424(text, header, fields)
+    stamp = _STAMP.match(text, at)
+    if stamp is None:
+        if priority is None:
+            return None
+        fields["message"] = text[at:]
+        return fields
+    timestamp = stamp["iso"] or _bsd_time(stamp, received_at)
+    if timestamp is None:
+        return fields | {"message": text[at:]} if priority else None
+    fields["timestamp"] = timestamp
+    rest = stamp.end()
+    strict = priority is None and stamp["iso"] is not None  # many other logs begin so, too
+    return _read_tag(text, rest, fields, strict=strict)
+
+
+def _read_tag(text: str, at: int, fields: dict[str, Any], *, strict: bool) -> dict[str, Any] | None:
+    tag = _TAG.match(text, at)
+    if tag is None or strict:
+        host = _HOST.match(text, at)
+        if host:
+            fields["hostname"] = host[1]
+            at = host.end()
+            tag = _TAG.match(text, at)
+        if strict and (tag is None or host is None or host[1] in _NOT_HOSTS):
+            return None
+    if tag:
+        fields["program"] = tag[1]
+        _put_pid(fields, tag[2])
+        at = tag.end()
+    fields["message"] = text[at:].lstrip(" ") if tag else text[at:]
+    return fields
+
+
+def _read_5424(text: str, header: re.Match[str], fields: dict[str, Any]) -> dict[str, Any]:
+    names = ("timestamp", "hostname", "program", "procid", "msgid")
+    for name, value in zip(names, header.groups(), strict=True):
+        if value == "-":
+            continue
+        if name == "procid":
+            _put_pid(fields, value)
+        else:
+            fields[name] = value
+    data, at = _structured_data(text, header.end())
+    if data:
+        fields["structured_data"] = data
+    fields["message"] = text[at:].removeprefix(" ").removeprefix("\ufeff")
+    return fields
+
+
+def _structured_data(text: str, at: int) -> tuple[dict[str, dict[str, str]], int]:
+    """SD-ELEMENTs by their id (RFC 5424 §6.3) and where they end; malformed ones stay message."""
+    if text.startswith("-", at):
+        return {}, at + 1
+    data: dict[str, dict[str, str]] = {}
+    while element := _ELEMENT.match(text, at):
+        parameters: dict[str, str] = {}
+        end = element.end()
+        while parameter := _PARAMETER.match(text, end):
+            parameters[parameter[1]] = _ESCAPE.sub(r"\1", parameter[2])
+            end = parameter.end()
+        if not text.startswith("]", end):
+            break
+        data.setdefault(element[1], {}).update(parameters)
+        at = end + 1
+    return data, at
+
+
+def _put_pid(fields: dict[str, Any], value: str | None) -> None:
+    if value is None:
+        return
+    if value.isascii() and value.isdigit() and len(value) < 19:
+        fields["pid"] = int(value)
+    else:
+        fields["procid"] = value
+
+
+def _bsd_time(stamp: re.Match[str], received_at: datetime) -> str | None:
+    month, day, year, hour, minute, second, fraction = stamp.groups()[2:9]
+    for candidate in [int(year)] if year else [received_at.year + 1 - back for back in range(5)]:
+        try:
+            moment = datetime(
+                candidate,
+                _MONTHS.index(month) + 1,
+                int(day),
+                int(hour),
+                int(minute),
+                min(int(second), 59),  # 60 is a leap second
+                tzinfo=UTC,
+            )
+        except ValueError:  # 29 February of another year, or no time at all
+            continue
+        if year or moment <= received_at + timedelta(days=1):
+            return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction or ''}Z"
+    return None

@@ -1,0 +1,163 @@
+"""Listens for syslog on UDP and TCP; slows its senders rather than lose what they send."""
+
+import asyncio
+import socket
+
+from tocsin.ingest.errors import IngestError
+from tocsin.ingest.syslog_framing import StreamFraming
+from tocsin.ingest.syslog_intake import Accept, SyslogIntake
+from tocsin.ingest.udp_drops import kernel_drops
+
+_READ_BYTES = 1 << 16
+_DATAGRAMS_A_TURN = 500
+_RECEIVE_BUFFER_BYTES = 8 << 20
+
+
+class SyslogServer:
+    """Syslog over UDP (RFC 5426) and TCP (RFC 6587), both on ``host``.
+
+    Messages reach ``accept`` in raw batches whose source is ``syslog/<host in the header>`` or,
+    without one, ``syslog/<address of the sender>``. While ``accept`` is busy or raises a
+    StoreError (then it is tried again) TCP senders are not read from; datagrams wait in the
+    kernel, which counts what it has to drop (``udp_dropped``). Port 0 takes any free port; None
+    leaves that listener out.
+    """
+
+    def __init__(
+        self,
+        accept: Accept,
+        host: str = "127.0.0.1",
+        udp_port: int | None = 5514,
+        tcp_port: int | None = 5514,
+        *,
+        tenant: str = "default",
+    ) -> None:
+        self._host = host
+        self._wanted_udp = udp_port
+        self._wanted_tcp = tcp_port
+        self._intake = SyslogIntake(accept, tenant)
+        self._udp: socket.socket | None = None
+        self._tcp: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+        self._paused = False
+        self._drops_at_stop = 0
+        self.udp_received = 0
+
+    @property
+    def udp_port(self) -> int:
+        """The UDP port actually bound, 0 when there is none."""
+        return int(self._udp.getsockname()[1]) if self._udp else 0
+
+    @property
+    def tcp_port(self) -> int:
+        """The TCP port actually bound, 0 when there is none."""
+        return int(self._tcp.sockets[0].getsockname()[1]) if self._tcp else 0
+
+    @property
+    def udp_dropped(self) -> int | None:
+        """Datagrams the kernel dropped because we were too slow; None where it does not tell."""
+        return kernel_drops(self._udp) if self._udp else self._drops_at_stop
+
+    @property
+    def accepted(self) -> int:
+        """Messages that ``accept`` has taken."""
+        return self._intake.accepted
+
+    async def start(self) -> None:
+        """Bind and listen; raises IngestError when a port can't be had."""
+        self._intake.start()
+        self._intake.on_room(self._resume)
+        try:
+            if self._wanted_udp is not None:
+                self._udp = _udp_socket(self._host, self._wanted_udp)
+                asyncio.get_running_loop().add_reader(self._udp, self._read_datagrams)
+            if self._wanted_tcp is not None:
+                self._tcp = await asyncio.start_server(
+                    self._serve, self._host, self._wanted_tcp, limit=_READ_BYTES
+                )
+        except OSError as error:
+            await self.stop()
+            raise IngestError(
+                f"syslog can't listen on {self._host} (UDP {self._wanted_udp}, TCP "
+                f"{self._wanted_tcp}): {error.strerror}; choose other ports or stop what uses them"
+            ) from error
+
+    async def stop(self) -> None:
+        """Stop listening; what was received is handed on first."""
+        loop = asyncio.get_running_loop()
+        if self._tcp is not None:
+            self._tcp.close()
+        if self._udp is not None:
+            if not self._paused:
+                self._read_datagrams()
+            loop.remove_reader(self._udp)
+            self._drops_at_stop = kernel_drops(self._udp) or 0
+            self._udp.close()
+            self._udp = None
+        for task in list(self._connections):
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._intake.close()
+        if self._tcp is not None:
+            await self._tcp.wait_closed()
+            self._tcp = None
+
+    def _read_datagrams(self) -> None:
+        for _ in range(_DATAGRAMS_A_TURN):
+            if self._udp is None or not self._intake.has_room:
+                self._pause()
+                return
+            try:
+                datagram, address = self._udp.recvfrom(_READ_BYTES)
+            except (BlockingIOError, ConnectionError):
+                return
+            self.udp_received += 1
+            message = datagram.strip(b"\r\n\0")
+            if message:
+                self._intake.add(message, address[0], f"udp {address[0]}:{address[1]}")
+
+    def _pause(self) -> None:
+        if self._udp is not None and not self._paused:
+            asyncio.get_running_loop().remove_reader(self._udp)
+            self._paused = True
+
+    def _resume(self) -> None:
+        if self._udp is not None and self._paused:
+            asyncio.get_running_loop().add_reader(self._udp, self._read_datagrams)
+            self._paused = False
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._connections.add(task)
+        address = writer.get_extra_info("peername") or ("unknown", 0)
+        peer, place = str(address[0]), f"tcp {address[0]}:{address[1]}"
+        framing = StreamFraming()
+        try:
+            while data := await reader.read(_READ_BYTES):
+                for message, whole in framing.feed(data):
+                    self._intake.add(message, peer, place, whole=whole)
+                await self._intake.room()
+        except (ConnectionError, TimeoutError, asyncio.CancelledError):
+            pass  # what came before the connection broke counts
+        finally:
+            for message, whole in framing.finish():
+                self._intake.add(message, peer, place, whole=whole)
+            writer.close()
+            if task is not None:
+                self._connections.discard(task)
+
+
+def _udp_socket(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+        listener.setblocking(False)
+        listener.bind(address)
+    except BaseException:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,34 @@
+"""Names the source of a syslog message after the host in its header."""
+
+import re
+
+_MONTHS = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_HOST = re.compile(
+    rb"<\d{1,3}>(?:1 \S{1,40} |" + _MONTHS + rb" {1,2}\d{1,2} (?:\d{4} )?[\d:.]{8,18} "
+    rb"|\d{4}-\d\d-\d\dT\S{8,24} )([A-Za-z0-9][A-Za-z0-9._-]{0,252}) "
+)
+PREFIX = "syslog/"
+
+
+class SourceNames:
+    """Gives each message its source name; remembers a bounded number of host names.
+
+    Beyond ``most`` hosts a message counts for its sender's address, so that nobody can fill the
+    ledgers with invented names.
+    """
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._most = most
+        self._known: dict[bytes, str] = {}
+
+    def name(self, message: bytes, peer: str) -> str:
+        found = _HOST.match(message)
+        if found is None:
+            return PREFIX + peer
+        host = found[1]
+        known = self._known.get(host)
+        if known is None:
+            if len(self._known) >= self._most:
+                return PREFIX + peer
+            known = self._known[host] = PREFIX + host.decode("ascii")
+        return known

@@ -1,0 +1,39 @@
+"""Tables of the sources and of what could not be read."""
+
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, String, Table, Text
+
+from tocsin.store.state import Utc, metadata
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("tenant", String(100), primary_key=True),
+    Column("name", String(300), primary_key=True),
+    Column("received", BigInteger, nullable=False),
+    Column("stored", BigInteger, nullable=False),
+    Column("quarantined", BigInteger, nullable=False),
+    Column("unrecognized", BigInteger, nullable=False),
+    Column("received_bytes", BigInteger, nullable=False),
+    Column("first_seen", Utc),
+    Column("last_seen", Utc),
+    Column("last_received", Utc),
+    Column("lanes", JSON, nullable=False),
+    Column("gaps", JSON, nullable=False),
+    Column("least_lag_s", Float),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant", String(100), nullable=False),
+    Column("source", String(300), nullable=False),
+    Column("place", Text, nullable=False),
+    Column("ordinal", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("excerpt", Text, nullable=False),
+    Column("received_at", Utc, nullable=False),
+    Index(None, "source", "id"),
+)
