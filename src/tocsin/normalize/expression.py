@@ -119,6 +119,10 @@ def _steps(declared: Expression) -> list[Callable[[pa.Array], pa.Array]]:
         steps.append(_from_hex)
     if declared.lookup is not None:
         steps.append(_lookup(declared.lookup))
+    if declared.present is not None:
+        instead = pa.scalar(declared.present)
+        nothing = pa.scalar(None, instead.type)
+        steps.append(lambda array: pc.if_else(array.is_valid(), instead, nothing))
     if declared.cast is not None:
         steps.append(_CASTS[declared.cast])
     return steps

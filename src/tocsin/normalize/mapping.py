@@ -79,6 +79,8 @@ class Expression(Declared):
     """Hexadecimal text (``0x3e7``) to an integer."""
     lookup: dict[str, Scalar] | None = None
     """Value (as text, any case) to value; null where it has no line."""
+    present: Scalar | None = None
+    """Where there is any value, this one instead."""
     cast: Literal["int", "float", "text", "bool", "json", "time", "words"] | None = None
     """``time`` is seconds to OCSF's milliseconds, ``words`` text to the list of its words."""
     default: Scalar | None = None
