@@ -10,7 +10,7 @@ import orjson
 
 from tocsin.exercise.clock import moment
 
-_WINDOW_S = 900
+_WINDOW_S = 1800
 
 
 class Channel(StrEnum):
@@ -82,7 +82,7 @@ class Tape:
         self.write(sender, at, orjson.dumps(record))
 
     def cut(self) -> Iterator[Sending]:
-        """All sendings by the time of their last record; none spans more than a quarter hour."""
+        """All sendings by the time of their last record; none spans more than half an hour."""
         sendings: list[Sending] = []
         for sender, said in self._said.items():
             sendings.extend(_cut_sender(sender, sorted(said, key=_time)))
