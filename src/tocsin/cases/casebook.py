@@ -105,7 +105,7 @@ class CaseBook:
         items = tuple(cases_of(tx, rows[:size]))
         if len(rows) <= size or not items:
             return Page(items, total)
-        return Page(items, total, cursor_after(items[-1].updated_at.isoformat(), items[-1].id))
+        return Page(items, total, cursor_after(items[-1].updated_at, items[-1].id))
 
     def entries(self, tx: Connection, case_id: str) -> list[CaseEntry]:
         """The timeline in the order it was written."""
@@ -346,8 +346,7 @@ def _highest(level: Level, alerts: Sequence[Alert]) -> Level:
 
 def _after(cursor: str) -> Any:
     try:
-        moment, case_id = cursor_position(cursor, str, str)
-        updated_at = datetime.fromisoformat(str(moment))
+        updated_at, case_id = cursor_position(cursor, datetime, str)
     except ValueError as error:
         raise CaseError(str(error)) from error
     columns = CASES.c

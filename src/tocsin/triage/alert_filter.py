@@ -1,7 +1,7 @@
 """Which alerts a list shows, and where its next page begins."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, or_
 
@@ -53,9 +53,8 @@ class AlertFilter:
 def after_cursor(cursor: str) -> ColumnElement[bool]:
     """Rows behind the cursor in the order score, last seen, id (all descending)."""
     try:
-        score, seen, alert_id = cursor_position(cursor, float, str, str)
-        last_seen = datetime.fromisoformat(str(seen)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+        score, last_seen, alert_id = cursor_position(cursor, float, datetime, str)
+    except ValueError as error:
         raise TriageError(str(error)) from error
     columns = ALERTS.c
     return or_(
@@ -66,4 +65,4 @@ def after_cursor(cursor: str) -> ColumnElement[bool]:
 
 
 def cursor_behind(score: float, last_seen: datetime, alert_id: str) -> str:
-    return cursor_after(score, last_seen.isoformat(), alert_id)
+    return cursor_after(score, last_seen, alert_id)

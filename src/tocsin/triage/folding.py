@@ -157,7 +157,7 @@ def _plain(value: object, depth: int = 0) -> object:
     if isinstance(value, Decimal):
         return str(value)
     if depth >= _DEEPEST:
-        return _text(repr(value))
+        return "… (nested deeper, whole in the event store)"
     if isinstance(value, dict):
         return {str(name): _plain(inner, depth + 1) for name, inner in value.items()}
     if isinstance(value, list | tuple):
