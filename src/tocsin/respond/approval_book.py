@@ -7,18 +7,18 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, select, update
 
 from tocsin.model.page import Page
-from tocsin.model.response import Approval, ApprovalStatus, Impact, Plan, Target, Verb
+from tocsin.model.response import Approval, ApprovalStatus, Impact, Plan, RunStatus, Target, Verb
 from tocsin.respond.once import insert_once
 from tocsin.respond.paging import page_of
-from tocsin.respond.tables import approvals
+from tocsin.respond.tables import approvals, playbook_runs
 
 
 class ApprovalBook:
     """Approvals; every method works in the caller's transaction."""
 
-    def add(self, tx: Connection, approval: Approval, walk_id: str) -> None:
-        """Keep a new question; the same id again changes nothing."""
-        insert_once(
+    def add(self, tx: Connection, approval: Approval, walk_id: str) -> bool:
+        """Keep a new question; False when it was kept before."""
+        return insert_once(
             tx,
             approvals,
             {
@@ -101,6 +101,18 @@ class ApprovalBook:
             .values(status=status, decided_at=now, decided_by=by, reason=reason)
         )
         return done.rowcount == 1
+
+    def decided_but_waited_for(self, tx: Connection) -> list[Approval]:
+        """Answered questions whose run still waits (the answer did not reach it)."""
+        rows = tx.execute(
+            select(approvals)
+            .join(playbook_runs, playbook_runs.c.id == approvals.c.run_id)
+            .where(
+                approvals.c.status.in_((ApprovalStatus.APPROVED, ApprovalStatus.DENIED)),
+                playbook_runs.c.status == RunStatus.WAITING,
+            )
+        )
+        return [_approval(row) for row in rows]
 
     def supersede(self, tx: Connection, approval_id: str, reason: str) -> None:
         """Void an approval whose plan is no longer what would be done."""

@@ -23,3 +23,7 @@ class BadRequest(RespondError):
 
 class ActionFailed(RespondError):
     """An action's outside system did not do what was asked; the message says what it answered."""
+
+
+class Refused(RespondError):
+    """The gate or a person said no; nothing was done."""

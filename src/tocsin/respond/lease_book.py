@@ -17,9 +17,9 @@ IN_FORCE = (LeaseStatus.ACTIVE, LeaseStatus.UNDOING, LeaseStatus.FAILED)
 class LeaseBook:
     """Leases; every method works in the caller's transaction."""
 
-    def add(self, tx: Connection, lease: Lease) -> None:
-        """Keep a lease before its containment is made; the same id again changes nothing."""
-        insert_once(
+    def add(self, tx: Connection, lease: Lease) -> bool:
+        """Keep a lease before its containment is made; False when it was kept before."""
+        return insert_once(
             tx,
             leases,
             {
@@ -36,6 +36,7 @@ class LeaseBook:
                 "created_by": lease.created_by,
                 "approved_by": lease.approved_by,
                 "undone_by": "",
+                "holder": "",
                 "error": "",
             },
         )
@@ -80,6 +81,13 @@ class LeaseBook:
             select(leases.c.applied_at).where(leases.c.id == lease_id)
         ).scalar_one_or_none()
         return applied_at is not None
+
+    def hold(self, tx: Connection, lease_id: str, walk_id: str) -> None:
+        """Note which durable run wants to hear when the lease has ended."""
+        tx.execute(update(leases).where(leases.c.id == lease_id).values(holder=walk_id))
+
+    def holder(self, tx: Connection, lease_id: str) -> str:
+        return str(tx.execute(select(leases.c.holder).where(leases.c.id == lease_id)).scalar_one())
 
     def verified(self, tx: Connection, lease_id: str, now: datetime) -> None:
         tx.execute(update(leases).where(leases.c.id == lease_id).values(verified_at=now))

@@ -89,6 +89,7 @@ leases = Table(
     Column("verified_at", Utc),
     Column("undone_at", Utc),
     Column("undone_by", String, nullable=False),
+    Column("holder", String, nullable=False),
     Column("error", Text, nullable=False),
     Index(None, "run_id"),
     Index(None, "status"),

@@ -14,6 +14,7 @@ class AuditTrail(Protocol):
     def append(
         self,
         tx: Connection,
+        /,
         *,
         actor: str,
         action: str,
@@ -30,7 +31,8 @@ class CaseJournal(Protocol):
     def record(
         self,
         tx: Connection,
-        id: str,
+        case_id: str,
+        /,
         *,
         kind: EntryKind,
         author: str,

@@ -1,0 +1,1 @@
+"""Blocks through a list that firewalls poll. In: addresses with an expiry. Out: /feeds/blocklist.txt."""
