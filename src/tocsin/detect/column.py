@@ -48,6 +48,11 @@ class Column:
         mask[at[passed]] = True
         return mask
 
+    @property
+    def single_codes(self) -> Codes | None:
+        """The code of each row (-1: none) of a plain field; None for a list."""
+        return self.codes if self._offsets is None else None
+
     def values_by_row(self, rows: Rows) -> list[list[int]]:
         """The codes of each row's values."""
         if self._offsets is None:
@@ -152,8 +157,7 @@ class ColumnReader:
             valid = array.is_valid().to_numpy(zero_copy_only=False)
             return np.where(valid, code[0], -1), vocabulary
         encoded = array.dictionary_encode()
-        values = [text_of(value) for value in encoded.dictionary.to_pylist()]
-        return self._coded(name, _indices(encoded), pa.array(values, pa.string()))
+        return self._coded(name, _indices(encoded), _texts_of(encoded.dictionary))
 
     def _each_its_own(self, name: str, texts: pa.Array) -> tuple[Codes, Vocabulary]:
         """Without looking for repetitions, but for a probe that notices their return."""
@@ -177,6 +181,13 @@ class ColumnReader:
         if vocabulary is None or len(vocabulary) + len(texts) > CAPACITY:
             vocabulary = self._vocabularies[name] = Vocabulary()
         return vocabulary.codes_of(texts), vocabulary
+
+
+def _texts_of(values: pa.Array) -> pa.Array:
+    """``value_text.text_of`` of each value."""
+    if pa.types.is_integer(values.type) or pa.types.is_boolean(values.type):
+        return values.cast(pa.string())
+    return pa.array([text_of(value) for value in values.to_pylist()], pa.string())
 
 
 def _is_list(kind: pa.DataType) -> bool:

@@ -10,7 +10,7 @@ from tocsin.detect.batch_view import BatchView
 from tocsin.detect.column import Column, Rows
 from tocsin.detect.matcher import FIELD_REFERENCES, KEYWORD, All, Any, Matcher, Node, Operator
 from tocsin.detect.predicate import Predicate, cost_of, predicate_of
-from tocsin.detect.vocabulary import Mask
+from tocsin.detect.vocabulary import Codes, Mask
 
 _REFERENCES: dict[Operator, Callable[[str, str], bool]] = {
     Operator.FIELD_EQUALS: lambda left, right: left == right,
@@ -177,18 +177,41 @@ def _reference(
     mask = np.zeros(len(rows), np.bool_)
     if column is None or other is None:
         return mask
-    left_by_row, right_by_row = column.values_by_row(rows), other.values_by_row(rows)
-    known: dict[tuple[int, int], bool] = {}
-    for at, (lefts, rights) in enumerate(zip(left_by_row, right_by_row, strict=True)):
-        for pair in ((left, right) for left in lefts for right in rights):
-            if pair not in known:
-                text, other_text = column.vocabulary.text(pair[0]), other.vocabulary.text(pair[1])
-                known[pair] = (
-                    text is not None
-                    and other_text is not None
-                    and step.holds(text.casefold(), other_text.casefold())
-                )
-            if known[pair]:
-                mask[at] = True
-                break
+    left, right = column.single_codes, other.single_codes
+    if left is not None and right is not None:
+        at = np.flatnonzero((left[rows] >= 0) & (right[rows] >= 0))
+        lefts, rights = left[rows[at]], right[rows[at]]
+    else:
+        at, lefts, rights = _pairs_of_lists(column, other, rows)
+    if len(at):
+        mask[at[_pairs_hold(step, column, other, lefts, rights)]] = True
     return mask
+
+
+def _pairs_of_lists(column: Column, other: Column, rows: Rows) -> tuple[Rows, Codes, Codes]:
+    """Every pair of values of each row, with the row's position."""
+    pairs = [
+        (at, left, right)
+        for at, (lefts, rights) in enumerate(
+            zip(column.values_by_row(rows), other.values_by_row(rows), strict=True)
+        )
+        for left in lefts
+        for right in rights
+    ]
+    columns = np.array(pairs, np.int64).reshape(-1, 3)
+    return columns[:, 0], columns[:, 1], columns[:, 2]
+
+
+def _pairs_hold(
+    step: ReferenceStep, column: Column, other: Column, lefts: Codes, rights: Codes
+) -> Mask:
+    """Of each pair of codes whether the texts compare; each distinct pair is compared once."""
+    span = len(other.vocabulary)
+    distinct, which = np.unique(lefts * span + rights, return_inverse=True)
+    left_texts = column.vocabulary.texts(distinct // span, folded=True)
+    right_texts = other.vocabulary.texts(distinct % span, folded=True)
+    verdicts = [
+        left is not None and right is not None and step.holds(left, right)
+        for left, right in zip(left_texts, right_texts, strict=True)
+    ]
+    return np.array(verdicts, np.bool_)[which]

@@ -8,6 +8,7 @@ from tocsin.detect.witness import FieldLiteral
 
 SAMPLE_ROWS = 512
 _KEPT_ROWS = 2048
+_GRAM = 4
 _UNSEEN = (0.5, 0.1, 0.03, 0.01, 0.002, 0.001, 0.0005, 0.0002)
 """What is added for a literal of that many bytes: short ones turn up sooner or later."""
 _LONG_UNSEEN = 0.0001
@@ -19,6 +20,7 @@ class HitRates:
     def __init__(self) -> None:
         self._texts: dict[str, list[str]] = {}
         self._joined: dict[str, str] = {}
+        self._grams: dict[str, set[str]] = {}
         self._rows = 0
         self._known: dict[FieldLiteral, float] = {}
 
@@ -36,6 +38,7 @@ class HitRates:
         for field, texts in texts_by_field.items():
             self._texts.setdefault(field, []).extend(texts)
         self._joined = {f: "\n" + "\n".join(texts) + "\n" for f, texts in self._texts.items()}
+        self._grams = {f: _grams_of(set(texts)) for f, texts in self._texts.items()}
         self._known.clear()
 
     def rate(self, wanted: FieldLiteral) -> float:
@@ -50,6 +53,8 @@ class HitRates:
         if not joined or not self._rows:
             return 0.0
         literal = wanted.literal
+        if not _may_occur(literal.text, self._grams[wanted.field]):
+            return 0.0
         before = "\n" if literal.operator in (Operator.EXACT, Operator.STARTSWITH) else ""
         after = "\n" if literal.operator in (Operator.EXACT, Operator.ENDSWITH) else ""
         return joined.count(before + literal.text + after) / self._rows
@@ -60,3 +65,15 @@ def _unseen(literal: Literal) -> float:
         return _LONG_UNSEEN
     size = len(literal.text)
     return _UNSEEN[size] if size < len(_UNSEEN) else _LONG_UNSEEN
+
+
+def _grams_of(texts: Iterable[str]) -> set[str]:
+    return {text[at : at + _GRAM] for text in texts for at in range(len(text) - _GRAM + 1)}
+
+
+def _may_occur(text: str, grams: set[str]) -> bool:
+    """False when some part of ``text`` occurs nowhere: cheaper than counting, and the usual case."""
+    last = len(text) - _GRAM
+    if last < 0:
+        return True
+    return all(text[at : at + _GRAM] in grams for at in (0, last // 2, last))

@@ -17,6 +17,8 @@ from tocsin.detect.witness import FieldLiteral, Witness, choose_witness, literal
 
 _LEARN_AGAIN_AT = (5_000, 200_000, 5_000_000)
 """Rows seen after which the witnesses are chosen anew by what has been learned since."""
+_WORTH_IT = 0.9
+"""A new choice must be this much cheaper than the old to be compiled."""
 
 _log = structlog.get_logger()
 
@@ -36,6 +38,7 @@ class LanePlan:
         }
         self._rows_seen = 0
         self._learned_at: int | None = None
+        self._chosen: list[Witness | None] = []
         self._scans: dict[str, LiteralScan] = {}
         self._probes: list[tuple[Step, tuple[int, ...]]] = []
         self._open: tuple[int, ...] = ()
@@ -89,9 +92,22 @@ class LanePlan:
         texts = {field: list(_sampled(view, field, sample)) for field in self._fields}
         self._rates.learn(texts, len(sample))
         chosen = [choose_witness(rule.condition, self._rates.rate) for rule in self.rules]
+        if self._chosen and self._cost(chosen) > _WORTH_IT * self._cost(self._chosen):
+            return
+        self._chosen = chosen
         self._look_for(chosen)
         self._reader.forget_hits()
         _log.debug("lane planned", lane=self._lane_id, rules=len(self.rules), rows=self._rows_seen)
+
+    def _cost(self, chosen: Sequence[Witness | None]) -> float:
+        """What the choice costs an event by what is known today."""
+        rate = self._rates.rate
+        return sum(
+            rate(atom)
+            for witness in chosen
+            for atom in (witness.atoms if witness else ())
+            if isinstance(atom, FieldLiteral)
+        )
 
     def _look_for(self, chosen: Sequence[Witness | None]) -> None:
         literals: dict[str, dict[Literal, list[int]]] = {}

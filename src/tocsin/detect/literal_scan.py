@@ -53,7 +53,7 @@ class LiteralScan:
     def hits(self, vocabulary: Vocabulary, codes: Codes) -> tuple[Ids, Codes]:
         """Pairs (rule number, code) of the given distinct codes, without repetitions."""
         if isinstance(vocabulary, PassingVocabulary):
-            rules, at = self._scan(vocabulary.folded_array(codes))
+            rules, at = self._scan(vocabulary.array(codes, folded=True))
             return rules, codes[at]
         known = vocabulary.known_hits(self)
         if len(known) < len(vocabulary):
@@ -72,7 +72,7 @@ class LiteralScan:
         first = len(known)
         new = np.arange(first, len(vocabulary))
         known.extend([None] * len(new))
-        rules, at = self._scan(vocabulary.folded_array(new))
+        rules, at = self._scan(vocabulary.array(new, folded=True))
         if not len(rules):
             return
         order = np.argsort(at, kind="stable")

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any as AnyValue
 
-import re2
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tocsin.detect import wildcard
 from tocsin.detect.matcher import Matcher, Operator
@@ -34,10 +37,23 @@ _COST = {
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """``test`` says of each text whether the matcher holds; ``folded``: it wants folded texts."""
+    """Says of each text whether the matcher holds; ``folded``: it wants folded texts.
 
-    test: Test
+    Expressions (``patterns``: any of them) are searched by Arrow's RE2 in whole arrays, all else
+    by ``test`` in lists.
+    """
+
     folded: bool
+    test: Test | None = None
+    patterns: tuple[str, ...] = ()
+
+    def in_array(self, texts: pa.Array) -> npt.NDArray[np.bool_]:
+        """Of each text whether any of ``patterns`` is found in it; null counts as no."""
+        found = np.zeros(len(texts), np.bool_)
+        for pattern in self.patterns:
+            held = pc.match_substring_regex(texts, pattern)
+            found |= pc.fill_null(held, False).to_numpy(zero_copy_only=False)
+        return found
 
 
 def predicate_of(matcher: Matcher) -> Predicate:
@@ -46,20 +62,20 @@ def predicate_of(matcher: Matcher) -> Predicate:
     folded = not matcher.cased
     values = tuple(v.casefold() if folded else v for v in matcher.values)
     if kind is Operator.EXACT:
-        return Predicate(_exact(frozenset(values)), folded)
+        return Predicate(folded, _exact(frozenset(values)))
     if kind is Operator.CONTAINS:
-        return Predicate(_contains(values), folded)
+        return Predicate(folded, _contains(values))
     if kind is Operator.STARTSWITH:
-        return Predicate(lambda texts: [text.startswith(values) for text in texts], folded)
+        return Predicate(folded, lambda texts: [text.startswith(values) for text in texts])
     if kind is Operator.ENDSWITH:
-        return Predicate(lambda texts: [text.endswith(values) for text in texts], folded)
+        return Predicate(folded, lambda texts: [text.endswith(values) for text in texts])
     if kind is Operator.GLOB:
-        return Predicate(_searches([wildcard.to_regex(value) for value in values]), folded)
+        return Predicate(folded, patterns=tuple(wildcard.to_regex(value) for value in values))
     if kind is Operator.REGEX:
-        return Predicate(_searches(matcher.values), folded=False)
+        return Predicate(folded=False, patterns=matcher.values)
     if kind is Operator.CIDR:
-        return Predicate(_within(matcher.values), folded=False)
-    return Predicate(_compares(_COMPARE[kind], matcher.values[0], matcher.part), folded=False)
+        return Predicate(False, _within(matcher.values))
+    return Predicate(False, _compares(_COMPARE[kind], matcher.values[0], matcher.part))
 
 
 def cost_of(matcher: Matcher) -> float:
@@ -91,11 +107,6 @@ def _contains(needles: tuple[str, ...]) -> Test:
         return found
 
     return test
-
-
-def _searches(patterns: Sequence[str]) -> Test:
-    searches = [re2.compile(pattern).search for pattern in patterns]
-    return lambda texts: [any(search(text) is not None for search in searches) for text in texts]
 
 
 def _within(networks: Sequence[str]) -> Test:

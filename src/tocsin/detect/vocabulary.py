@@ -55,15 +55,12 @@ class Vocabulary:
             found[at] = code
         return found
 
-    def text(self, code: int) -> str | None:
-        return self._texts[code]
-
     def texts(self, codes: Codes, *, folded: bool) -> list[str | None]:
         source = self._folded if folded else self._texts
         return [source[code] for code in codes.tolist()]
 
-    def folded_array(self, codes: Codes) -> pa.Array:
-        return pa.array(self.texts(codes, folded=True), pa.string())
+    def array(self, codes: Codes, *, folded: bool) -> pa.Array:
+        return pa.array(self.texts(codes, folded=folded), pa.string())
 
     def verdicts(self, key: int, predicate: Predicate, codes: Codes) -> _Verdicts:
         """The verdict of a matcher by code, known at least for ``codes``; code -1 is false."""
@@ -79,6 +76,9 @@ class Vocabulary:
         return verdicts
 
     def _judge(self, verdicts: _Verdicts, predicate: Predicate, codes: Codes) -> None:
+        if predicate.test is None:
+            verdicts[codes] = predicate.in_array(self.array(codes, folded=predicate.folded))
+            return
         found = self.texts(codes, folded=predicate.folded)
         texts = [text for text in found if text is not None]
         if len(texts) < len(found):
@@ -121,10 +121,6 @@ class PassingVocabulary(Vocabulary):
     def __len__(self) -> int:
         return len(self._array)
 
-    def text(self, code: int) -> str | None:
-        text: str | None = self._array[code].as_py()
-        return text
-
     def texts(self, codes: Codes, *, folded: bool) -> list[str | None]:
         whole = self._lists.get(folded)
         if whole is None:
@@ -141,10 +137,9 @@ class PassingVocabulary(Vocabulary):
             self._folded_texts = fold(self._array)
         return self._folded_texts
 
-    def folded_array(self, codes: Codes) -> pa.Array:
-        if len(codes) == len(self):
-            return self.all_folded()
-        return self.all_folded().take(pa.array(codes))
+    def array(self, codes: Codes, *, folded: bool) -> pa.Array:
+        whole = self.all_folded() if folded else self._array
+        return whole if len(codes) == len(self) else whole.take(pa.array(codes))
 
     def _room(self) -> int:
         return len(self)

@@ -10,7 +10,7 @@ from tocsin.detect.mandatory import mandatory_literal
 from tocsin.detect.matcher import FIELD_REFERENCES, All, Any, Matcher, Node, Not, Operator
 
 _LITERALS = frozenset({Operator.EXACT, Operator.CONTAINS, Operator.STARTSWITH, Operator.ENDSWITH})
-_PROBE_COST = 0.1
+_PROBE_COST = 0.25
 _PRESENCE_COST = 0.5
 
 
@@ -79,7 +79,9 @@ def literals_in(node: Node) -> list[FieldLiteral]:
 def _of_matcher(matcher: Matcher, rate: Rate) -> Witness | None:
     literals = _literals(matcher)
     if literals is not None:
-        return Witness(sum(rate(literal) for literal in literals), tuple(literals))
+        cost = sum(rate(literal) for literal in literals)
+        if cost < _PROBE_COST or matcher.operator in _LITERALS:
+            return Witness(cost, tuple(literals))
     if matcher.operator is Operator.NULL:
         return None
     if matcher.operator is Operator.EXISTS or matcher.operator in FIELD_REFERENCES:
