@@ -55,5 +55,5 @@ def test_no_file_is_an_empty_register(tmp_path: Path) -> None:
 def test_a_wrong_file_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "assets.yml"
     path.write_text(text)
-    with pytest.raises(ConfigError, match="assets.yml"):
+    with pytest.raises(ConfigError, match=r"assets\.yml"):
         load_assets(path)

@@ -49,7 +49,7 @@ def test_flags_win_over_environment_over_file(
 )
 def test_a_wrong_setting_is_named_with_its_file(tmp_path: Path, text: str, named: str) -> None:
     path = _file(tmp_path, text)
-    with pytest.raises(ConfigError, match="tocsin.toml") as caught:
+    with pytest.raises(ConfigError, match=r"tocsin\.toml") as caught:
         load_settings(path)
     assert named in str(caught.value)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-
 from tests.server_process import ServerProcess, ndjson, wait_until
 
 KILLS = 10

@@ -11,8 +11,8 @@ import yaml
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
-
 from tests.places import REPOSITORY, SOURCE
+
 from tocsin.api.application import ROUTERS
 from tocsin.app.config import Settings
 from tocsin.app.permissions import ROLE_PERMISSIONS
@@ -68,7 +68,10 @@ def _type(annotation: Any) -> str:
 def cli_page() -> str:
     """Every command with its help, as the terminal shows it."""
     root = typer.main.get_command(command_line)
-    parts = ["# Command line\n", "Exit codes: 0 done, 1 findings, 2 bad content, 3 bad configuration.\n"]
+    parts = [
+        "# Command line\n",
+        "Exit codes: 0 done, 1 findings, 2 bad content, 3 bad configuration.\n",
+    ]
     parts += _commands(root, ["tocsin"])
     return _NOTE + "\n".join(parts) + "\n"
 
@@ -81,14 +84,23 @@ def _commands(command: click.Command, path: list[str]) -> list[str]:
         for name in sorted(subcommands):
             parts += _commands(subcommands[name], [*path, name])
         return parts
-    rows = [f"## `{' '.join(path)}`\n", (command.help or "").strip() + "\n", "| parameter | meaning |", "|---|---|"]
+    rows = [
+        f"## `{' '.join(path)}`\n",
+        (command.help or "").strip() + "\n",
+        "| parameter | meaning |",
+        "|---|---|",
+    ]
     for parameter in command.get_params(context):
         if getattr(parameter, "hidden", False):
             continue
-        names = ", ".join(parameter.opts) if parameter.param_type_name == "option" else (
-            parameter.metavar or parameter.name or ""
-        ).upper()
-        rows.append(f"| `{names}` | {(getattr(parameter, 'help', '') or '').replace('|', chr(92) + '|')} |")
+        names = (
+            ", ".join(parameter.opts)
+            if parameter.param_type_name == "option"
+            else (parameter.metavar or parameter.name or "").upper()
+        )
+        rows.append(
+            f"| `{names}` | {(getattr(parameter, 'help', '') or '').replace('|', chr(92) + '|')} |"
+        )
     return [*rows, ""]
 
 
@@ -104,10 +116,14 @@ def api_page() -> str:
         "| call | what it does | permission |",
         "|---|---|---|",
     ]
-    for route in sorted(api_routes(app), key=lambda route: (route.path, sorted(route.methods or ()))):
+    for route in sorted(
+        api_routes(app), key=lambda route: (route.path, sorted(route.methods or ()))
+    ):
         permission = permission_of(route)
-        for method in sorted(route.methods or ()):
-            lines.append(f"| `{method} {route.path}` | {route.summary} | {permission or 'none'} |")
+        lines += [
+            f"| `{method} {route.path}` | {route.summary} | {permission or 'none'} |"
+            for method in sorted(route.methods or ())
+        ]
     return _NOTE + "\n".join(lines) + "\n"
 
 
@@ -148,11 +164,17 @@ def rules_page() -> str:
         rule = yaml.safe_load(path.read_text(encoding="utf-8"))
         logsource = "/".join(str(part) for part in rule["logsource"].values())
         techniques = " ".join(
-            tag.removeprefix("attack.").upper() for tag in rule["tags"] if tag.startswith("attack.t")
-            and tag[8:9].isdigit()
+            tag.removeprefix("attack.").upper()
+            for tag in rule["tags"]
+            if tag.startswith("attack.t") and tag[8:9].isdigit()
         )
         rows.append((logsource, rule["title"], rule["level"], techniques))
-    lines = ["# Shipped rules\n", f"{len(rows)} rules.\n", "| log source | rule | level | techniques |", "|---|---|---|---|"]
+    lines = [
+        "# Shipped rules\n",
+        f"{len(rows)} rules.\n",
+        "| log source | rule | level | techniques |",
+        "|---|---|---|---|",
+    ]
     lines += [f"| {' | '.join(row)} |" for row in sorted(rows)]
     return _NOTE + "\n".join(lines) + "\n"
 

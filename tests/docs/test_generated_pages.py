@@ -1,7 +1,6 @@
 """The generated pages say what the code says."""
 
 import pytest
-
 from tests.docs.generate import FOLDER, PAGES
 
 

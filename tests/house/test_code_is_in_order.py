@@ -6,12 +6,22 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from tests.places import REPOSITORY, SOURCE
 
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if "node_modules" not in path.parts)
 ROOMS = sorted(path for path in SOURCE.iterdir() if path.is_dir() and list(path.glob("*.py")))
-VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "core", "manager", "service", "misc"}
+VAGUE = {
+    "utils",
+    "util",
+    "helpers",
+    "helper",
+    "common",
+    "base",
+    "core",
+    "manager",
+    "service",
+    "misc",
+}
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 

@@ -5,10 +5,21 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from tocsin.cases.casebook import CaseError
-from tocsin.respond.desk import RespondError
+from tocsin.cases.errors import CaseError, UnknownCase
+from tocsin.respond.errors import BadRequest, NotAllowed, NotFound, RespondError
 from tocsin.store.ports import QueryError, SpoolFull
-from tocsin.triage.alerts import TriageError
+from tocsin.triage.errors import TriageError, UnknownAlert
+
+_ROOM_ERRORS: dict[type[Exception], tuple[int, str]] = {
+    CaseError: (409, "That can't be done now"),
+    UnknownCase: (404, "No such case"),
+    TriageError: (409, "That can't be done now"),
+    UnknownAlert: (404, "No such alert"),
+    RespondError: (409, "That can't be done now"),
+    NotFound: (404, "Not found"),
+    NotAllowed: (403, "Not allowed"),
+    BadRequest: (422, "The request can't be carried out"),
+}
 
 
 class Problem(Exception):
@@ -23,9 +34,20 @@ class Problem(Exception):
 
 
 def problem_response(
-    status: int, title: str, detail: str, headers: dict[str, str] | None = None, **more: object
+    status: int,
+    title: str,
+    detail: str,
+    *,
+    headers: dict[str, str] | None = None,
+    more: dict[str, object] | None = None,
 ) -> JSONResponse:
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    body = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        **(more or {}),
+    }
     return JSONResponse(
         body, status_code=status, media_type="application/problem+json", headers=headers
     )
@@ -36,11 +58,11 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     def of_problem(request: Request, error: Problem) -> JSONResponse:
-        return problem_response(error.status, error.title, str(error), **error.more)
+        return problem_response(error.status, error.title, str(error), more=error.more)
 
     @app.exception_handler(QueryError)
     def of_query(request: Request, error: QueryError) -> JSONResponse:
-        return problem_response(400, "The query can't be run", str(error), at=error.at)
+        return problem_response(400, "The query can't be run", str(error), more={"at": error.at})
 
     @app.exception_handler(SpoolFull)
     def of_full_spool(request: Request, error: SpoolFull) -> JSONResponse:
@@ -48,11 +70,14 @@ def install_problem_handlers(app: FastAPI) -> None:
             429, "Nothing was taken in: the spool is full", str(error), headers={"Retry-After": "5"}
         )
 
-    @app.exception_handler(CaseError)
-    @app.exception_handler(TriageError)
-    @app.exception_handler(RespondError)
-    def of_room(request: Request, error: Exception) -> JSONResponse:
-        return problem_response(409, "That can't be done now", str(error))
+    for kind, (status, title) in _ROOM_ERRORS.items():
+
+        def of_room(
+            request: Request, error: Exception, status: int = status, title: str = title
+        ) -> JSONResponse:
+            return problem_response(status, title, str(error))
+
+        app.exception_handler(kind)(of_room)
 
     @app.exception_handler(RequestValidationError)
     def of_validation(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -61,7 +86,9 @@ def install_problem_handlers(app: FastAPI) -> None:
             for fault in error.errors()
         ]
         detail = "; ".join(f"{fault['where']}: {fault['what']}" for fault in faults)
-        return problem_response(422, "The request is not of the expected form", detail, faults=faults)
+        return problem_response(
+            422, "The request is not of the expected form", detail, more={"faults": faults}
+        )
 
     @app.exception_handler(HTTPException)
     def of_http(request: Request, error: HTTPException) -> JSONResponse:

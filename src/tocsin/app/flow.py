@@ -4,10 +4,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-import pyarrow.compute as pc
+import numpy as np
+import pyarrow as pa
 import structlog
+from sqlalchemy import Connection
 
 from tocsin.detect.engine import Engine
 from tocsin.detect.findings import findings_of
@@ -24,6 +26,7 @@ from tocsin.triage.entities import entities_of
 from tocsin.triage.finding_events import findings_batch
 
 _log = structlog.get_logger()
+UNKNOWN_PRODUCT = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class _Worked:
     position: int
     batches: list[EventBatch] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    unreadable: list[tuple[Unreadable, datetime]] = field(default_factory=list)
+    unreadable: list[tuple[str, datetime, Unreadable]] = field(default_factory=list)
     received: Counter[tuple[str, str]] = field(default_factory=Counter)
     received_bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -124,7 +127,7 @@ class Flow:
             for item in items:
                 worked.received["default", item.source] += 1
                 worked.received_bytes["default", item.source] += len(item.payload)
-                worked.unreadable.append((item, now))
+                worked.unreadable.append(("default", now, item))
             self._commit(worked)
 
     def run(self, stop: threading.Event, cut_s: float) -> None:
@@ -152,7 +155,9 @@ class Flow:
             key = (raw.tenant, raw.source)
             worked.received[key] += len(decoded.records) + len(decoded.unreadable)
             worked.received_bytes[key] += len(raw.payload)
-            worked.unreadable.extend((item, raw.received_at) for item in decoded.unreadable)
+            worked.unreadable.extend(
+                (raw.tenant, raw.received_at, item) for item in decoded.unreadable
+            )
             if not decoded.records:
                 continue
             origin = Origin(
@@ -168,9 +173,7 @@ class Flow:
         for batch in worked.batches:
             hits = parts.engine.evaluate(batch)
             if hits:
-                worked.findings.extend(
-                    findings_of(batch, hits, parts.engine.ruleset, entities_of)
-                )
+                worked.findings.extend(findings_of(batch, hits, parts.engine.ruleset, entities_of))
         return worked
 
     def _commit(self, worked: _Worked) -> None:
@@ -184,15 +187,47 @@ class Flow:
             if segment is not None:
                 parts.events.publish(tx, segment)
             changed = parts.alerts.fold(tx, worked.findings, now) if worked.findings else []
-            for received_at, group in _by_time(worked.unreadable).items():
-                parts.sources.quarantine(tx, parts.blobs, group, received_at)
-            for ledger_entry in _ledger_entries(worked):
-                parts.sources.add(tx, now=now, **ledger_entry)
+            self._keep_unreadable(tx, worked)
+            self._add_to_ledgers(tx, worked, now)
             if worked.position >= 0:
                 parts.spool.commit(tx, worked.position)
         self._count(worked)
         if changed and self._on_alerts is not None:
             self._on_alerts(changed)
+
+    def _keep_unreadable(self, tx: Connection, worked: _Worked) -> None:
+        groups: dict[tuple[str, datetime], list[Unreadable]] = {}
+        for tenant, received_at, item in worked.unreadable:
+            groups.setdefault((tenant, received_at), []).append(item)
+        for (tenant, received_at), items in groups.items():
+            self._parts.sources.quarantine(tx, self._parts.blobs, items, received_at, tenant)
+
+    def _add_to_ledgers(self, tx: Connection, worked: _Worked, now: datetime) -> None:
+        """One ledger entry a source: what it sent, what was stored of it, and when it happened."""
+        batches: dict[tuple[str, str], list[EventBatch]] = {}
+        for batch in worked.batches:
+            batches.setdefault((batch.tenant, batch.source), []).append(batch)
+        quarantined = Counter((tenant, item.source) for tenant, _, item in worked.unreadable)
+        for key, received in worked.received.items():
+            of_source = batches.get(key, [])
+            times_us = _times_us(of_source)
+            self._parts.sources.add(
+                tx,
+                source=key[1],
+                tenant=key[0],
+                received=received,
+                stored=sum(len(batch) for batch in of_source),
+                quarantined=quarantined[key],
+                unrecognized=sum(
+                    len(batch) for batch in of_source if batch.lane.product == UNKNOWN_PRODUCT
+                ),
+                received_bytes=worked.received_bytes[key],
+                first_time=_from_us(times_us.min()) if len(times_us) else None,
+                last_time=_from_us(times_us.max()) if len(times_us) else None,
+                lanes={batch.lane.id for batch in of_source},
+                now=now,
+                times_us=times_us,
+            )
 
     def _count(self, worked: _Worked) -> None:
         counts = self.counts
@@ -201,3 +236,15 @@ class Flow:
         counts.unreadable += len(worked.unreadable)
         counts.findings += len(worked.findings)
         counts.batches += 1
+
+
+def _times_us(batches: Sequence[EventBatch]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """All event times of the batches, microseconds since 1970."""
+    if not batches:
+        return np.empty(0, np.int64)
+    columns = [batch.times.cast(pa.int64()).to_numpy(zero_copy_only=False) for batch in batches]
+    return np.concatenate(columns)
+
+
+def _from_us(moment: np.int64) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(moment))

@@ -11,14 +11,13 @@ from tocsin.app.delivery import Delivery, Doors
 from tocsin.app.machine import peak_rss_mb
 from tocsin.app.wiring import Tocsin
 from tocsin.exercise.company import Company
-from tocsin.exercise.day import sending_plan
+from tocsin.exercise.day import DAY_EVENTS, sending_plan
 from tocsin.exercise.stages import STAGES, stages_seen
 from tocsin.model.alert import Alert
 from tocsin.model.case import Case
 from tocsin.model.principal import Role
 from tocsin.model.response import Approval, ApprovalStatus, Lease, LeaseStatus, RunStatus, Target
 
-DAY_EVENTS = 54_000
 _PATIENCE_S = 60.0
 
 
@@ -73,9 +72,7 @@ class Rehearsal:
         cast = []
         for name, roles, does in _CAST:
             password = secrets.token_urlsafe(12)
-            self._house.access.create_user(
-                name, roles, password=password, by="demo", now=now
-            )
+            self._house.access.create_user(name, roles, password=password, by="demo", now=now)
             cast.append(SignIn(name, password, does))
         return cast
 
@@ -83,9 +80,7 @@ class Rehearsal:
         """Send the whole day and wait until everything is stored; raises when some is not."""
         end = datetime.now(UTC)
         with Delivery(self._doors) as delivery:
-            for sending in sending_plan(
-                self._company, end=end, events=DAY_EVENTS, seed=self._seed
-            ):
+            for sending in sending_plan(self._company, end=end, events=DAY_EVENTS, seed=self._seed):
                 delivery.send(sending)
                 self.sent += sending.records
                 self.broken += sending.broken

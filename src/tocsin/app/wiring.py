@@ -13,7 +13,7 @@ from tocsin.app.config import Settings
 from tocsin.app.doorkeeper import open_access
 from tocsin.app.flow import Flow, FlowParts
 from tocsin.app.home import Home
-from tocsin.app.response import open_response
+from tocsin.app.response import Witnesses, open_response
 from tocsin.app.upkeep import Upkeep
 from tocsin.cases.casebook import CaseBook
 from tocsin.connectors.blocklist.actions import Blocklist
@@ -78,7 +78,10 @@ class Tocsin:
         return position
 
     def start(self) -> None:
-        """Start the flow and the upkeep on threads of their own."""
+        """Start what runs: durable runs are taken up, the flow and the upkeep get threads."""
+        self.closers.append(self.response.close)
+        self.response.open()
+        self.closers.append(self.upkeep.stop)
         self.upkeep.start()
 
     def close(self) -> None:
@@ -139,16 +142,12 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
     sources, alerts, cases, audit = SourceBook(), AlertBook(assets), CaseBook(), AuditLog()
     access = open_access(settings, state, audit)
     blocklist = Blocklist(state)
-    response, close_response = open_response(
-        settings, state=state, audit=audit, cases=cases, assets=assets, blocklist=blocklist
-    )
-    closers.append(close_response)
+    response = open_response(settings, state, Witnesses(audit, cases, assets))
     flow = Flow(
         FlowParts(state, events, blobs, spool, sources, normalizer, engine, alerts),
         batch_bytes=settings.flow.batch_bytes,
     )
     upkeep = Upkeep(settings, flow=flow, events=events, spool=spool, state=state, sources=sources)
-    closers.append(upkeep.stop)
     return Tocsin(
         settings=settings,
         home=home,

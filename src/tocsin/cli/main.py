@@ -7,7 +7,10 @@ import structlog
 import typer
 
 from tocsin import __version__
+from tocsin.app.access_errors import AccessError
 from tocsin.app.config import ConfigError
+from tocsin.app.delivery import DeliveryError
+from tocsin.app.rehearsal import RehearsalError
 from tocsin.cli.commands import (
     admin,
     bench,
@@ -22,7 +25,12 @@ from tocsin.cli.commands import (
     sources,
 )
 from tocsin.cli.output import Exit, err
-from tocsin.ingest.problem import IngestError
+from tocsin.detect.errors import DetectError
+from tocsin.exercise.company import ExerciseError
+from tocsin.ingest.errors import IngestError
+from tocsin.normalize.errors import NormalizeError
+from tocsin.respond.errors import RespondError
+from tocsin.store.durable import DurableError
 from tocsin.store.ports import StoreError
 
 app = typer.Typer(
@@ -49,7 +57,11 @@ for group, module in (
 @app.callback(invoke_without_command=False)
 def _options(
     version: bool = typer.Option(
-        False, "--version", help="Print the version and stop.", is_eager=True, callback=lambda on: _version(on)
+        False,
+        "--version",
+        help="Print the version and stop.",
+        is_eager=True,
+        callback=lambda on: _version(on),
     ),
 ) -> None:
     """Exit codes: 0 done, 1 findings, 2 bad content, 3 bad configuration."""
@@ -59,6 +71,20 @@ def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"tocsin {__version__}")
         raise typer.Exit(Exit.DONE)
+
+
+_KNOWN = (
+    StoreError,
+    IngestError,
+    NormalizeError,
+    DetectError,
+    RespondError,
+    DurableError,
+    AccessError,
+    ExerciseError,
+    DeliveryError,
+    RehearsalError,
+)
 
 
 def configure_logs() -> None:
@@ -84,7 +110,7 @@ def main() -> None:
     except ConfigError as error:
         err.print(f"tocsin: {error}", markup=False)
         sys.exit(Exit.BAD_CONFIGURATION)
-    except (StoreError, IngestError) as error:
+    except _KNOWN as error:
         err.print(f"tocsin: {error}", markup=False)
         sys.exit(Exit.BAD_CONTENT)
     except BrokenPipeError:

@@ -23,9 +23,7 @@ def settings_for(home: Path | None, config: Path | None = None, **flags: object)
 
 def open_house(home: Path | None, config: Path | None = None) -> Tocsin:
     """Open the data folder in this process, its listeners closed; raises HomeInUse."""
-    return open_tocsin(
-        settings_for(home, config, http__port=0, syslog__enabled=False)
-    )
+    return open_tocsin(settings_for(home, config, http__port=0, syslog__enabled=False))
 
 
 def server_of(home: Path | None, config: Path | None = None) -> dict[str, str] | None:

@@ -31,7 +31,10 @@ class Remote:
         try:
             response = self._client.request(method, path, **more)
         except httpx.HTTPError as error:
-            fail(f"the server at {self._client.base_url} does not answer: {error}", Exit.BAD_CONFIGURATION)
+            fail(
+                f"the server at {self._client.base_url} does not answer: {error}",
+                Exit.BAD_CONFIGURATION,
+            )
         body: dict[str, Any] = response.json()
         if response.is_error:
             fail(f"{body.get('title', response.reason_phrase)}: {body.get('detail', '')}")

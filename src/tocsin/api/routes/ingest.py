@@ -12,7 +12,7 @@ from tocsin.api.problem import Problem
 from tocsin.ingest.decode import decode
 from tocsin.ingest.lines import split_lines
 from tocsin.model.principal import Permission, Principal
-from tocsin.model.record import Framing, Unreadable
+from tocsin.model.record import Framing, RawBatch, Unreadable
 
 router = APIRouter(tags=["ingest"])
 _SHOWN = 100
@@ -26,8 +26,12 @@ async def take_events(
     house: House,
     sender: Sender,
     source: Annotated[str, Query(max_length=200, description="Name of the source.")] = "",
-    connector: Annotated[str | None, Query(description="Skip recognition: a connector's name.")] = None,
-    framing: Annotated[Framing, Query(description="How the body is cut into records.")] = Framing.LINES,
+    connector: Annotated[
+        str | None, Query(description="Skip recognition: a connector's name.")
+    ] = None,
+    framing: Annotated[
+        Framing, Query(description="How the body is cut into records.")
+    ] = Framing.LINES,
     place: Annotated[str, Query(max_length=1000, description="Where the records were read.")] = "",
     first_ordinal: Annotated[int, Query(ge=1, description="Number of the first record.")] = 1,
 ) -> dict[str, Any]:
@@ -54,15 +58,11 @@ def _take(
     place: str,
     first_ordinal: int,
 ) -> dict[str, Any]:
-    batches = split_lines(
-        body,
-        source=source,
-        received_at=datetime.now(UTC),
-        place=place,
-        connector=connector,
-        framing=framing,
-        first_ordinal=first_ordinal,
-    )
+    now = datetime.now(UTC)
+    if framing is Framing.LINES and first_ordinal == 1:
+        batches = split_lines(body, source, now, place=place, connector=connector)
+    else:  # a reader of files has cut its records itself
+        batches = [RawBatch(source, body, now, framing, place, first_ordinal, connector=connector)]
     accepted = 0
     problems = []
     for batch in batches:
@@ -105,7 +105,9 @@ def _unpacked(packed: bytes, limit: int) -> bytes:
     if len(body) > limit or engine.unconsumed_tail:
         raise _too_large(limit)
     if not engine.eof:
-        raise Problem(400, "The body is cut off", "the gzip stream ends before its end mark; send it again")
+        raise Problem(
+            400, "The body is cut off", "the gzip stream ends before its end mark; send it again"
+        )
     return body
 
 

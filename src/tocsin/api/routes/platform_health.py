@@ -33,7 +33,11 @@ def metrics(house: House) -> str:
         "tocsin_events_total": ("counter", "Events stored", counts.events),
         "tocsin_unreadable_total": ("counter", "Records put in quarantine", counts.unreadable),
         "tocsin_findings_total": ("counter", "Findings made", counts.findings),
-        "tocsin_spool_bytes": ("gauge", "Bytes taken in, not yet stored", house.spool.backlog_bytes()),
+        "tocsin_spool_bytes": (
+            "gauge",
+            "Bytes taken in, not yet stored",
+            house.spool.backlog_bytes(),
+        ),
         "tocsin_resident_bytes": ("gauge", "Resident memory", psutil.Process().memory_info().rss),
     }
     lines = []

@@ -138,7 +138,5 @@ class Undo(BaseModel):
 def undo(house: House, lease_id: str, why: Undo, by: Undoer) -> dict[str, Any]:
     """The undo is a durable run; the answer shows the lease as it stands."""
     return dict(
-        as_json(
-            house.response.undo(lease_id, by=by, reason=why.reason, now=datetime.now(UTC))
-        )
+        as_json(house.response.undo(lease_id, by=by, reason=why.reason, now=datetime.now(UTC)))
     )

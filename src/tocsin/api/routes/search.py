@@ -29,7 +29,9 @@ def _moment(value: str | None, name: str) -> datetime | None:
         raise Problem(400, "The time can't be read", f"{name}: {error}") from error
 
 
-def _query(q: str, start: str | None, end: str | None, size: int = 100, cursor: str | None = None) -> EventQuery:
+def _query(
+    q: str, start: str | None, end: str | None, size: int = 100, cursor: str | None = None
+) -> EventQuery:
     return EventQuery(q, _moment(start, "from"), _moment(end, "to"), size, cursor)
 
 
@@ -68,7 +70,10 @@ def top_values(
     size: Annotated[int, Query(ge=1, le=1000)] = 10,
 ) -> dict[str, Any]:
     """Values and how many events have them."""
-    return {"field": field, "values": as_json(house.events.top_values(_query(q, start, to), field, size))}
+    return {
+        "field": field,
+        "values": as_json(house.events.top_values(_query(q, start, to), field, size)),
+    }
 
 
 class SqlQuestion(BaseModel):

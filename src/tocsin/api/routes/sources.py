@@ -9,7 +9,9 @@ from tocsin.app.plain import as_json, page_json
 from tocsin.model.principal import Permission
 
 router = APIRouter(
-    prefix="/api/v1/sources", tags=["sources"], dependencies=[Depends(needs(Permission.SOURCES_READ))]
+    prefix="/api/v1/sources",
+    tags=["sources"],
+    dependencies=[Depends(needs(Permission.SOURCES_READ))],
 )
 
 

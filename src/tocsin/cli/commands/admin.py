@@ -94,7 +94,14 @@ def list_tokens(
         "",
         ("id", "name", "roles", "expires", "last used", "revoked"),
         (
-            (one.id, one.name, " ".join(one.roles), one.expires_at, one.last_used_at, one.revoked_at)
+            (
+                one.id,
+                one.name,
+                " ".join(one.roles),
+                one.expires_at,
+                one.last_used_at,
+                one.revoked_at,
+            )
             for one in tokens
         ),
     )
@@ -115,7 +122,8 @@ def revoke_token(
 @audit.command("verify")
 def verify(
     anchor: Annotated[
-        str | None, typer.Option("--anchor", help="Digest written down earlier that must be in the chain.")
+        str | None,
+        typer.Option("--anchor", help="Digest written down earlier that must be in the chain."),
     ] = None,
     home: HomeOption = None,
     config: ConfigOption = None,

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from tocsin.app.bench_ingest import bench_ingest
-from tocsin.app.wiring import CONTENT, cache_folder
+from tocsin.app.wiring import CONTENT
 from tocsin.cli.options import JsonOption
 from tocsin.cli.output import item_progress, out, print_json
-from tocsin.detect.bench import LANES, bench_detect
+from tocsin.detect.bench import bench_detect
+from tocsin.detect.bench_events import BenchLane
 from tocsin.respond.bench import bench_respond
 
 app = typer.Typer(help="Measure this machine: reproducible, prints JSON.", no_args_is_help=True)
@@ -20,20 +21,29 @@ def detect(
     rules: Annotated[
         list[Path] | None, typer.Option("--rules", help="Sigma rules (default: the shipped pack).")
     ] = None,
-    lane: Annotated[str, typer.Option("--lane", help=f"One of: {', '.join(LANES)}.")] = LANES[0],
+    lane: Annotated[BenchLane, typer.Option("--lane", help="What the events are like.")] = (
+        BenchLane.STRUCTURED
+    ),
     events: Annotated[int, typer.Option("--events", min=1000, help="Events to make.")] = 200_000,
     as_json: JsonOption = False,
 ) -> None:
     """Detection alone: events already decoded, one core; verdicts compared with the oracle's."""
-    _show(
-        bench_detect(rules or [CONTENT / "rules"], lane, events=events, cache=cache_folder() / "rules"),
-        as_json,
-    )
+    with item_progress() as progress:
+        task = progress.add_task("detecting", total=events)
+        result = bench_detect(
+            rules or [CONTENT / "rules"],
+            lane,
+            events,
+            on_progress=lambda done, _: progress.update(task, completed=done),
+        )
+    _show(result, as_json)
 
 
 @app.command("ingest")
 def ingest(
-    events: Annotated[int, typer.Option("--events", min=1000, help="Records to take in.")] = 200_000,
+    events: Annotated[
+        int, typer.Option("--events", min=1000, help="Records to take in.")
+    ] = 200_000,
     rules: Annotated[
         list[Path] | None, typer.Option("--rules", help="Sigma rules (default: the shipped pack).")
     ] = None,

@@ -16,11 +16,12 @@ import typer
 from tocsin.app.assets import dump_assets
 from tocsin.app.config import load_settings
 from tocsin.app.delivery import Doors
-from tocsin.app.rehearsal import DAY_EVENTS, Rehearsal
+from tocsin.app.rehearsal import Rehearsal
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.cli.output import Exit, err, item_progress, print_json
 from tocsin.cli.server import Listening, serve_house
 from tocsin.exercise.company import Company, load_company
+from tocsin.exercise.day import DAY_EVENTS
 from tocsin.model.principal import Role
 
 _LEASE_S = 4 * 3600
@@ -36,7 +37,8 @@ def demo(
     ] = False,
     port: Annotated[int, typer.Option("--port", help="HTTP port; 0 picks a free one.")] = 8600,
     keep: Annotated[
-        Path | None, typer.Option("--keep", help="Keep the data in this (new) folder.", metavar="DIR")
+        Path | None,
+        typer.Option("--keep", help="Keep the data in this (new) folder.", metavar="DIR"),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Another seed plays another day.")] = 7,
 ) -> None:
@@ -147,7 +149,9 @@ def _missed(summary: dict[str, Any], rehearsal: Rehearsal) -> list[str]:
         == rehearsal.sent,
         f"unreadable = {rehearsal.broken}, the broken records planted": summary["unreadable"]
         == rehearsal.broken,
-        f"every stage seen (missing: {', '.join(rehearsal.unseen_stages())})": summary["stages_seen"]
+        f"every stage seen (missing: {', '.join(rehearsal.unseen_stages())})": summary[
+            "stages_seen"
+        ]
         == summary["stages_total"],
         "at most 60 alerts": summary["alerts"] <= 60,
         "a lease created and undone": summary["leases_created"] >= 1 <= summary["leases_undone"],
@@ -158,7 +162,10 @@ def _missed(summary: dict[str, Any], rehearsal: Rehearsal) -> list[str]:
 def _show(rehearsal: Rehearsal, listening: Listening, started: float) -> None:
     """Print where to look at once, then fill the house and leave it running."""
     cast = rehearsal.bring_people()
-    err.print(f"\nTocsin is ready after {time.monotonic() - started:.1f} s: {listening.url}\n", markup=False)
+    err.print(
+        f"\nTocsin is ready after {time.monotonic() - started:.1f} s: {listening.url}\n",
+        markup=False,
+    )
     width = max(len(one.name) for one in cast)
     for one in cast:
         err.print(f"  {one.name:<{width}}  {one.password}  {one.does}", markup=False)

@@ -40,13 +40,20 @@ def register(app: typer.Typer) -> None:
 
 
 def hunt(
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders of logs.", metavar="PATH...")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files or folders of logs.", metavar="PATH...")
+    ],
     rules: Annotated[
         list[Path] | None,
-        typer.Option("--rules", help="Sigma rules, a file or folder; may be given again (default: the shipped pack)."),
+        typer.Option(
+            "--rules",
+            help="Sigma rules, a file or folder; may be given again (default: the shipped pack).",
+        ),
     ] = None,
     form: Annotated[Form, typer.Option("--format", help="How to write the hits.")] = Form.TABLE,
-    level: Annotated[Level, typer.Option("--level", help="Lowest level to report.")] = Level.INFORMATIONAL,
+    level: Annotated[
+        Level, typer.Option("--level", help="Lowest level to report.")
+    ] = Level.INFORMATIONAL,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
 ) -> None:
     """Run rules over log files (EVTX, JSON, syslog, Zeek …) offline. Exit code 1 when something hit."""
@@ -70,7 +77,9 @@ def hunt(
 def _load(paths: list[Path]) -> RuleSet:
     for path in paths:
         if not path.exists():
-            fail(f"{path}: no such file or folder; --rules takes Sigma rules", Exit.BAD_CONFIGURATION)
+            fail(
+                f"{path}: no such file or folder; --rules takes Sigma rules", Exit.BAD_CONFIGURATION
+            )
     with item_progress() as progress:
         task = progress.add_task("loading rules", total=None)
         return load_rules(
@@ -96,7 +105,9 @@ def _batches(paths: list[Path], counts: Counter[str]) -> Iterator[EventBatch]:
             yield from _normalized(item, number, normalizer, counts)
 
 
-def _normalized(item: RawBatch, number: int, normalizer: Any, counts: Counter[str]) -> Iterable[EventBatch]:
+def _normalized(
+    item: RawBatch, number: int, normalizer: Any, counts: Counter[str]
+) -> Iterable[EventBatch]:
     decoded = decode(item)
     counts["records"] += len(decoded.records)
     for problem in decoded.unreadable:
@@ -104,7 +115,11 @@ def _normalized(item: RawBatch, number: int, normalizer: Any, counts: Counter[st
     if not decoded.records:
         return ()
     origin = Origin(
-        source=item.source, received_at=item.received_at, spool=item.place, position=number, place=item.place
+        source=item.source,
+        received_at=item.received_at,
+        spool=item.place,
+        position=number,
+        place=item.place,
     )
     batches: Iterable[EventBatch] = normalizer.normalize(decoded, origin)
     return batches
@@ -113,7 +128,9 @@ def _normalized(item: RawBatch, number: int, normalizer: Any, counts: Counter[st
 def _tell(problem: Unreadable, counts: Counter[str]) -> None:
     counts["unreadable"] += 1
     if counts["unreadable"] <= 20:
-        err.print(f"unreadable: {problem.place}: record {problem.ordinal}: {problem.reason}", markup=False)
+        err.print(
+            f"unreadable: {problem.place}: record {problem.ordinal}: {problem.reason}", markup=False
+        )
 
 
 def _write_ndjson(hits: Iterable[HuntHit], target: TextIO) -> int:
@@ -124,7 +141,17 @@ def _write_ndjson(hits: Iterable[HuntHit], target: TextIO) -> int:
 
 
 def _write_csv(hits: Iterable[HuntHit], target: TextIO) -> int:
-    names = ("time", "level", "rule_title", "rule_id", "source", "record_id", "file", "tags", "event")
+    names = (
+        "time",
+        "level",
+        "rule_title",
+        "rule_id",
+        "source",
+        "record_id",
+        "file",
+        "tags",
+        "event",
+    )
     writer = csv.writer(target)
     writer.writerow(names)
     found = 0
@@ -159,7 +186,9 @@ def _write_table(hits: Iterable[HuntHit], target: TextIO) -> int:
     rules: dict[str, list[Any]] = {}
     found = 0
     for found, hit in enumerate(hits, start=1):  # noqa: B007
-        row = rules.setdefault(hit.rule_id, [hit.level, hit.rule_title, 0, hit.time, hit.time, set()])
+        row = rules.setdefault(
+            hit.rule_id, [hit.level, hit.rule_title, 0, hit.time, hit.time, set()]
+        )
         row[2] += 1
         row[3], row[4] = min(row[3], hit.time), max(row[4], hit.time)
         row[5].add(hit.source)

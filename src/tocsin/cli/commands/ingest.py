@@ -54,13 +54,13 @@ def ingest(
             finally:
                 house.close()
     _report(counts, problems, time.monotonic() - started, as_json, remote=bool(facts))
-    raise typer.Exit(Exit.BAD_CONTENT if counts["unreadable"] and not counts["records"] else Exit.DONE)
+    raise typer.Exit(
+        Exit.BAD_CONTENT if counts["unreadable"] and not counts["records"] else Exit.DONE
+    )
 
 
 @contextmanager
-def _reading(
-    paths: list[Path], source: str | None
-) -> Iterator[Iterator[RawBatch | Unreadable]]:
+def _reading(paths: list[Path], source: str | None) -> Iterator[Iterator[RawBatch | Unreadable]]:
     with byte_progress() as progress:
         task = progress.add_task("taking in", total=None)
         yield read_paths(

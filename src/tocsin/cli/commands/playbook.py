@@ -9,12 +9,13 @@ from tocsin.app.response import PLAYBOOKS
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, open_house
 from tocsin.cli.output import Exit, fail, out, print_json, print_table
 from tocsin.model.response import Target
-from tocsin.respond.playbook import lint_playbook, load_playbook
+from tocsin.respond.playbook import lint, load_playbook, load_playbooks
 
 app = typer.Typer(help="Check, simulate and list CACAO playbooks.", no_args_is_help=True)
 
 Paths = Annotated[
-    list[Path] | None, typer.Argument(help="Playbook files (default: the shipped ones).", metavar="[PATH...]")
+    list[Path] | None,
+    typer.Argument(help="Playbook files (default: the shipped ones).", metavar="[PATH...]"),
 ]
 
 
@@ -22,7 +23,10 @@ def _files(paths: list[Path] | None) -> list[Path]:
     found: list[Path] = []
     for path in paths or [PLAYBOOKS]:
         if not path.exists():
-            fail(f"{path}: no such file or folder; give CACAO 2.0 playbooks (JSON)", Exit.BAD_CONFIGURATION)
+            fail(
+                f"{path}: no such file or folder; give CACAO 2.0 playbooks (JSON)",
+                Exit.BAD_CONFIGURATION,
+            )
         found.extend(sorted(path.rglob("*.json")) if path.is_dir() else [path])
     return found
 
@@ -30,7 +34,7 @@ def _files(paths: list[Path] | None) -> list[Path]:
 @app.command("list")
 def list_playbooks(as_json: JsonOption = False) -> None:
     """The shipped playbooks."""
-    loaded = [load_playbook(path) for path in _files(None)]
+    loaded, _ = load_playbooks(_files(None))
     rows = [{"id": one.id, "name": one.name, "description": one.description} for one in loaded]
     if as_json:
         print_json(rows)
@@ -39,16 +43,14 @@ def list_playbooks(as_json: JsonOption = False) -> None:
 
 
 @app.command("lint")
-def lint(paths: Paths = None, as_json: JsonOption = False) -> None:
+def lint_files(paths: Paths = None, as_json: JsonOption = False) -> None:
     """Check playbooks; each fault with file and step. Exit code 2 when there are any."""
-    problems = [
-        {"path": str(path), "problem": problem} for path in _files(paths) for problem in lint_playbook(path)
-    ]
+    problems = lint(_files(paths))
     if as_json:
         print_json(problems)
     else:
         for problem in problems:
-            out.print(f"{problem['path']}: {problem['problem']}", markup=False)
+            out.print(str(problem), markup=False)
         out.print(f"{len(problems)} problems", markup=False)
     raise typer.Exit(Exit.BAD_CONTENT if problems else Exit.DONE)
 

@@ -16,7 +16,8 @@ from tocsin.model.severity import Level
 app = typer.Typer(help="Check, test and list detection rules.", no_args_is_help=True)
 
 Paths = Annotated[
-    list[Path] | None, typer.Argument(help="Rule files or folders (default: those that run).", metavar="[PATH...]")
+    list[Path] | None,
+    typer.Argument(help="Rule files or folders (default: those that run).", metavar="[PATH...]"),
 ]
 
 
@@ -24,7 +25,9 @@ Paths = Annotated[
 def list_rules(
     paths: Paths = None,
     level: Annotated[Level | None, typer.Option("--level", help="Only this level.")] = None,
-    text: Annotated[str, typer.Option("--text", help="Only titles, ids or tags that hold this.")] = "",
+    text: Annotated[
+        str, typer.Option("--text", help="Only titles, ids or tags that hold this.")
+    ] = "",
     home: HomeOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -35,7 +38,8 @@ def list_rules(
         loaded.rule
         for loaded in ruleset.rules
         if (level is None or loaded.rule.level is level)
-        and text.lower() in f"{loaded.rule.title} {loaded.rule.id} {' '.join(loaded.rule.tags)}".lower()
+        and text.lower()
+        in f"{loaded.rule.title} {loaded.rule.id} {' '.join(loaded.rule.tags)}".lower()
     ]
     for problem in ruleset.problems:
         err.print(f"{problem.path}:{problem.line}: {problem.reason}", markup=False)
@@ -65,7 +69,11 @@ def list_rules(
                 rule.title,
                 "/".join(
                     part
-                    for part in (rule.logsource.product, rule.logsource.category, rule.logsource.service)
+                    for part in (
+                        rule.logsource.product,
+                        rule.logsource.category,
+                        rule.logsource.service,
+                    )
                     if part
                 ),
                 " ".join(rule.techniques),
@@ -74,11 +82,13 @@ def list_rules(
             for rule in sorted(wanted, key=lambda rule: (-rule.level.rank, rule.title))
         ),
     )
-    out.print(f"{len(wanted)} rules, {len(ruleset.problems)} files or documents not loaded", markup=False)
+    out.print(
+        f"{len(wanted)} rules, {len(ruleset.problems)} files or documents not loaded", markup=False
+    )
 
 
 @app.command("lint")
-def lint(
+def lint_rules(
     paths: Paths = None,
     home: HomeOption = None,
     config: ConfigOption = None,
@@ -96,7 +106,7 @@ def lint(
 
 
 @app.command("test")
-def test(
+def run_rule_tests(
     paths: Paths = None,
     home: HomeOption = None,
     config: ConfigOption = None,
@@ -107,13 +117,30 @@ def test(
     results = run_tests(ruleset)
     failed = [result for result in results if not result.passed]
     if as_json:
-        print_json({"results": results, "problems": ruleset.problems})
+        print_json(
+            {
+                "results": [
+                    {
+                        "rule_id": result.rule.id,
+                        "rule_title": result.rule.title,
+                        "test": result.name,
+                        "passed": result.passed,
+                        "reason": result.reason,
+                    }
+                    for result in results
+                ],
+                "problems": ruleset.problems,
+            }
+        )
     else:
         for result in failed:
-            out.print(f"FAILED {result.rule_title}: {result.name}: {result.detail}", markup=False)
+            out.print(
+                f"FAILED {result.rule.path}:{result.line}: {result.rule.title}: {result.name}: {result.reason}",
+                markup=False,
+            )
         for problem in ruleset.problems:
             out.print(f"NOT LOADED {problem.path}:{problem.line}: {problem.reason}", markup=False)
-        tested = {result.rule_id for result in results}
+        tested = {result.rule.id for result in results}
         out.print(
             f"{len(results) - len(failed)} passed, {len(failed)} failed; "
             f"{len(tested)} of {len(ruleset.rules)} rules have tests",

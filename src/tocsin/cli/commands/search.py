@@ -26,7 +26,9 @@ def search(
     ] = "",
     sql: Annotated[bool, typer.Option("--sql", help="The query is read-only SQL.")] = False,
     start: Annotated[str | None, typer.Option("--from", help="ISO time or now-24h.")] = None,
-    end: Annotated[str | None, typer.Option("--to", help="ISO time or now-1h; not included.")] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="ISO time or now-1h; not included.")
+    ] = None,
     size: Annotated[int, typer.Option("--size", min=1, max=10_000, help="Events to show.")] = 50,
     home: HomeOption = None,
     config: ConfigOption = None,
@@ -47,9 +49,7 @@ def search(
                 columns, rows = house.events.sql(query, size)
                 answer = {"columns": columns, "rows": plain(rows)}
             else:
-                answer = plain(
-                    house.events.search(EventQuery(query, moments[0], moments[1], size))
-                )
+                answer = plain(house.events.search(EventQuery(query, moments[0], moments[1], size)))
         finally:
             house.close()
     if as_json:

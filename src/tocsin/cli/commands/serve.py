@@ -19,9 +19,12 @@ def serve(
     home: HomeOption = None,
     config: ConfigOption = None,
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option("--port", help="HTTP port; 0 picks a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", help="HTTP port; 0 picks a free one.")
+    ] = None,
     syslog_port: Annotated[
-        int | None, typer.Option("--syslog-port", help="Syslog UDP and TCP port; 0 picks free ones.")
+        int | None,
+        typer.Option("--syslog-port", help="Syslog UDP and TCP port; 0 picks free ones."),
     ] = None,
 ) -> None:
     """Take events in, detect, and serve the console and the API, until stopped (Ctrl-C)."""
@@ -44,7 +47,8 @@ def _tell(listening: Listening) -> None:
     err.print(f"Tocsin is ready: {listening.url}", markup=False)
     if listening.syslog_udp or listening.syslog_tcp:
         err.print(
-            f"  syslog: UDP port {listening.syslog_udp}, TCP port {listening.syslog_tcp}", markup=False
+            f"  syslog: UDP port {listening.syslog_udp}, TCP port {listening.syslog_tcp}",
+            markup=False,
         )
     if listening.one_time_password:
         err.print(

@@ -25,7 +25,15 @@ def list_sources(
         return
     print_table(
         "",
-        ("source", "received", "stored", "quarantined", "unrecognized", "last event", "silent since"),
+        (
+            "source",
+            "received",
+            "stored",
+            "quarantined",
+            "unrecognized",
+            "last event",
+            "silent since",
+        ),
         (
             (
                 one["name"],
