@@ -21,8 +21,8 @@ from dbos import (
     DBOSPortableJSONSerializer,
     SetWorkflowID,
     WorkflowHandleAsync,
+    error,
 )
-from dbos.error import DBOSNonExistentWorkflowError
 
 from tocsin.store.durable import (
     ChildRun,
@@ -118,8 +118,8 @@ class DbosRuns:
             walk = _DbosWalk(str(DBOS.workflow_id), self._entry_of, self._steps)
             try:
                 return {"answer": await workflow(walk, given)}
-            except Exception as error:
-                return _failure(error)
+            except Exception as fault:
+                return _failure(fault)
 
         return run
 
@@ -151,8 +151,8 @@ class DbosRuns:
     def send(self, run_id: str, topic: str, message: JsonObject, key: str) -> None:
         try:
             self._on_loop(DBOS.send_async(run_id, message, topic, idempotency_key=key))
-        except DBOSNonExistentWorkflowError as error:
-            raise DurableError(f"no durable run {run_id!r} to send {topic!r} to") from error
+        except error.DBOSNonExistentWorkflowError as missing:
+            raise DurableError(f"no durable run {run_id!r} to send {topic!r} to") from missing
 
     def queue(
         self, queue: str, workflow: str, run_id: str, inputs: JsonObject, at_once: int
@@ -229,8 +229,8 @@ class _DbosWalk:
             with self._steps:
                 try:
                     return {"answer": call(f"{DBOS.workflow_id}:{DBOS.step_id}")}
-                except Exception as error:
-                    return _failure(error)
+                except Exception as fault:
+                    return _failure(fault)
 
         async def limited() -> JsonObject:
             try:
@@ -287,10 +287,10 @@ class _StepCount:
             self._changed.wait_for(lambda: self._running == 0, limit_s)
 
 
-def _failure(error: Exception) -> JsonObject:
-    if isinstance(error, StepFailed):
-        return {"failure": {"kind": error.kind, "reason": error.reason}}
-    return {"failure": {"kind": type(error).__name__, "reason": str(error)}}
+def _failure(fault: Exception) -> JsonObject:
+    if isinstance(fault, StepFailed):
+        return {"failure": {"kind": fault.kind, "reason": fault.reason}}
+    return {"failure": {"kind": type(fault).__name__, "reason": str(fault)}}
 
 
 def _unfold(name: str, kept: JsonObject) -> JsonObject:
