@@ -13,11 +13,6 @@ RESERVED = [
 ]
 
 
-@pytest.fixture(scope="module")
-def company() -> Company:
-    return load_company()
-
-
 def test_it_has_forty_machines_sixty_people_a_cluster_and_an_account(company: Company) -> None:
     machines = [asset for asset in company.assets if asset.addresses]
     assert len(machines) >= 40

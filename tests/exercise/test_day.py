@@ -6,19 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tocsin.exercise.company import Company, ExerciseError, load_company
+from tocsin.exercise.company import Company, ExerciseError
 from tocsin.exercise.day import FEWEST_EVENTS, quiet_plan, sending_plan
 from tocsin.exercise.linux_day import SILENT_HOST, SILENT_HOURS
-from tocsin.exercise.tape import Channel, Sending
+from tocsin.exercise.sending import Channel, Sending
 from tocsin.exercise.trouble import BROKEN_RECORDS
 
 END = datetime(2026, 11, 21, 18, 0, tzinfo=UTC)
 EVENTS = 12_000
-
-
-@pytest.fixture(scope="module")
-def company() -> Company:
-    return load_company()
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,6 @@ def use_new_key(cloud: CloudWriter, company: Company, clock: Clock) -> None:
         )
     key = cloud.person(NEW_USER, _KEY)
     calls = (
-        (900, "sts.amazonaws.com", "GetCallerIdentity"),
         (915, "s3.amazonaws.com", "ListBuckets"),
         (930, "s3.amazonaws.com", "GetBucketAcl"),
         (960, "ec2.amazonaws.com", "DescribeInstances"),

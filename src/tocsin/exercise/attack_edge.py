@@ -11,8 +11,8 @@ ATTACKER = "203.0.113.66"
 STAGING = "203.0.113.77"
 VICTIM = "nh-jump01"
 STOLEN = "svc-backup"
-_GUESSED = ("root", "admin", "ubuntu", "deploy", "git", "postgres", "svc-backup", "svc-sql")
-_UNKNOWN = frozenset({"admin", "ubuntu", "deploy", "git"})
+# All of them exist: somebody has read them off a leaked script.
+_GUESSED = ("root", "postgres", "www-data", "svc-backup", "svc-sql", "svc-deploy", "svc-monitor")
 
 
 def break_in(
@@ -20,21 +20,18 @@ def break_in(
 ) -> None:
     """Guessing from nine hours and forty minutes before the end, for twenty-five minutes."""
     begin = clock.before_end(9.67)
-    guesses = 420
+    guesses = 640
     step = 1500 / guesses
     public = company.public_address(VICTIM)
     for number in range(guesses):
         at = begin + number * step
         user = rng.choice(_GUESSED)
         port = rng.randrange(30000, 60000)
-        unknown = "invalid user " if user in _UNKNOWN else ""
-        if unknown:
-            linux.say(at, VICTIM, SSHD, f"Invalid user {user} from {ATTACKER} port {port}", 38)
-        failed = f"Failed password for {unknown}{user} from {ATTACKER} port {port} ssh2"
+        failed = f"Failed password for {user} from {ATTACKER} port {port} ssh2"
         linux.say(at + 0.4, VICTIM, SSHD, failed, 38)
         if number % 6 == 5:
             limit = (
-                f"error: maximum authentication attempts exceeded for {unknown}{user}"
+                f"error: maximum authentication attempts exceeded for {user}"
                 f" from {ATTACKER} port {port} ssh2 [preauth]"
             )
             linux.say(at + 0.8, VICTIM, SSHD, limit, 35)

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from tocsin.exercise.clock import Clock, iso
 from tocsin.exercise.company import Company
-from tocsin.exercise.tape import Channel, Sender, Tape
+from tocsin.exercise.sending import Channel
+from tocsin.exercise.tape import Sender, Tape
 
 
 def _records_file(lines: list[bytes]) -> bytes:
@@ -304,4 +305,3 @@ def live_cloud_noise(day: CloudDay, company: Company, clock: Clock) -> None:
     pod = {"resource": "pods", "namespace": "shop", "name": "cart-7d9f", "subresource": "exec"}
     jump = company.address("nh-jump01")
     write.cluster(clock.before_end(4.1), "create", pod, "kofi.ansah-reed", jump, 101)
-    write.github(clock.before_end(6.8), "public_key.create", "anton-birk", "calibration")

@@ -12,7 +12,8 @@ from tocsin.exercise.cloud_day import CloudDay, live_cloud_noise
 from tocsin.exercise.company import Company, ExerciseError
 from tocsin.exercise.linux_day import LinuxDay, live_linux_noise
 from tocsin.exercise.network_day import NetworkDay, live_network_noise
-from tocsin.exercise.tape import Sending, Tape
+from tocsin.exercise.sending import Sending
+from tocsin.exercise.tape import Tape
 from tocsin.exercise.trouble import break_records, fill_disk
 from tocsin.exercise.windows_day import WindowsDay, live_windows_noise
 

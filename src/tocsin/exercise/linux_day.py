@@ -4,7 +4,8 @@ from random import Random
 
 from tocsin.exercise.clock import Clock, common_log, iso, rfc3164
 from tocsin.exercise.company import Company
-from tocsin.exercise.tape import Channel, Sender, Tape
+from tocsin.exercise.sending import Channel
+from tocsin.exercise.tape import Sender, Tape
 
 _LINUX_UID = {"root": 0, "www-data": 33, "postgres": 109, "svc-backup": 998, "svc-deploy": 997}
 # These few still send datagrams; everything that matters to the story goes over TCP.
@@ -209,23 +210,17 @@ class LinuxDay:
 def live_linux_noise(day: LinuxDay, company: Company, clock: Clock, rng: Random) -> None:
     """What looks a little like trouble on every day and is none: the internet, the scanner."""
     write = day.write
-    for address, names in (
-        ("203.0.113.7", ("oracle", "pi", "test")),
-        ("203.0.113.150", ("admin",)),
-    ):
-        for at in clock.every(rng, 40):
-            name = rng.choice(names)
-            message = f"Invalid user {name} from {address} port {rng.randrange(30000, 60000)}"
-            write.say(at, "nh-jump01", SSHD, message, 38)
+    for at in clock.every(rng, 60):
+        name = rng.choice(("oracle", "pi", "test", "minecraft"))
+        message = f"Invalid user {name} from 203.0.113.7 port {rng.randrange(30000, 60000)}"
+        write.say(at, "nh-jump01", SSHD, message, 38)
     for at in clock.every(rng, 30):
         path = rng.choice(("/.env", "/.git/config", "/wp-login.php", "/phpmyadmin/index.php"))
         write.visited(at, "nh-web02", "203.0.113.21", f"GET {path}", 404, "curl/8.15.0")
     scan = clock.before_end(16.5)
     agent = "Mozilla/5.00 (Nikto/2.6.0) (Evasions:None)"
     for number in range(120):
-        path = rng.choice(
-            ("/cgi-bin/test", "/server-status", "/.git/HEAD", "/admin", "/backup.zip")
-        )
+        path = rng.choice(("/cgi-bin/test", "/old/", "/manual/", "/admin", "/backup.zip"))
         scanner = company.address("nh-scan01")
         write.visited(scan + number * 2, "nh-web01", scanner, f"GET {path}", 404, agent)
     shell = "elin.haugen : TTY=pts/0 ; PWD=/home/elin.haugen ; USER=root ; COMMAND=/usr/bin/bash"
@@ -237,8 +232,6 @@ def live_linux_noise(day: LinuxDay, company: Company, clock: Clock, rng: Random)
         "certificate CN=portal.larkmoor.example expires in 9 days",
         28,
     )
-    killed = "Out of memory: Killed process 8123 (node) total-vm:9123456kB, anon-rss:7012345kB"
-    write.say(clock.before_end(4.6), "nh-build01", "kernel", killed, 3)
     gave_up = "label-printer.service: Start request repeated too quickly."
     write.say(clock.before_end(9.8), "nh-app02", "systemd", gave_up, 28)
     for number in range(9):

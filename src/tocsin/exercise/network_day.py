@@ -6,7 +6,8 @@ from typing import Any
 
 from tocsin.exercise.clock import Clock, iso
 from tocsin.exercise.company import Company
-from tocsin.exercise.tape import Channel, Sender, Tape
+from tocsin.exercise.sending import Channel
+from tocsin.exercise.tape import Sender, Tape
 
 ZEEK = Sender(Channel.HTTP, "zeek")
 SURICATA = Sender(Channel.HTTP, "suricata")
@@ -333,7 +334,7 @@ class NetworkDay:
 
 
 def live_network_noise(day: NetworkDay, company: Company, clock: Clock, rng: Random) -> None:
-    """The scanner's window, the off-site backup, an appliance with a home-made certificate."""
+    """The scanner's window and the off-site backup."""
     write = day.write
     scanner = company.address("nh-scan01")
     scan = clock.before_end(16.5)
@@ -347,10 +348,6 @@ def live_network_noise(day: NetworkDay, company: Company, clock: Clock, rng: Ran
             "dst": company.address(target),
         }
         write.zeek_row("notice", scan + number * 200, notice)
-    web = company.address("nh-web01")
-    probe = (9000211, "LARKMOOR web path traversal in request", "Web Application Attack", 2)
-    for number in range(14):
-        write.alert(scan + number * 20, (scanner, 41000 + number, web, 80), probe)
     backup = company.address("nh-backup01")
     write.connection(
         clock.before_end(17.2),
@@ -360,15 +357,3 @@ def live_network_noise(day: NetworkDay, company: Company, clock: Clock, rng: Ran
         2_100_000,
         duration_s=2400,
     )
-    for number in range(16):
-        row = {
-            "id.orig_h": company.address("nh-print01"),
-            "id.orig_p": 51000 + number,
-            "id.resp_h": "198.51.100.205",
-            "id.resp_p": 8443,
-            "version": "TLSv12",
-            "server_name": "toner.printfleet.example",
-            "established": "T",
-            "validation_status": "self signed certificate",
-        }
-        write.zeek_row("ssl", clock.before_end(23.5 - number * 1.4), row)

@@ -1,29 +1,58 @@
 """The stages of the day, and how to see that each was seen."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
 
+import tocsin
 from tocsin.exercise.attack_cloud import KEY_MAKER, NEW_USER
 from tocsin.exercise.attack_edge import ATTACKER, VICTIM
 from tocsin.exercise.attack_inside import CONTROLLER, FILE_SERVER, PHISHED
+from tocsin.exercise.company import ExerciseError
 from tocsin.exercise.linux_day import SILENT_HOST
 from tocsin.exercise.trouble import DATABASE, NODE
 
+RULES_FOLDER = Path(tocsin.__file__).parent / "content" / "rules"
+_ID = re.compile(r"^id: (\S+)$", re.MULTILINE)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Stage:
     """One thing that happened. Seen when an alert of one of ``rules`` is about one of ``entities``.
 
-    ``rules`` are names of shipped rules (``folder/file`` below ``content/rules``); a stage with
-    ``silent_source`` is seen when that source is reported silent, by whatever rule.
+    ``rules`` are names of shipped rules (``folder/file`` below ``content/rules``); empty when any
+    alert about the entity tells the stage. ``entities`` are entity keys.
     """
 
     name: str
     told: str
-    rules: tuple[str, ...] = ()
-    entities: tuple[str, ...] = ()
-    silent_source: str = ""
-    operations: bool = False
+    rules: tuple[str, ...]
+    entities: tuple[str, ...]
+    is_attack: bool = True
+
+    @cached_property
+    def rule_ids(self) -> tuple[str, ...]:
+        """The ids of ``rules``; raises ``ExerciseError`` when one is not shipped."""
+        return tuple(_rule_id(name) for name in self.rules)
+
+    def is_told_by(self, rule_id: str, entity_key: str) -> bool:
+        return entity_key in self.entities and (not self.rules or rule_id in self.rule_ids)
+
+
+@cache
+def _rule_id(name: str) -> str:
+    path = RULES_FOLDER / f"{name}.yml"
+    try:
+        found = _ID.search(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ExerciseError(
+            f"{path}: a stage names this rule, but it can't be read: {error}"
+        ) from error
+    if found is None:
+        raise ExerciseError(f"{path}: the rule has no id line; give it one")
+    return found[1]
 
 
 STAGES = (
@@ -90,40 +119,28 @@ STAGES = (
     Stage(
         "silent source",
         "The mail server stops sending logs",
-        silent_source=f"syslog/{SILENT_HOST}",
-        operations=True,
+        (),
+        (f"source:syslog/{SILENT_HOST}",),
+        is_attack=False,
     ),
     Stage(
         "full disk",
         "The orders database has no space left",
         ("linux/disk_full",),
         (f"host:{DATABASE}",),
-        operations=True,
+        is_attack=False,
     ),
     Stage(
         "node under pressure",
         "A cluster node runs out of disk",
         ("kubernetes/node_disk_pressure",),
-        (f"host:{NODE}", "cluster:larkmoor-prod"),
-        operations=True,
+        (f"host:{NODE}", "cluster:larkmoor-prod", f"service_account:system:node:{NODE}"),
+        is_attack=False,
     ),
 )
 
 
-def stages_seen(
-    alerts: Iterable[tuple[str, str]],
-    silent_sources: Iterable[str],
-    rule_names: dict[str, str],
-) -> list[Stage]:
-    """The stages that ``alerts`` (rule id, entity key) and ``silent_sources`` tell, in order.
-
-    ``rule_names`` gives a rule's name (``linux/disk_full``) by its id.
-    """
-    told = {(rule_names.get(rule_id, ""), entity) for rule_id, entity in alerts}
-    silent = set(silent_sources)
-    return [
-        stage
-        for stage in STAGES
-        if (stage.silent_source and stage.silent_source in silent)
-        or any((rule, entity) in told for rule in stage.rules for entity in stage.entities)
-    ]
+def stages_seen(told: Iterable[tuple[str, str]]) -> list[Stage]:
+    """The stages that alerts tell, in order; ``told`` are pairs of rule id and entity key."""
+    pairs = set(told)
+    return [stage for stage in STAGES if any(stage.is_told_by(*pair) for pair in pairs)]

@@ -2,52 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import orjson
 
 from tocsin.exercise.clock import moment
+from tocsin.exercise.sending import Channel, Sending
 
 _WINDOW_S = 1800
 
 
-class Channel(StrEnum):
-    """By which door a sending comes in."""
-
-    SYSLOG_UDP = "syslog_udp"
-    SYSLOG_TCP = "syslog_tcp"
-    HTTP = "http"
-    FILE = "file"
-
-
 # A datagram burst small enough for any socket buffer; the others are bounded for memory only.
 _MOST_RECORDS = {Channel.SYSLOG_UDP: 25, Channel.SYSLOG_TCP: 400, Channel.HTTP: 500}
-
-
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """Raw vendor records sent together.
-
-    ``payload`` is newline-separated: NDJSON for ``http``, one message a line for syslog, the
-    whole file for ``file`` (then ``filename`` names it). ``source`` is the name the operator
-    gives the sender; syslog senders name themselves, there it is ``syslog/<host>``. ``at`` is the
-    time of the last record, ``records`` counts them all, ``broken`` those of them nobody can read.
-    """
-
-    channel: Channel
-    source: str
-    payload: bytes
-    records: int
-    broken: int
-    at: datetime
-    filename: str = ""
-
-    @property
-    def messages(self) -> list[bytes]:
-        """The records of a newline-separated payload, one by one."""
-        return self.payload.split(b"\n")
 
 
 def as_lines(lines: list[bytes]) -> bytes:

@@ -5,7 +5,8 @@ from typing import Any
 
 from tocsin.exercise.clock import iso
 from tocsin.exercise.company import Company
-from tocsin.exercise.tape import Channel, Sender, Tape
+from tocsin.exercise.sending import Channel
+from tocsin.exercise.tape import Sender, Tape
 
 WINDOWS = Sender(Channel.HTTP, "windows")
 

@@ -1,0 +1,73 @@
+"""A day walked through decode, normalize and detect, without a server or a store."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tocsin.connectors.catalog import mapping_paths
+from tocsin.detect.engine import Engine
+from tocsin.detect.ruleset import load_rules
+from tocsin.exercise.sending import Channel, Sending
+from tocsin.exercise.stages import RULES_FOLDER
+from tocsin.ingest.decode import decode
+from tocsin.ingest.files import read_paths
+from tocsin.ingest.lines import split_lines
+from tocsin.model.record import Framing, Origin, RawBatch, Unreadable
+from tocsin.model.severity import Level
+from tocsin.normalize.mapping import load_mapping
+from tocsin.normalize.normalizer import Normalizer
+from tocsin.triage.entities import entities_of
+
+
+@dataclass
+class Told:
+    """What the rooms made of a day; an alert is a rule's title, its id and an entity key."""
+
+    lanes: Counter[str] = field(default_factory=Counter)
+    unreadable: list[Unreadable] = field(default_factory=list)
+    alerts: dict[tuple[str, str], int] = field(default_factory=dict)
+    levels: dict[tuple[str, str], Level] = field(default_factory=dict)
+    titles: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+class Walk:
+    """The rooms as ``app`` wires them, less the store."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._normalizer = Normalizer([load_mapping(path) for path in mapping_paths()])
+        self._engine = Engine(load_rules([RULES_FOLDER]))
+
+    def tell(self, sendings: Iterable[Sending]) -> Told:
+        told = Told()
+        for position, sending in enumerate(sendings):
+            for batch in self._batches(sending):
+                self._take(told, batch, position)
+        return told
+
+    def _batches(self, sending: Sending) -> list[RawBatch]:
+        if sending.channel is not Channel.FILE:
+            is_web = sending.channel is Channel.HTTP
+            framing = Framing.LINES if is_web else Framing.SYSLOG
+            return split_lines(sending.payload, sending.source, sending.at, framing=framing)
+        path = self._folder / sending.filename
+        path.write_bytes(sending.payload)
+        cuts = list(read_paths([path], sending.source, sending.at, None))
+        path.unlink()
+        return [cut for cut in cuts if isinstance(cut, RawBatch)]
+
+    def _take(self, told: Told, raw: RawBatch, position: int) -> None:
+        decoded = decode(raw)
+        told.unreadable.extend(decoded.unreadable)
+        origin = Origin(raw.source, raw.received_at, "test", position)
+        for batch in self._normalizer.normalize(decoded, origin):
+            told.lanes[batch.lane.id] += len(batch)
+            for hit in self._engine.evaluate(batch):
+                for row in batch.ocsf_rows(hit.rows):
+                    entities = entities_of(hit.rule, row)
+                    entity = entities[0].key if entities else f"source:{batch.source}"
+                    alert = (hit.rule.id, entity)
+                    told.alerts[alert] = told.alerts.get(alert, 0) + 1
+                    told.levels[alert] = hit.rule.level
+                    told.titles[alert] = hit.rule.title
