@@ -5,7 +5,7 @@ from typing import Any
 
 _RECORD = re.compile(
     r"(?:node=(?P<node>\S+) )?(?:audit: )?type=(?P<type>[A-Z0-9_\[\]]{1,40}) (?:msg=)?"
-    r"audit\((?P<seconds>\d{1,12})(?:\.(?P<fraction>\d{1,9}))?:(?P<serial>\d{1,20})\): ?"
+    r"audit\((?P<seconds>\d{1,12})(?:\.(?P<fraction>\d{1,9}))?:(?P<serial>\d{1,20})\):? ?"
 )
 _PAIR = re.compile(
     r"""([A-Za-z0-9_:.\-]{1,64}(?:\[\d{1,6}\])?)=("[^"]*"|'.*'|\{[^}]*\}|[^\s\x1d]*)""", re.DOTALL
@@ -15,10 +15,13 @@ _PIECE = re.compile(r"(a\d{1,6})\[(\d{1,6})\]")
 # Fields whose value an unprivileged process chooses: the kernel writes them as hexadecimal when
 # they hold a blank, a quote or a control character (audit_log_untrustedstring).
 _UNTRUSTED = frozenset(
-    ("acct", "cgroup", "cmd", "comm", "cwd", "data", "device", "dir", "exe", "file", "grp")
-    + ("invalid_context", "key", "name", "new-chardev", "new-disk", "new-fs", "new-net")
-    + ("new-rng", "new_group", "ocomm", "old-chardev", "old-disk", "old-fs", "old-net", "old-rng")
-    + ("path", "proctitle", "root_dir", "subj", "sw", "tcontext", "text", "vm", "watch")
+    {
+        *("acct", "cgroup", "cmd", "comm", "cwd", "data", "device", "dir", "exe", "file", "grp"),
+        *("invalid_context", "key", "name", "new-chardev", "new-disk", "new-fs", "new-net"),
+        *("new-rng", "new_group", "ocomm", "old-chardev", "old-disk", "old-fs", "old-net"),
+        *("old-rng", "path", "proctitle", "root_dir", "subj", "sw", "tcontext", "text", "vm"),
+        "watch",
+    }
 )
 _SELINUX = re.compile(r"avc: +(granted|denied) +\{ ([^}]*) \} for ")
 _NUMBERED = {

@@ -53,9 +53,7 @@ def _records(chunk: bytes) -> tuple[list[bytes], str]:
     faults: list[str] = []
     file = io.BytesIO(_ONE_CHUNK_HEADER + chunk.ljust(_CHUNK_BYTES, b"\0"))
     try:
-        rendered: Iterator[dict[str, Any]] = iter(
-            PyEvtxParser(file, number_of_threads=1).records_json()
-        )
+        rendered: Any = PyEvtxParser(file, number_of_threads=1).records_json()
     except (RuntimeError, OSError, ValueError) as error:
         return [], str(error)
     for _ in range(_MOST_RECORDS):  # a bound: a parser that stands still must not hang us

@@ -152,10 +152,24 @@ class _Opened:
 
 
 class _Unzipped:
-    """Gzip content in small steps, so that a fault costs nothing that came before it."""
+    """Gzip content, read in small steps, so that a fault costs nothing that came before it."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = gzip.GzipFile(fileobj=file)
+        self._fault: Exception | None = None
 
     def read(self, size: int) -> bytes:
-        return self._file.read1(size)
+        pieces: list[bytes] = []
+        while size and self._fault is None:
+            try:
+                piece = self._file.read1(size)
+            except (OSError, EOFError, zlib.error) as error:
+                self._fault = error
+                break
+            if not piece:
+                break
+            pieces.append(piece)
+            size -= len(piece)
+        if self._fault is not None and not pieces:
+            raise self._fault
+        return b"".join(pieces)

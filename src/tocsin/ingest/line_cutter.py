@@ -16,7 +16,7 @@ def cut_lines(stream: ByteStream, maker: Maker) -> Iterator[Cut]:
         else:
             first = ordinal
             for group, count in line_groups(payload):
-                if len(group) > RECORD_BYTES:
+                if count == 1 and len(group) > RECORD_BYTES:
                     yield maker.too_large(first, group)
                 elif group.strip():
                     yield maker.batch(group, first)
@@ -55,23 +55,23 @@ def _whole_lines(stream: ByteStream) -> Iterator[tuple[bytes, int]]:
     """Runs of whole lines with the newlines they took; a line over ``KEPT_BYTES`` in pieces."""
     pieces: list[bytes] = []
     size = 0
-    while block := stream.read(BATCH_BYTES):
-        cut = block.rfind(b"\n")
+    block = stream.read(BATCH_BYTES)
+    while block:
+        following = stream.read(BATCH_BYTES)
+        cut = block.rfind(b"\n") if following else len(block)
         if cut < 0:
             pieces.append(block)
             size += len(block)
             if size >= KEPT_BYTES:
                 yield b"".join(pieces), 0
                 pieces, size = [], 0
-            continue
-        if size > RECORD_BYTES:  # the long line stands alone
-            end = block.find(b"\n")
-            yield b"".join([*pieces, block[:end]]), 1
-            if end < cut:
-                yield block[end + 1 : cut], block.count(b"\n") - 1
         else:
-            yield b"".join([*pieces, block[:cut]]), block.count(b"\n")
-        pieces = [block[cut + 1 :]]
-        size = len(pieces[0])
-    if size:
-        yield b"".join(pieces), 0
+            end = block.find(b"\n")
+            if size > RECORD_BYTES and 0 <= end < cut:  # the long line stands alone
+                yield b"".join([*pieces, block[:end]]), 1
+                yield block[end + 1 : cut], block.count(b"\n") - 1
+            else:
+                yield b"".join([*pieces, block[:cut]]), block.count(b"\n")
+            pieces = [block[cut + 1 :]]
+            size = len(pieces[0])
+        block = following

@@ -22,8 +22,10 @@ _STAMP = re.compile(rf"(?:(?P<iso>{_ISO})|[*.]?(?P<bsd>{_BSD})):? ")
 _TAG = re.compile(r"([^\s\[\]:]{1,64})(?:\[([^\]\s]{1,64})\])?: ?")
 _HOST = re.compile(r"([^\s]{1,255}) +")
 _NOT_HOSTS = frozenset(
-    ("TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING")
-    + ("ERROR", "ERR", "CRITICAL", "FATAL", "SEVERE")
+    {
+        *("TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING"),
+        *("ERROR", "ERR", "CRITICAL", "FATAL", "SEVERE"),
+    }
 )
 _PARAMETER = re.compile(r' +([^\s=\]"]{1,255})="((?:[^"\\\]]|\\.)*+)"', re.DOTALL)
 _ELEMENT = re.compile(r"\[([^\s=\]\"]{1,255})")
