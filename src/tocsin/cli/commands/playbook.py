@@ -35,11 +35,14 @@ def _files(paths: list[Path] | None) -> list[Path]:
 def list_playbooks(as_json: JsonOption = False) -> None:
     """The shipped playbooks."""
     loaded, _ = load_playbooks(_files(None))
-    rows = [{"id": one.id, "name": one.name, "description": one.description} for one in loaded]
+    rows = [
+        {"id": one.id, "name": one.name, "description": one.description, "path": one.path}
+        for one in loaded
+    ]
     if as_json:
         print_json(rows)
         return
-    print_table("", ("playbook", "name", "what it does"), (tuple(row.values()) for row in rows))
+    print_table("", ("playbook", "name", "what it does"), ((row["id"], row["name"], row["description"]) for row in rows))
 
 
 @app.command("lint")
