@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 _DIGEST = hashlib.blake2b
@@ -21,6 +22,26 @@ def event_id(received_at: datetime, spool: str, position: int, ordinal: int) -> 
     """
     seed = _DIGEST(f"{spool}\0{position}\0{ordinal}".encode(), digest_size=10).digest()
     return _uuid7(received_at, seed)
+
+
+def event_ids(
+    received_at: datetime, spool: str, position: int, ordinals: Sequence[int]
+) -> list[str]:
+    """``event_id`` of many records of one entry, computed together."""
+    millis = int(received_at.timestamp() * 1000) & 0xFFFFFFFFFFFF
+    head = f"{millis >> 16:08x}-{millis & 0xFFFF:04x}-"
+    entry = _DIGEST(f"{spool}\0{position}\0".encode(), digest_size=10)
+    ids = []
+    for ordinal in ordinals:
+        digest = entry.copy()
+        digest.update(b"%d" % ordinal)
+        tail = digest.hexdigest()
+        variant = _VARIANT[tail[4]]
+        ids.append(f"{head}7{tail[1:4]}-{variant}{tail[5:8]}-{tail[8:]}")
+    return ids
+
+
+_VARIANT = {digit: f"{int(digit, 16) & 0x3 | 0x8:x}" for digit in "0123456789abcdef"}
 
 
 def repeatable_id(prefix: str, *parts: str) -> str:

@@ -11,7 +11,7 @@ from tocsin.normalize.columns import columns_of
 from tocsin.normalize.expression import Computed, Fields, compile_expression, repeat
 from tocsin.normalize.mapping import Expression, Mapping, Shape
 from tocsin.normalize.ocsf_classes import CLASS_UIDS, category_uid
-from tocsin.normalize.ocsf_types import fitted
+from tocsin.normalize.ocsf_types import fitted, to_text
 from tocsin.normalize.ocsf_version import OCSF_VERSION
 from tocsin.normalize.patterns import captured
 from tocsin.normalize.timestamps import event_times
@@ -133,10 +133,17 @@ def _with(native: pa.RecordBatch, added: dict[str, pa.Array]) -> pa.RecordBatch:
         if at is None:
             names.append(name)
             arrays.append(array)
-        elif arrays[at].null_count and arrays[at].type == array.type:
-            if not pa.types.is_nested(array.type):
-                arrays[at] = pc.coalesce(arrays[at], array)
+        elif arrays[at].null_count:
+            arrays[at] = _filled(arrays[at], array)
     return pa.RecordBatch.from_arrays(arrays, names=names)
+
+
+def _filled(column: pa.Array, other: pa.Array) -> pa.Array:
+    if pa.types.is_nested(column.type) or pa.types.is_nested(other.type):
+        return column
+    if column.type != other.type:
+        return pc.coalesce(to_text(column), to_text(other))
+    return pc.coalesce(column, other)
 
 
 def _lifted(native: pa.RecordBatch, prefixes: Sequence[str]) -> pa.RecordBatch:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from tocsin.model.event import EventBatch
-from tocsin.model.identifier import event_id
+from tocsin.model.identifier import event_ids
 from tocsin.model.lane import Lane
 from tocsin.model.record import Decoded, Origin
 from tocsin.normalize.lane_shape import LaneShape
@@ -65,14 +65,17 @@ class Normalizer:
         return list(everything.items())
 
     @staticmethod
-    def _batch(shape: LaneShape, rows: list[int], decoded: Decoded, origin: Origin) -> EventBatch:
+    def event_ids(ordinals: Sequence[int], origin: Origin) -> list[str]:
+        """The ids of records by their number in the origin, the same at every reading."""
+        return event_ids(origin.received_at, origin.spool, origin.position, ordinals)
+
+    def _batch(
+        self, shape: LaneShape, rows: list[int], decoded: Decoded, origin: Origin
+    ) -> EventBatch:
         whole = len(rows) == len(decoded.records)
         records = decoded.records if whole else [decoded.records[row] for row in rows]
         native, ocsf, times = shape.columns(records, origin)
-        ids = [
-            event_id(origin.received_at, origin.spool, origin.position, decoded.ordinals[row])
-            for row in rows
-        ]
+        ids = self.event_ids([decoded.ordinals[row] for row in rows], origin)
         received = pa.scalar(origin.received_at, pa.timestamp("us", "UTC"))
         return EventBatch(
             lane=shape.lane,

@@ -6,7 +6,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 INTEGERS = frozenset(
-    ["access_mask", "attempt", "body_length", "bytes", "bytes_in", "bytes_missed", "bytes_out", "code", "count", "duration", "exit_code", "http_status", "key_length", "length", "opnum", "packets", "packets_in", "packets_out", "pid", "port", "protocol_num", "sequence", "size", "tid", "ttl", "type_uid", "class_uid", "category_uid"]
+    {"access_mask", "actual_permissions", "attempt", "code", "count", "duration", "exit_code"}
+    | {"bytes", "bytes_in", "bytes_missed", "bytes_out", "packets", "packets_in", "packets_out"}
+    | {"body_length", "length", "key_length", "size", "sequence", "lease_dur", "ttl"}
+    | {"pid", "tid", "port", "protocol_num", "opnum", "http_status"}
+    | {"class_uid", "category_uid", "type_uid"}
 )
 TEXT_IDS = frozenset({"event_id"})
 NARROW = frozenset({"class_uid", "category_uid", "activity_id", "severity_id", "status_id"})

@@ -32,6 +32,8 @@ def compile_template(template: str, missing: str | None) -> Callable[[Any], pa.A
             text = to_text(array)
             parts.append(text if missing is None else pc.fill_null(text, missing))
         joined = pc.binary_join_element_wise(*parts, "")
+        if missing == "":
+            joined = pc.utf8_trim_whitespace(joined)
         return joined if isinstance(joined, pa.Array) else pa.repeat(joined, len(fields))
 
     return compute
