@@ -10,7 +10,7 @@ SAMPLE_ROWS = 512
 _KEPT_ROWS = 2048
 _GRAM = 4
 _UNSEEN = (0.5, 0.1, 0.03, 0.01, 0.002, 0.001, 0.0005, 0.0002)
-"""What is added for a literal of that many bytes: short ones turn up sooner or later."""
+"""What is added for a literal of that many bytes: short ones turn up sooner or later (letters beyond ASCII less)."""
 _LONG_UNSEEN = 0.0001
 
 
@@ -21,6 +21,7 @@ class HitRates:
         self._texts: dict[str, list[str]] = {}
         self._joined: dict[str, str] = {}
         self._grams: dict[str, set[str]] = {}
+        self._fresh: dict[str, float] = {}
         self._rows = 0
         self._known: dict[FieldLiteral, float] = {}
 
@@ -39,10 +40,15 @@ class HitRates:
             self._texts.setdefault(field, []).extend(texts)
         self._joined = {f: "\n" + "\n".join(texts) + "\n" for f, texts in self._texts.items()}
         self._grams = {f: _grams_of(set(texts)) for f, texts in self._texts.items()}
+        self._fresh = {f: len(set(t)) / max(1, len(t)) for f, t in self._texts.items()}
         self._known.clear()
 
     def rate(self, wanted: FieldLiteral) -> float:
-        """Expected share of events (may exceed 1 for several values a event), never 0."""
+        """What looking for a literal costs an event, never 0.
+
+        The expected share of events that show it, plus the finds to be looked at in values not
+        seen before (all of them, where values hardly repeat; hardly any, where they do).
+        """
         known = self._known.get(wanted)
         if known is None:
             known = self._known[wanted] = self._counted(wanted) + _unseen(wanted.literal)
@@ -57,13 +63,16 @@ class HitRates:
             return 0.0
         before = "\n" if literal.operator in (Operator.EXACT, Operator.STARTSWITH) else ""
         after = "\n" if literal.operator in (Operator.EXACT, Operator.ENDSWITH) else ""
-        return joined.count(before + literal.text + after) / self._rows
+        shown = joined.count(before + literal.text + after)
+        if literal.operator is Operator.EXACT:
+            return shown / self._rows
+        return (shown + joined.count(literal.text) * self._fresh[wanted.field]) / self._rows
 
 
 def _unseen(literal: Literal) -> float:
     if literal.operator is Operator.EXACT:
         return _LONG_UNSEEN
-    size = len(literal.text)
+    size = len(literal.text) if literal.text.isascii() else 2 * len(literal.text.encode())
     return _UNSEEN[size] if size < len(_UNSEEN) else _LONG_UNSEEN
 
 

@@ -1,6 +1,7 @@
 """Text that every match of a regular expression must contain, for use as a witness."""
 
-_CLASSES = frozenset("dDwWsSbBAzZpPxQEnrtfvaC0123456789")
+_CLASSES = frozenset("dDwWsSbBAzZpPxQEaC0123456789")
+_CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v"}
 _REPEATS = "*+?{"
 
 
@@ -44,7 +45,8 @@ def _one(pattern: str, at: int) -> tuple[str, int]:
         escaped = pattern[at + 1 : at + 2]
         if not escaped or escaped in _CLASSES or not escaped.isascii():
             return "", _after_class_escape(pattern, at + 1)
-        return ("" if escaped.isalnum() else escaped), at + 2
+        literal = "" if escaped.isalnum() else escaped
+        return _CONTROLS.get(escaped, literal), at + 2
     if character == "[":
         return "", _after_set(pattern, at)
     if character == "(":

@@ -43,7 +43,7 @@ def load_rules(
     ``on_progress(done, total)`` counts files. Of rules with one id the first is used, one that
     is not retired (status deprecated or unsupported) before one that is.
     """
-    files, problems = _rule_files(paths)
+    files, problems = rule_files(paths)
     kept = cache_file(cache, paths) if cache else None
     earlier = RuleCache.read(kept) if kept else RuleCache({})
     entries: dict[str, list[Read]] = {}
@@ -73,7 +73,8 @@ def load_rules(
     return _with_distinct_ids(found)
 
 
-def _rule_files(paths: Sequence[Path]) -> tuple[list[Path], list[RuleProblem]]:
+def rule_files(paths: Sequence[Path]) -> tuple[list[Path], list[RuleProblem]]:
+    """Every rule file below ``paths`` in a stable order, and the paths that don't exist."""
     files: dict[Path, None] = {}
     problems = []
     for path in paths:

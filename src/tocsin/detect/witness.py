@@ -80,7 +80,7 @@ def _of_matcher(matcher: Matcher, rate: Rate) -> Witness | None:
     literals = _literals(matcher)
     if literals is not None:
         cost = sum(rate(literal) for literal in literals)
-        if cost < _PROBE_COST or matcher.operator in _LITERALS:
+        if cost < _PROBE_COST * len(literals) or matcher.operator in _LITERALS:
             return Witness(cost, tuple(literals))
     if matcher.operator is Operator.NULL:
         return None
