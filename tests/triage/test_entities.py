@@ -1,7 +1,7 @@
 """Entities are found in OCSF columns, named plainly and ordered as the rule wishes."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.model.entity import Entity, EntityKind
@@ -124,6 +124,7 @@ def test_an_event_that_names_no_one_has_no_entities() -> None:
     assert keys({"class_uid": 0, "message": "hello"}) == []
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(

@@ -189,7 +189,7 @@ def test_attacker_text_with_broken_unicode_is_stored(
     assert alert.exemplars[0].fields["a"] == "\ud800\0"
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=40), st.integers(1, 40))
 def test_how_findings_are_cut_into_batches_does_not_matter(numbers: list[int], cut: int) -> None:
     def one(number: int) -> Finding:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.model.alert import AlertStatus
@@ -30,16 +30,19 @@ def test_nothing_is_no_risk() -> None:
     assert diminishing_sum([]) == 0
 
 
+@settings(deadline=None)
 @given(scores)
 def test_the_sum_is_bounded(values: list[float]) -> None:
     assert 0 <= diminishing_sum(values) <= 100
 
 
+@settings(deadline=None)
 @given(scores, st.floats(0, 100))
 def test_one_more_alert_never_lowers_the_risk(values: list[float], more: float) -> None:
     assert diminishing_sum([*values, more]) >= diminishing_sum(values) - 1e-9
 
 
+@settings(deadline=None)
 @given(st.permutations([3.0, 99.0, 45.0, 45.0, 12.0]))
 def test_the_order_does_not_matter(values: list[float]) -> None:
     assert diminishing_sum(values) == diminishing_sum(sorted(values))

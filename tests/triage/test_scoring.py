@@ -2,7 +2,7 @@
 
 import math
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.model.severity import Level
@@ -11,6 +11,7 @@ from tocsin.triage.scoring import alert_score
 names = st.lists(st.text(min_size=1, max_size=3), unique=True, max_size=9).map(tuple)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(Level),
     st.integers(1, 10**12),

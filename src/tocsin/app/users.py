@@ -39,6 +39,9 @@ def all_users(tx: Connection) -> list[User]:
 
 
 def user_row(tx: Connection, name: str) -> RowMapping | None:
+    """The row of a user; None also for text that can't be a name."""
+    if not _NAME.fullmatch(bare_name(name)):
+        return None
     query = select(USERS).where(USERS.c.name == bare_name(name))
     return tx.execute(query).mappings().one_or_none()
 
