@@ -1,8 +1,8 @@
 """The company and the walk, made once."""
 
 import pytest
-from tests.exercise.walk import Walk
 
+from tests.exercise.walk import Walk
 from tocsin.exercise.company import Company, load_company
 
 

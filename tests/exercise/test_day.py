@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tocsin.exercise.company import Company, ExerciseError
-from tocsin.exercise.day import FEWEST_EVENTS, quiet_plan, sending_plan
+from tocsin.exercise.day import FEWEST_EVENTS, later_plan, quiet_plan, sending_plan
 from tocsin.exercise.linux_day import SILENT_HOST, SILENT_HOURS
 from tocsin.exercise.sending import Channel, Sending
 from tocsin.exercise.trouble import BROKEN_RECORDS
@@ -97,3 +97,15 @@ def test_the_story_can_end_at_any_hour(company: Company) -> None:
 def test_a_day_too_small_for_the_story_is_refused(company: Company) -> None:
     with pytest.raises(ExerciseError, match="ask for 8000 or more"):
         list(sending_plan(company, end=END, events=100, seed=3))
+
+
+def test_life_goes_on_for_everyone_but_the_silent_one(
+    company: Company, sendings: list[Sending]
+) -> None:
+    later = list(later_plan(company, start=END, end=END + timedelta(minutes=2), seed=11))
+    before = {sending.source for sending in sendings}
+    assert {sending.source for sending in later} == before - {f"syslog/{SILENT_HOST}"}
+    assert sum(sending.records for sending in later) < 150
+    assert all(END <= sending.at <= END + timedelta(minutes=2) for sending in later)
+    with pytest.raises(ExerciseError, match="ask for a shorter time"):
+        list(later_plan(company, start=END, end=END))

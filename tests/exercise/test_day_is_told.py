@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
-from tests.exercise.walk import Told, Walk
 
+from tests.exercise.walk import Told, Walk
 from tocsin.exercise.company import Company
 from tocsin.exercise.day import quiet_plan, sending_plan
 from tocsin.exercise.linux_day import SILENT_HOST

@@ -45,30 +45,33 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 @dataclass(frozen=True)
 class Clock:
-    """The 24 hours before ``end`` (epoch seconds)."""
+    """The ``span_s`` seconds before ``end`` (epoch seconds), a whole day if nothing else is said."""
 
     end: float
+    span_s: float = DAY_S
 
     @property
     def start(self) -> float:
-        return self.end - DAY_S
+        return self.end - self.span_s
 
     def before_end(self, hours: float) -> float:
         """The moment so many hours before the end of the day."""
         return self.end - hours * HOUR_S
 
     def at_work(self, rng: Random) -> float:
-        """A random moment, most often within working hours."""
+        """A random moment, most often within working hours; less than a day is all work."""
+        if self.span_s < DAY_S:
+            return self.any_time(rng)
         quarter = bisect(_BUSY_SUMS, rng.random() * _BUSY_SUMS[-1])
         return self.start + (min(quarter, 95) + rng.random()) * _QUARTER_S
 
     def any_time(self, rng: Random) -> float:
-        """A random moment of the day, night as likely as noon."""
-        return self.start + rng.random() * DAY_S
+        """A random moment of the span, night as likely as noon."""
+        return self.start + rng.random() * self.span_s
 
     def every(self, rng: Random, count: int) -> list[float]:
-        """``count`` moments spread evenly over the day, each a little off its beat."""
-        step = DAY_S / max(count, 1)
+        """``count`` moments spread evenly over the span, each a little off its beat."""
+        step = self.span_s / max(count, 1)
         return [self.start + (at + 0.1 + 0.8 * rng.random()) * step for at in range(count)]
 
 

@@ -7,7 +7,7 @@ from random import Random
 from tocsin.exercise.attack_cloud import use_new_key
 from tocsin.exercise.attack_edge import break_in
 from tocsin.exercise.attack_inside import carry_out, dump_credentials, move_sideways, phish
-from tocsin.exercise.clock import Clock
+from tocsin.exercise.clock import DAY_S, Clock
 from tocsin.exercise.cloud_day import CloudDay, live_cloud_noise
 from tocsin.exercise.company import Company, ExerciseError
 from tocsin.exercise.linux_day import LinuxDay, live_linux_noise
@@ -43,6 +43,50 @@ def quiet_plan(
     yield from record_day(company, end=end, events=events, seed=seed, attacked=False).cut()
 
 
+def later_plan(
+    company: Company, *, start: datetime, end: datetime, seed: int = 7
+) -> Iterator[Sending]:
+    """Ordinary life from ``start`` to ``end`` (less than a day) after the day has been sent.
+
+    About 38 records a minute and at least one from everyone but the mail server, so that nobody
+    else falls silent while people look round. Another ``start`` makes other records.
+    """
+    span_s = (end - start).total_seconds()
+    if not 0 < span_s < DAY_S:
+        raise ExerciseError(f"{start} to {end} is not within a day; ask for a shorter time")
+    rng = Random(f"{seed} {start.timestamp()}")  # noqa: S311 - a story to be told again
+    tape = Tape()
+    life = _Life(tape, company, Clock(end.timestamp(), span_s), rng)
+    life.live_outside_windows(DAY_EVENTS / 1000 * span_s / DAY_S)
+    life.windows.live(max(1, round(DAY_EVENTS * span_s / DAY_S) - tape.records))
+    yield from tape.cut()
+
+
+class _Life:
+    """Everyone who writes records in the company."""
+
+    def __init__(self, tape: Tape, company: Company, clock: Clock, rng: Random) -> None:
+        self.windows = WindowsDay(tape, company, clock, rng)
+        self.linux = LinuxDay(tape, company, clock, rng)
+        self.network = NetworkDay(tape, company, clock, rng)
+        self.cloud = CloudDay(tape, company, clock, rng)
+
+    def live_outside_windows(self, thousandth: float) -> None:
+        """The ordinary records of all but Windows and the mail server."""
+        for part, live in (
+            (_SYSLOG, self.linux.live_syslog),
+            (_AUDIT, self.linux.live_audit),
+            (_WEB, self.linux.live_web),
+            (_ZEEK, self.network.live_zeek),
+            (_SURICATA, self.network.live_suricata),
+            (_TRAIL, self.cloud.live_trail),
+            (_OKTA, self.cloud.live_okta),
+            (_CLUSTER, self.cloud.live_cluster),
+            (_GITHUB, self.cloud.live_github),
+        ):
+            live(max(1, int(part * thousandth)))
+
+
 def record_day(company: Company, *, end: datetime, events: int, seed: int, attacked: bool) -> Tape:
     """The tape of a whole day."""
     if events < FEWEST_EVENTS:
@@ -52,10 +96,8 @@ def record_day(company: Company, *, end: datetime, events: int, seed: int, attac
     rng = Random(seed)  # noqa: S311 - a story to be told again, no secret
     clock = Clock(end.timestamp())
     tape = Tape()
-    windows = WindowsDay(tape, company, clock, rng)
-    linux = LinuxDay(tape, company, clock, rng)
-    network = NetworkDay(tape, company, clock, rng)
-    cloud = CloudDay(tape, company, clock, rng)
+    life = _Life(tape, company, clock, rng)
+    windows, linux, network, cloud = life.windows, life.linux, life.network, life.cloud
     if attacked:
         break_in(linux.write, network.write, company, clock, rng)
         phish(windows.write, network.write, cloud.write, company, clock, rng)
@@ -70,15 +112,7 @@ def record_day(company: Company, *, end: datetime, events: int, seed: int, attac
     live_network_noise(network, company, clock, rng)
     live_cloud_noise(cloud, company, clock)
     thousandth = (events - tape.records) / 1000
-    linux.live_syslog(int(_SYSLOG * thousandth))
     linux.live_mail(int(_MAIL * thousandth))
-    linux.live_audit(int(_AUDIT * thousandth))
-    linux.live_web(int(_WEB * thousandth))
-    network.live_zeek(int(_ZEEK * thousandth))
-    network.live_suricata(int(_SURICATA * thousandth))
-    cloud.live_trail(int(_TRAIL * thousandth))
-    cloud.live_okta(int(_OKTA * thousandth))
-    cloud.live_cluster(int(_CLUSTER * thousandth))
-    cloud.live_github(int(_GITHUB * thousandth))
+    life.live_outside_windows(thousandth)
     windows.live(events - tape.records)
     return tape

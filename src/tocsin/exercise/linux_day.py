@@ -122,9 +122,10 @@ class LinuxDay:
         self._admins = ("dario.fenwick", "elin.haugen", "tomas.veldt", "kofi.ansah-reed")
 
     def live_syslog(self, count: int) -> None:
-        """``count`` messages: every machine in turn, so that none is quiet for long."""
+        """``count`` messages or one a machine: each in turn, so that none is quiet for long."""
         rng = self._rng
         hosts = self._hosts
+        count = max(count, len(hosts))
         for number, at in enumerate(self._clock.every(rng, count)):
             host = hosts[number % len(hosts)]
             chance = rng.random()
