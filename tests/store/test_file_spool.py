@@ -310,6 +310,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_whatever_was_acknowledged_is_there_after_kill_9(tmp_path: Path) -> None:
     chance = random.Random(20260301)  # noqa: S311 - not for secrets
     following = 0

@@ -3,7 +3,7 @@
 What counts is where the time goes, not how many gaps there are: a backup job that writes a
 thousand lines once a day spends its time in day-long gaps. So the gaps are kept as a histogram
 of time by length (powers of two), and the expected interval is the gap length below which
-95 % of the observed time was spent. An outage or two in a month does not move it.
+95 % of the observed time was spent. A length seen only once is an outage, not a habit.
 """
 
 from collections.abc import Sequence
@@ -56,11 +56,12 @@ def learn(gaps: Gaps, gaps_s: NDArray[np.float64] | Sequence[float]) -> Gaps:
 
 def expected_interval_s(gaps: Gaps) -> float | None:
     """The gap length within which 95 % of the time passed; None while too little is known."""
-    if sum(count for count, _, _ in gaps.values()) < FEWEST_GAPS:
+    habits = {int(bucket): values for bucket, values in gaps.items() if values[0] >= 2}
+    if sum(count for count, _, _ in habits.values()) < FEWEST_GAPS:
         return None
-    whole = sum(seconds for _, seconds, _ in gaps.values())
+    whole = sum(seconds for _, seconds, _ in habits.values())
     passed = 0.0
-    for _, (_, seconds, longest) in sorted(gaps.items(), key=lambda item: int(item[0])):
+    for _, (_, seconds, longest) in sorted(habits.items()):
         passed += seconds
         if passed >= _TIME_SHARE * whole:
             return longest

@@ -78,7 +78,9 @@ class SourceBook:
         if seen is not None:
             values |= _learned(before, seen, now)
         if row is None:
-            tx.execute(sources.insert().values(_NOTHING | values, tenant=tenant, name=source))
+            tx.execute(
+                sources.insert().values({**_NOTHING, **values, "tenant": tenant, "name": source})
+            )
         else:
             tx.execute(
                 update(sources)

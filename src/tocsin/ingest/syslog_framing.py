@@ -56,7 +56,7 @@ class StreamFraming:
             message = bytes(buffer[:end])
             del buffer[: end + 1]
             self._scanned = 0
-            whole, self._left = self._left == 0, 0
+            whole, self._left = self._left == 0 and end <= RECORD_BYTES, 0
             if message.strip(_ENDS):
                 yield message.strip(_ENDS), whole
         self._scanned = len(buffer)

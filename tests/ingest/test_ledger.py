@@ -1,0 +1,144 @@
+"""The book of sources: counts add up, times are believable, what is unreadable is kept."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from tocsin.ingest.errors import IngestError
+from tocsin.ingest.ledger import SourceBook, excerpt
+from tocsin.model.record import Unreadable
+from tocsin.model.source import SourceLedger
+from tocsin.store.state import metadata
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+BOOK = SourceBook()
+
+
+class Blobs:
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def put(self, content: bytes) -> str:
+        digest = sha256(content).hexdigest()
+        self.kept[digest] = content
+        return digest
+
+    def get(self, digest: str) -> bytes | None:
+        return self.kept.get(digest)
+
+
+@pytest.fixture
+def tx() -> Iterator[sa.Connection]:
+    engine = sa.create_engine("sqlite://")
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
+def add(tx: sa.Connection, source: str = "web", **more: Any) -> None:
+    values: dict[str, Any] = {
+        "received": 1,
+        "stored": 1,
+        "quarantined": 0,
+        "unrecognized": 0,
+        "received_bytes": 10,
+        "first_time": NOW,
+        "last_time": NOW,
+        "lanes": ("nginx.access",),
+        "now": NOW,
+    }
+    BOOK.add(tx, source=source, **(values | more))
+
+
+def ledger(tx: sa.Connection, source: str = "web") -> SourceLedger:
+    (found,) = [one for one in BOOK.sources(tx, NOW) if one.name == source]
+    return found
+
+
+def test_counts_add_up_over_turns(tx: sa.Connection) -> None:
+    add(tx, received=10, stored=8, quarantined=2, unrecognized=3, received_bytes=100)
+    later = NOW + timedelta(minutes=5)
+    add(tx, received=5, stored=5, lanes=("nginx.error", "nginx.access"), now=later)
+    found = ledger(tx)
+    assert (found.received, found.stored, found.quarantined) == (15, 13, 2)
+    assert (found.unrecognized, found.received_bytes) == (3, 110)
+    assert found.lanes == ("nginx.access", "nginx.error")
+    assert found.last_received == later
+
+
+def test_sources_of_other_tenants_are_apart(tx: sa.Connection) -> None:
+    add(tx, tenant="north")
+    add(tx, tenant="south")
+    assert [(one.name, one.tenant) for one in BOOK.sources(tx, NOW)] == [
+        ("web", "north"),
+        ("web", "south"),
+    ]
+
+
+def test_first_and_last_seen_are_event_times_in_any_order(tx: sa.Connection) -> None:
+    hour = timedelta(hours=1)
+    add(tx, first_time=NOW - hour, last_time=NOW - hour)
+    add(tx, first_time=NOW - 3 * hour, last_time=NOW - 2 * hour)
+    assert ledger(tx).first_seen == NOW - 3 * hour
+    assert ledger(tx).last_seen == NOW - hour
+
+
+@pytest.mark.parametrize("year", [1601, 1970, 9999])
+def test_times_nobody_can_believe_do_not_move_the_ledger(tx: sa.Connection, year: int) -> None:
+    add(tx)
+    odd = datetime(year, 1, 1, tzinfo=UTC)
+    add(tx, first_time=odd, last_time=odd)
+    micros = int((odd - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) * 1_000_000
+    add(tx, first_time=odd, last_time=odd, times_us=np.array([micros]))
+    assert (ledger(tx).first_seen, ledger(tx).last_seen) == (NOW, NOW)
+    assert ledger(tx).stored == 3
+
+
+def test_a_turn_without_events_still_counts_what_it_received(tx: sa.Connection) -> None:
+    add(tx, received=2, stored=0, quarantined=2, first_time=None, last_time=None, lanes=())
+    assert (ledger(tx).quarantined, ledger(tx).last_seen) == (2, None)
+    add(tx, "nothing", received=0, stored=0, first_time=None, last_time=None)
+    assert [one.name for one in BOOK.sources(tx)] == ["web"]
+
+
+def test_what_is_unreadable_is_kept_whole_and_listed_newest_first(tx: sa.Connection) -> None:
+    blobs = Blobs()
+    items = [Unreadable("web", "f.json", n, "not JSON", b"{%d" % n) for n in range(1, 6)]
+    BOOK.quarantine(tx, blobs, items[:3], NOW)
+    BOOK.quarantine(tx, blobs, items[3:], NOW + timedelta(seconds=1), tenant="north")
+    BOOK.quarantine(tx, blobs, [Unreadable("other", "x", 1, "r", b"")], NOW)
+    first = BOOK.quarantined(tx, source="web", size=2)
+    assert [item.ordinal for item in first.items] in ([5, 4], [4, 5])
+    assert (first.total, first.items[0].tenant) == (5, "north")
+    rest = BOOK.quarantined(tx, source="web", cursor=first.next_cursor, size=10)
+    assert {item.ordinal for item in rest.items} == {1, 2, 3}
+    assert rest.next_cursor is None
+    for item in (*first.items, *rest.items):
+        assert blobs.get(item.digest) == b"{%d" % item.ordinal
+        assert (item.place, item.reason, item.size_bytes) == ("f.json", "not JSON", 2)
+    assert BOOK.quarantined(tx).total == 6
+
+
+def test_the_same_bytes_twice_are_two_records(tx: sa.Connection) -> None:
+    same = Unreadable("web", "udp 10.0.0.1:5", 1, "not JSON", b"{")
+    BOOK.quarantine(tx, Blobs(), [same], NOW)
+    BOOK.quarantine(tx, Blobs(), [same], NOW)
+    assert BOOK.quarantined(tx).total == 2
+
+
+def test_a_foreign_cursor_is_refused(tx: sa.Connection) -> None:
+    with pytest.raises(IngestError, match="no cursor"):
+        BOOK.quarantined(tx, cursor="alert-1")
+
+
+def test_excerpts_are_short_and_print() -> None:
+    shown = excerpt(b"\x1b[31mred\x00\r\n\xff" + b"y" * 500)
+    assert shown.startswith("\\x1b[31mred\\x00\\r\\n")
+    assert len(shown) == 200
+    assert shown.isprintable()

@@ -1,0 +1,208 @@
+"""Silence is judged by each source's own cadence, in event time."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tocsin.ingest.cadence import expected_interval_s, learn
+from tocsin.ingest.health_rules import HEALTH_RULES
+from tocsin.ingest.ledger import SourceBook
+from tocsin.ingest.silence import find_silent, silence_findings
+from tocsin.model.entity import EntityKind
+from tocsin.model.source import SourceLedger
+from tocsin.store.state import metadata
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+BOOK = SourceBook()
+
+
+@pytest.fixture
+def tx() -> Iterator[sa.Connection]:
+    engine = sa.create_engine("sqlite://")
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
+def feed(
+    tx: sa.Connection,
+    source: str,
+    times: list[datetime],
+    *,
+    turn: int = 50,
+    now: datetime | None = None,
+) -> None:
+    """Book events in turns, each at the time of its last event (or at ``now``)."""
+    for at in range(0, len(times), turn):
+        part = times[at : at + turn]
+        micros = [int(moment.timestamp()) * 1_000_000 for moment in part]
+        BOOK.add(
+            tx,
+            source=source,
+            received=len(part),
+            stored=len(part),
+            quarantined=0,
+            unrecognized=0,
+            received_bytes=0,
+            first_time=min(part),
+            last_time=max(part),
+            lanes=("x.y",),
+            now=now or max(part),
+            times_us=np.array(micros, dtype=np.int64),
+        )
+
+
+def every(step: timedelta, count: int, start: datetime = START) -> list[datetime]:
+    return [start + n * step for n in range(count)]
+
+
+def silent(tx: sa.Connection, now: datetime) -> list[str]:
+    return [ledger.name for ledger in find_silent(BOOK.sources(tx, now), now)]
+
+
+def test_a_steady_source_is_silent_after_the_floor(tx: sa.Connection) -> None:
+    feed(tx, "steady", every(timedelta(seconds=10), 1000))
+    end = START + timedelta(seconds=9990)
+    assert silent(tx, end + timedelta(minutes=14)) == []
+    assert silent(tx, end + timedelta(minutes=16)) == ["steady"]
+
+
+@pytest.mark.parametrize("days", [2, 5, 6, 30, 400])
+def test_one_event_a_day_is_not_called_silent(tx: sa.Connection, days: int) -> None:
+    feed(tx, "daily", every(timedelta(days=1), days), turn=1)
+    end = START + timedelta(days=days - 1)
+    assert silent(tx, end + timedelta(days=2)) == []
+    assert silent(tx, end + timedelta(days=4)) == (["daily"] if days > 5 else [])
+
+
+def test_a_burst_a_day_is_as_slow_as_its_bursts(tx: sa.Connection) -> None:
+    bursts = [
+        t
+        for day in range(7)
+        for t in every(timedelta(seconds=1), 1000, START + timedelta(days=day))
+    ]
+    feed(tx, "backup", bursts, turn=300)
+    assert silent(tx, START + timedelta(days=6, hours=23)) == []
+    assert silent(tx, START + timedelta(days=10)) == ["backup"]
+
+
+def test_office_hours_do_not_make_a_source_silent_at_night(tx: sa.Connection) -> None:
+    days = [
+        t
+        for day in range(14)
+        for t in every(timedelta(minutes=1), 540, START + timedelta(days=day, hours=8))
+    ]
+    feed(tx, "office", days)
+    assert silent(tx, START + timedelta(days=14, hours=7)) == []
+
+
+def test_one_long_outage_does_not_dull_the_ear(tx: sa.Connection) -> None:
+    times = every(timedelta(minutes=1), 20 * 1440)
+    times += every(timedelta(minutes=1), 20 * 1440, times[-1] + timedelta(hours=6))
+    feed(tx, "web", times, turn=500)
+    assert silent(tx, times[-1] + timedelta(minutes=20)) == ["web"]
+
+
+def test_a_new_source_is_given_time(tx: sa.Connection) -> None:
+    feed(tx, "new", every(timedelta(seconds=10), 3))
+    assert silent(tx, START + timedelta(days=30)) == []
+
+
+def test_an_archive_that_was_read_in_is_never_silent(tx: sa.Connection) -> None:
+    feed(tx, "archive", every(timedelta(seconds=10), 1000), now=START + timedelta(days=300))
+    assert silent(tx, START + timedelta(days=301)) == []
+
+
+def test_turns_without_exact_times_learn_from_their_ends(tx: sa.Connection) -> None:
+    for n in range(40):
+        first = START + n * timedelta(minutes=1)
+        BOOK.add(
+            tx, source="web", received=60, stored=60, quarantined=0, unrecognized=0, received_bytes=0,
+            first_time=first, last_time=first + timedelta(seconds=59), lanes=(), now=first,
+        )  # fmt: skip
+    (ledger,) = BOOK.sources(tx, START)
+    assert ledger.expected_interval_s == pytest.approx(1.0)
+
+
+def test_late_events_do_not_end_a_silence_and_new_ones_do(tx: sa.Connection) -> None:
+    feed(tx, "web", every(timedelta(seconds=10), 1000))
+    now = START + timedelta(hours=5)
+    feed(tx, "web", every(timedelta(seconds=10), 10, START + timedelta(minutes=5)), now=now)
+    assert silent(tx, now) == ["web"]
+    feed(tx, "web", [now])
+    assert silent(tx, now) == []
+
+
+def test_findings_name_the_source_and_say_why(tx: sa.Connection) -> None:
+    feed(tx, "Syslog/FW1", every(timedelta(seconds=60), 200))
+    now = START + timedelta(hours=12)
+    feed(tx, "web", every(timedelta(seconds=60), 720))
+    ledgers = BOOK.sources(tx, now)
+    (finding,) = silence_findings(find_silent(ledgers, now), ledgers, now)
+    assert finding.rule_id == HEALTH_RULES[0].id
+    assert finding.source == "Syslog/FW1"
+    assert (finding.entities[0].kind, finding.entities[0].name) == (EntityKind.SOURCE, "syslog/fw1")
+    assert {field.name for field in finding.matched} == {"last_seen", "expected_interval_s"}
+    because = str(finding.fields["because"])
+    assert "8.7 h ago" in because
+    assert "every 60 s, allowed is 15 min" in because
+    assert "1 other sources" in because
+    assert finding.time == START + timedelta(seconds=199 * 60) + timedelta(minutes=15)
+
+
+def test_one_silence_is_one_finding_and_the_next_is_another(tx: sa.Connection) -> None:
+    def identifiers(now: datetime) -> set[str]:
+        ledgers = BOOK.sources(tx, now)
+        return {
+            found.finding_id for found in silence_findings(find_silent(ledgers, now), ledgers, now)
+        }
+
+    feed(tx, "web", every(timedelta(seconds=60), 200))
+    first = identifiers(START + timedelta(hours=6))
+    assert len(first) == 1
+    assert identifiers(START + timedelta(hours=9)) == first
+    feed(tx, "web", every(timedelta(seconds=60), 10, START + timedelta(hours=10)))
+    second = identifiers(START + timedelta(hours=20))
+    assert len(second) == 1
+    assert second != first
+
+
+def test_a_second_equal_pause_is_a_habit(tx: sa.Connection) -> None:
+    hours = [0, 6, 12, 18]
+    times = [
+        t
+        for hour in hours
+        for t in every(timedelta(seconds=10), 100, START + timedelta(hours=hour))
+    ]
+    feed(tx, "batch", times, turn=100)
+    assert silent(tx, START + timedelta(hours=30)) == []
+
+
+def test_when_nobody_sends_the_reason_points_at_ourselves(tx: sa.Connection) -> None:
+    feed(tx, "web", every(timedelta(seconds=60), 200))
+    now = START + timedelta(hours=12)
+    ledgers = BOOK.sources(tx, now)
+    (finding,) = silence_findings(find_silent(ledgers, now), ledgers, now)
+    assert "look at the network and at Tocsin itself first" in str(finding.fields["because"])
+
+
+def test_a_ledger_without_a_cadence_is_never_silent() -> None:
+    ledger = SourceLedger("x", "default", 1, 1, 0, 0, 1, START, START, START)
+    assert find_silent([ledger], START + timedelta(days=999)) == []
+
+
+@given(st.lists(st.lists(st.floats(0, 1e7), max_size=20), max_size=20))
+def test_what_is_learned_stays_bounded_and_within_what_was_seen(turns: list[list[float]]) -> None:
+    gaps: dict[str, list[float]] = {}
+    for turn in turns:
+        gaps = learn(gaps, np.array(turn))
+    assert len(gaps) <= 40
+    expected = expected_interval_s(gaps)
+    seen = [gap for turn in turns for gap in turn if gap > 0]
+    assert expected is None or min(seen) <= expected <= max(seen)
