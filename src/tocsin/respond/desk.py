@@ -1,5 +1,6 @@
 """The response desk: request, approve, undo, and see what runs and what is in force."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -32,6 +33,7 @@ from tocsin.respond.planner import Planner
 from tocsin.respond.playbook import Playbook, PlaybookProblem, load_playbooks
 from tocsin.respond.playbook_run import PLAYBOOK_RUN, PlaybookRuns
 from tocsin.respond.reopening import Reopening
+from tocsin.respond.simulation import SimulatedStep, simulate, usable
 from tocsin.respond.target import network_of, network_target
 from tocsin.respond.walker import BRANCH, initial_variables
 
@@ -127,6 +129,19 @@ class ResponseDesk:
         if run is None:
             raise NotFound(f"run {facts.run_id} is gone from the state store")
         return run
+
+    def simulate(
+        self,
+        playbook: Playbook | tuple[PlaybookProblem, ...],
+        *,
+        target: Target,
+        lease_s: int,
+    ) -> tuple[SimulatedStep, ...]:
+        """A dry run: the same walk with every write replaced by its plan; nothing is kept.
+
+        Takes what ``load_playbook`` gave; raises ``BadRequest`` when that was problems.
+        """
+        return asyncio.run(simulate(self._parts, usable(playbook), target, lease_s))
 
     def run(self, tx: Connection, run_id: str) -> PlaybookRun | None:
         """A run with the steps it took."""

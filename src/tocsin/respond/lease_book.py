@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, select, update
+from sqlalchemy import Connection, Row, case, or_, select, update
 
 from tocsin.model.page import Page
 from tocsin.model.response import Lease, LeaseStatus, Target
@@ -55,8 +55,11 @@ class LeaseBook:
         cursor: str | None = None,
         size: int = 50,
     ) -> Page[Lease]:
-        """Those in force first, the ones that end soonest on top; then latest undone first."""
-        where = []
+        """Those in force first, the ones that end soonest on top; then latest undone first.
+
+        A lease is kept before its containment is made; until that is done it is not listed.
+        """
+        where = [or_(leases.c.status != LeaseStatus.ACTIVE, leases.c.applied_at.is_not(None))]
         if status is not None:
             where.append(leases.c.status == status)
         if case_id is not None:

@@ -310,10 +310,12 @@ def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def _cancel_all() -> None:
-    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    """Cancel until all are gone: a wait that ends at the same moment swallows a cancellation."""
+    tasks = {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=0.05)
 
 
 def _quieten(level: int) -> None:
