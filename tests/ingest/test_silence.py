@@ -173,6 +173,20 @@ def test_one_silence_is_one_finding_and_the_next_is_another(tx: sa.Connection) -
     assert second != first
 
 
+def test_a_silence_is_reported_once_until_it_ends(tx: sa.Connection) -> None:
+    feed(tx, "web", every(timedelta(seconds=60), 200))
+    now = START + timedelta(hours=6)
+    quiet = find_silent(BOOK.sources(tx, now), now)
+    assert BOOK.unreported(tx, quiet) == quiet
+    BOOK.mark_reported(tx, quiet)
+    later = now + timedelta(hours=1)
+    assert BOOK.unreported(tx, find_silent(BOOK.sources(tx, later), later)) == []
+    feed(tx, "web", every(timedelta(seconds=60), 10, now))
+    much_later = now + timedelta(days=1)
+    again = find_silent(BOOK.sources(tx, much_later), much_later)
+    assert [ledger.name for ledger in BOOK.unreported(tx, again)] == ["web"]
+
+
 def test_a_second_equal_pause_is_a_habit(tx: sa.Connection) -> None:
     hours = [0, 6, 12, 18]
     times = [

@@ -121,6 +121,25 @@ class SourceBook:
         moment = now or datetime.now(UTC)
         return [_ledger(row, moment) for row in rows]
 
+    def unreported(self, tx: Connection, silent: Sequence[SourceLedger]) -> list[SourceLedger]:
+        """Those of the silent sources whose present silence ``mark_reported`` has not seen."""
+        rows = tx.execute(select(sources.c.tenant, sources.c.name, sources.c.reported_silence))
+        reported = {(row.tenant, row.name): row.reported_silence for row in rows}
+        return [
+            ledger
+            for ledger in silent
+            if reported.get((ledger.tenant, ledger.name)) != ledger.silent_since
+        ]
+
+    def mark_reported(self, tx: Connection, silent: Sequence[SourceLedger]) -> None:
+        """Remember that these silences have been told; do it after the telling, not before."""
+        for ledger in silent:
+            tx.execute(
+                update(sources)
+                .where(sources.c.tenant == ledger.tenant, sources.c.name == ledger.name)
+                .values(reported_silence=ledger.silent_since)
+            )
+
     def quarantined(
         self,
         tx: Connection,
@@ -144,7 +163,9 @@ class SourceBook:
 
 _NOTHING: dict[str, Any] = {
     **dict.fromkeys(("received", "stored", "quarantined", "unrecognized", "received_bytes"), 0),
-    **dict.fromkeys(("first_seen", "last_seen", "last_received", "least_lag_s")),
+    **dict.fromkeys(
+        ("first_seen", "last_seen", "last_received", "least_lag_s", "reported_silence")
+    ),
     "lanes": [],
     "gaps": {},
 }
@@ -194,6 +215,7 @@ def _learned(before: Any, seen: _Seen, now: datetime) -> dict[str, Any]:
 def _ledger(row: Row[Any], now: datetime) -> SourceLedger:
     values = dict(row._mapping)
     gaps, least_lag_s = values.pop("gaps"), values.pop("least_lag_s")
+    del values["reported_silence"]
     is_live = least_lag_s is not None and least_lag_s <= LIVE_LAG_S
     expected = expected_interval_s(gaps) if is_live else None
     values["lanes"] = tuple(values["lanes"])

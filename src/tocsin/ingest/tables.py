@@ -20,6 +20,7 @@ sources = Table(
     Column("lanes", JSON, nullable=False),
     Column("gaps", JSON, nullable=False),
     Column("least_lag_s", Float),
+    Column("reported_silence", Utc),
 )
 
 quarantine = Table(

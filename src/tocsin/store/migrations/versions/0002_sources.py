@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("lanes", sa.JSON(), nullable=False),
         sa.Column("gaps", sa.JSON(), nullable=False),
         sa.Column("least_lag_s", sa.Float(), nullable=True),
+        sa.Column("reported_silence", Utc(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "name", name=op.f("pk_sources")),
     )
     op.create_table(
