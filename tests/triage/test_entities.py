@@ -69,6 +69,7 @@ def test_names_lose_their_domain_and_case(name: str) -> None:
         ("deploy-svc", "service_account:deploy-svc"),
         ("dependabot[bot]", "service_account:dependabot[bot]"),
         ("system:serviceaccount:prod:web", "service_account:prod:web"),
+        ("system:node:Worker1", "host:worker1"),
         ("system:kube-scheduler", "service_account:system:kube-scheduler"),
         ("arn:aws:iam::123456789012:user/dana", "user:dana"),
         ("arn:aws:sts::123456789012:assumed-role/Admin/dana", "user:dana"),
@@ -115,8 +116,34 @@ def test_a_host_named_by_its_address_is_an_address() -> None:
     assert keys({"device.hostname": "192.0.2.4"}) == ["address:192.0.2.4"]
 
 
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [
+        ("FILE1", ["host:ws01", "host:file1"]),
+        ("file1.corp.example", ["host:ws01", "host:file1"]),
+        ("www.bank.example", ["host:ws01"]),
+        ("192.0.2.9", ["host:ws01", "address:192.0.2.9"]),
+    ],
+)
+def test_the_other_end_is_a_host_when_it_is_in_our_domain(peer: str, expected: list[str]) -> None:
+    event: dict[str, object] = {
+        "device.hostname": "ws01.corp.example",
+        "dst_endpoint.hostname": peer,
+    }
+    assert keys(event) == expected
+
+
+def test_a_node_that_is_acted_on_is_a_host() -> None:
+    event: dict[str, object] = {"resources.type": "nodes", "resources.name": "Worker1"}
+    assert keys(event) == ["host:worker1"]
+
+
 def test_cloud_accounts_and_clusters() -> None:
-    event: dict[str, object] = {"cloud.account.uid": "123456789012", "cluster.name": "Prod"}
+    event: dict[str, object] = {
+        "cloud.account.uid": "123456789012",
+        "resources.type": "cluster",
+        "resources.name": "Prod",
+    }
     assert keys(event) == ["cluster:prod", "cloud_account:123456789012"]
 
 

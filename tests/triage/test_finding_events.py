@@ -4,9 +4,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from jsonschema import Draft202012Validator
+from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 from tocsin.model.entity import Entity, EntityKind
 from tocsin.model.finding import Finding, MatchedField
+from tocsin.normalize.ocsf_object import to_ocsf
 from tocsin.triage.finding_events import findings_batch
 
 Make = Callable[..., Finding]
@@ -73,3 +76,17 @@ def test_odd_years_are_kept(finding: Make, noon: datetime, year: int) -> None:
 def test_tenants_are_not_mixed(finding: Make, noon: datetime) -> None:
     with pytest.raises(ValueError, match="several tenants"):
         findings_batch([finding(0), finding(1, tenant="other")], noon)
+
+
+def test_the_event_is_valid_ocsf(finding: Make, noon: datetime) -> None:
+    related = (
+        Entity(EntityKind.USER, "alice"),
+        Entity(EntityKind.ADDRESS, "192.0.2.1"),
+        Entity(EntityKind.CLOUD_ACCOUNT, "123456789012"),
+    )
+    batch = findings_batch([finding(7, related=related)], noon)
+    event = to_ocsf(batch.ocsf_rows([0])[0], noon, batch.lane)
+    schema = OcsfJsonSchemaEmbedded(get_ocsf_schema(event["metadata"]["version"]))
+    checked = schema.get_class_schema("detection_finding", event["metadata"]["profiles"])
+    faults = [fault.message for fault in Draft202012Validator(checked).iter_errors(event)]
+    assert faults == []

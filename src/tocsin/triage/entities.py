@@ -6,8 +6,10 @@ therefore share an entity; the event keeps the full name.
 
 A user name is taken for a service account when the event says so (OCSF ``user.type_id`` 4), when it
 starts with ``svc-``, ``svc_``, ``svc.``, ``sa-``, ``service-`` or ``gmsa-``, ends in ``-svc``,
-``_svc`` or ``[bot]``, or is one of Kubernetes' ``system:`` names. A name that ends in ``$`` is
-a machine. Accounts that every machine has (``SYSTEM``, ``NETWORK SERVICE``) are no one and give
+``_svc`` or ``[bot]``, or is one of Kubernetes' ``system:`` names. A name that ends in ``$`` and
+Kubernetes' ``system:node:`` name a machine. The other end of a connection is a host of ours when its
+name has no dot or the domain of the device that tells of it: a web address or the reverse name of
+a scanner is neither. Accounts that every machine has (``SYSTEM``, ``NETWORK SERVICE``) are no one and give
 no entity; ``root`` and its like never come before a known host, since folding over all hosts
 would hide where it happened.
 """
@@ -31,12 +33,13 @@ DEFAULT_ORDER = (
     EntityKind.SOURCE,
 )
 
-_HOST_COLUMNS = ("device.hostname", "device.name", "dst_endpoint.hostname", "src_endpoint.hostname")
+_HOST_COLUMNS = ("device.hostname", "device.name")
+_PEER_COLUMNS = ("dst_endpoint.hostname", "src_endpoint.hostname")
 _ACTOR_COLUMNS = ("actor.user.name", "user.name")
 _AUTHENTICATION_COLUMNS = ("user.name", "actor.user.name")
 _ADDRESS_COLUMNS = ("src_endpoint.ip", "dst_endpoint.ip", "device.ip")
 _CLOUD_COLUMNS = ("cloud.account.uid",)
-_CLUSTER_COLUMNS = ("cluster.name", "device.cluster.name", "resource.cluster", "cloud.cluster")
+_RESOURCE_KINDS = {"nodes": EntityKind.HOST, "cluster": EntityKind.CLUSTER}
 _AUTHENTICATION_CLASS = 3002
 _SERVICE_TYPE_ID = 4
 
@@ -85,13 +88,19 @@ def _places(wished: tuple[str, ...]) -> dict[EntityKind, int]:
 def _all_entities(ocsf: Mapping[str, object]) -> Iterator[Entity]:
     for value in _values(ocsf, _HOST_COLUMNS):
         yield from _host(value)
+    domains = {_domain(value) for value in _values(ocsf, _HOST_COLUMNS)} | {""}
+    for value in _values(ocsf, _PEER_COLUMNS):
+        if _parsed_address(value) is not None or _domain(value) in domains:
+            yield from _host(value)
+    resource = ocsf.get("resources.type")
+    if isinstance(resource, str) and resource in _RESOURCE_KINDS:
+        for value in _values(ocsf, ("resources.name",)):
+            yield from _plain(_RESOURCE_KINDS[resource], value)
     at_sign_in = ocsf.get("class_uid") == _AUTHENTICATION_CLASS
     for column in _AUTHENTICATION_COLUMNS if at_sign_in else _ACTOR_COLUMNS:
         is_service = ocsf.get(f"{column.removesuffix('.name')}.type_id") == _SERVICE_TYPE_ID
         for value in _values(ocsf, (column,)):
             yield from account_entity(value, is_service=is_service)
-    for value in _values(ocsf, _CLUSTER_COLUMNS):
-        yield from _plain(EntityKind.CLUSTER, value)
     for value in _values(ocsf, _CLOUD_COLUMNS):
         yield from _plain(EntityKind.CLOUD_ACCOUNT, value)
     for value in _values(ocsf, _ADDRESS_COLUMNS):
@@ -113,6 +122,8 @@ def account_entity(name: str, *, is_service: bool = False) -> tuple[Entity, ...]
         return ()
     if bare.endswith("$") and len(bare) > 1:
         return (Entity(EntityKind.HOST, _bounded(bare[:-1])),)
+    if bare.startswith("system:node:"):
+        return _host(bare.removeprefix("system:node:"))
     if bare.startswith("system:serviceaccount:"):
         return _plain(EntityKind.SERVICE_ACCOUNT, bare.removeprefix("system:serviceaccount:"))
     if is_service or bare.startswith("system:") or _SERVICE_NAME.search(bare):
@@ -138,6 +149,10 @@ def _host(name: str) -> tuple[Entity, ...]:
     if bare in _NO_ONE or bare == "localhost":
         return ()
     return _plain(EntityKind.HOST, bare)
+
+
+def _domain(name: str) -> str:
+    return name.lower().rstrip(".").partition(".")[2]
 
 
 def _address(text: str) -> tuple[Entity, ...]:

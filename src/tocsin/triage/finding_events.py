@@ -1,4 +1,4 @@
-"""Makes findings events too: OCSF Detection Finding (class 2004) in the lane ``tocsin.finding``.
+"""Makes findings events too: OCSF 1.8.0 Detection Finding (class 2004) in the lane ``tocsin.finding``.
 
 So people search what was recognized next to what happened, and every finding of an alert stays
 to be found although the alert keeps only a few exemplars.
@@ -18,10 +18,12 @@ from tocsin.model.lane import Lane
 FINDING_LANE = Lane("tocsin", "finding", product="tocsin")
 FINDING_SOURCE = "tocsin"
 
+_OCSF_VERSION = "1.8.0"
 _CLASS_UID = 2004
 _CATEGORY_UID = 2
 _ACTIVITY_CREATE = 1
 _STATUS_NEW = 1
+_ANALYTIC_RULE = 1
 _TIME = pa.timestamp("us", "UTC")
 _TEXTS = pa.list_(pa.string())
 
@@ -59,12 +61,15 @@ _OCSF = pa.schema(
         ("finding_info.title", pa.string()),
         ("finding_info.analytic.uid", pa.string()),
         ("finding_info.analytic.name", pa.string()),
+        ("finding_info.analytic.type_id", pa.int64()),
+        ("metadata.version", pa.string()),
         ("metadata.product.name", pa.string()),
         ("metadata.product.vendor_name", pa.string()),
         ("device.hostname", pa.string()),
         ("user.name", pa.string()),
         ("src_endpoint.ip", pa.string()),
         ("cloud.account.uid", pa.string()),
+        ("cloud.provider", pa.string()),
     ]
 )
 
@@ -133,11 +138,15 @@ def _ocsf(finding: Finding) -> dict[str, object]:
         "finding_info.title": finding.rule_title,
         "finding_info.analytic.uid": finding.rule_id,
         "finding_info.analytic.name": finding.rule_title,
+        "finding_info.analytic.type_id": _ANALYTIC_RULE,
+        "metadata.version": _OCSF_VERSION,
         "metadata.product.name": "Tocsin",
         "metadata.product.vendor_name": "Tocsin",
     }
     for column, kinds in _ENTITY_COLUMNS.items():
         row[column] = _first(finding.entities, kinds)
+    if row["cloud.account.uid"] is not None:
+        row["cloud.provider"] = str(finding.ocsf.get("cloud.provider", "unknown"))
     return row
 
 
