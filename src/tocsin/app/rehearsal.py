@@ -1,6 +1,7 @@
 """Plays the sample company's day on a running server: its people, its records, its response."""
 
 import secrets
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from tocsin.app.delivery import Delivery, Doors
 from tocsin.app.machine import peak_rss_mb
 from tocsin.app.wiring import Tocsin
 from tocsin.exercise.company import Company
-from tocsin.exercise.day import DAY_EVENTS, sending_plan
+from tocsin.exercise.day import DAY_EVENTS, later_plan, sending_plan
 from tocsin.exercise.stages import STAGES, stages_seen
 from tocsin.model.alert import Alert
 from tocsin.model.case import Case
@@ -19,6 +20,7 @@ from tocsin.model.principal import Role
 from tocsin.model.response import Approval, ApprovalStatus, Lease, LeaseStatus, RunStatus, Target
 
 _PATIENCE_S = 60.0
+_LIFE_S = 30.0
 
 
 class RehearsalError(Exception):
@@ -63,6 +65,7 @@ class Rehearsal:
         self._company = company
         self._doors = doors
         self._seed = seed
+        self._day_end = datetime.now(UTC)
         self.broken = 0
         self.sent = 0
 
@@ -85,11 +88,22 @@ class Rehearsal:
                 self.sent += sending.records
                 self.broken += sending.broken
                 on_progress(Progress(self.sent, DAY_EVENTS))
+        self._day_end = end
         self._await(
             lambda: self._house.flow.counts.records >= self.sent,
             lambda: f"{self._house.flow.counts.records} of {self.sent} records stored",
         )
         self._house.upkeep.watch_sources()
+
+    def live_on(self, stop: threading.Event) -> None:
+        """Go on sending as the company would, every half minute, until ``stop``."""
+        since = self._day_end
+        while not stop.wait(timeout=_LIFE_S):
+            now = datetime.now(UTC)
+            with Delivery(self._doors) as delivery:
+                for sending in later_plan(self._company, start=since, end=now, seed=self._seed):
+                    delivery.send(sending)
+            since = now
 
     def open_case(self) -> Case:
         """Open a case from the open alerts of the riskiest entities, as an analyst would."""

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from tocsin.app.bench_ingest import bench_ingest
+from tocsin.app.bench_respond import bench_respond
 from tocsin.app.wiring import CONTENT
 from tocsin.cli.options import JsonOption
 from tocsin.cli.output import item_progress, out, print_json
 from tocsin.detect.bench import bench_detect
 from tocsin.detect.bench_events import BenchLane
-from tocsin.respond.bench import bench_respond
 
 app = typer.Typer(help="Measure this machine: reproducible, prints JSON.", no_args_is_help=True)
 

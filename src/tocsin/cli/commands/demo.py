@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 
 from tocsin.app.assets import dump_assets
@@ -25,6 +26,7 @@ from tocsin.exercise.day import DAY_EVENTS
 from tocsin.model.principal import Role
 
 _LEASE_S = 4 * 3600
+_log = structlog.get_logger()
 
 
 def register(app: typer.Typer) -> None:
@@ -83,6 +85,7 @@ async def _play(
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     failures: list[str] = []
+    stopped = threading.Event()
 
     def on_ready(listening: Listening) -> None:
         def act() -> None:
@@ -92,16 +95,21 @@ async def _play(
                     failures.extend(_check(rehearsal, started))
                 else:
                     _show(rehearsal, listening, started)
+                    rehearsal.live_on(stopped)
             except Exception as error:
-                failures.append(f"{type(error).__name__}: {error}")
-                err.print_exception() if check else None
+                if not stopped.is_set():
+                    failures.append(f"{type(error).__name__}: {error}")
+                    _log.exception("rehearsal_failed")
             finally:
                 if check or failures:
                     loop.call_soon_threadsafe(stop.set)
 
         threading.Thread(target=act, name="rehearsal", daemon=True).start()
 
-    await serve_house(house, on_ready, stop)
+    try:
+        await serve_house(house, on_ready, stop)
+    finally:
+        stopped.set()
     return "; ".join(failures) or None
 
 

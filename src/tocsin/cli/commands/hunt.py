@@ -1,29 +1,30 @@
 """``tocsin hunt``: run Sigma rules over files; no server, no state."""
 
 import csv
-import io
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, TextIO
 
 import orjson
 import typer
 
-from tocsin.app.plain import as_json as plain
 from tocsin.app.wiring import CONTENT, cache_folder, open_normalizer
 from tocsin.cli.output import Exit, byte_progress, err, fail, item_progress, print_table
 from tocsin.detect.engine import Engine
-from tocsin.detect.hunt import HuntHit, hunt_batches
+from tocsin.detect.hunt import HuntRow, ndjson_line
+from tocsin.detect.hunt import hunt as hunt_in
 from tocsin.detect.ruleset import RuleSet, load_rules
 from tocsin.ingest.decode import decode
 from tocsin.ingest.files import read_paths
 from tocsin.model.event import EventBatch
 from tocsin.model.record import Origin, RawBatch, Unreadable
 from tocsin.model.severity import Level
+from tocsin.normalize.normalizer import Normalizer
 
 
 class Form(StrEnum):
@@ -59,7 +60,7 @@ def hunt(
     """Run rules over log files (EVTX, JSON, syslog, Zeek …) offline. Exit code 1 when something hit."""
     ruleset = _load(rules or [CONTENT / "rules"])
     counts: Counter[str] = Counter()
-    hits = hunt_batches(_batches(paths, counts), Engine(ruleset), level=level)
+    hits = hunt_in(_batches(paths, counts), Engine(ruleset), level=level)
     target = output.open("w", encoding="utf-8", newline="") if output else sys.stdout
     try:
         found = _WRITERS[form](hits, target)
@@ -89,7 +90,7 @@ def _load(paths: list[Path]) -> RuleSet:
         )
 
 
-def _batches(paths: list[Path], counts: Counter[str]) -> Iterator[EventBatch]:
+def _batches(paths: list[Path], counts: Counter[str]) -> Iterator[tuple[str, EventBatch]]:
     normalizer = open_normalizer()
     now = datetime.now(UTC)
     with byte_progress() as progress:
@@ -102,11 +103,12 @@ def _batches(paths: list[Path], counts: Counter[str]) -> Iterator[EventBatch]:
             if isinstance(item, Unreadable):
                 _tell(item, counts)
                 continue
-            yield from _normalized(item, number, normalizer, counts)
+            for batch in _normalized(item, number, normalizer, counts):
+                yield item.place, batch
 
 
 def _normalized(
-    item: RawBatch, number: int, normalizer: Any, counts: Counter[str]
+    item: RawBatch, number: int, normalizer: Normalizer, counts: Counter[str]
 ) -> Iterable[EventBatch]:
     decoded = decode(item)
     counts["records"] += len(decoded.records)
@@ -121,8 +123,7 @@ def _normalized(
         position=number,
         place=item.place,
     )
-    batches: Iterable[EventBatch] = normalizer.normalize(decoded, origin)
-    return batches
+    return normalizer.normalize(decoded, origin)
 
 
 def _tell(problem: Unreadable, counts: Counter[str]) -> None:
@@ -133,80 +134,106 @@ def _tell(problem: Unreadable, counts: Counter[str]) -> None:
         )
 
 
-def _write_ndjson(hits: Iterable[HuntHit], target: TextIO) -> int:
+def _write_ndjson(hits: Iterable[HuntRow], target: TextIO) -> int:
     found = 0
     for found, hit in enumerate(hits, start=1):  # noqa: B007
-        target.write(orjson.dumps(plain(hit), option=orjson.OPT_NON_STR_KEYS).decode() + "\n")
+        target.write(ndjson_line(hit).decode())
     return found
 
 
-def _write_csv(hits: Iterable[HuntHit], target: TextIO) -> int:
-    names = (
-        "time",
-        "level",
-        "rule_title",
-        "rule_id",
-        "source",
-        "record_id",
-        "file",
-        "tags",
-        "event",
-    )
+def _write_csv(hits: Iterable[HuntRow], target: TextIO) -> int:
     writer = csv.writer(target)
-    writer.writerow(names)
+    writer.writerow(_CSV_COLUMNS)
     found = 0
     for found, hit in enumerate(hits, start=1):  # noqa: B007
-        row = plain(hit)
-        row["tags"] = " ".join(row["tags"])
-        row["event"] = orjson.dumps(row["event"], option=orjson.OPT_NON_STR_KEYS).decode()
-        writer.writerow([_harmless(str(row[name])) for name in names])
+        cells = {**hit, "tags": " ".join(map(str, _listed(hit["tags"]))), "event": _event_text(hit)}
+        writer.writerow([_harmless(str(cells[name])) for name in _CSV_COLUMNS])
     return found
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _event_text(hit: HuntRow) -> str:
+    return orjson.dumps(hit["event"], default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def _harmless(cell: str) -> str:
     """A cell no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    return f"'{cell}" if cell[:1] in "=+-@\t\r" else cell
+    return f"'{cell}" if cell[:1] in tuple("=+-@\t\r") else cell
 
 
-def _write_timeline(hits: Iterable[HuntHit], target: TextIO) -> int:
-    ordered = sorted(hits, key=lambda hit: hit.time)
-    for hit in ordered:
-        target.write(
-            f"{plain(hit.time)}  {hit.level.value:<13}  {_line(hit.source)}  {_line(hit.rule_title)}"
-            f"  [{_line(hit.file)}#{hit.record_id}]\n"
-        )
-    return len(ordered)
+def _write_timeline(hits: Iterable[HuntRow], target: TextIO) -> int:
+    lines = sorted(
+        f"{hit['time']}  {hit['level']:<13}  {_line(hit['source'])}  {_line(hit['rule_title'])}"
+        f"  [{_line(hit['file'])}#{_line(hit['record_id'])}]"
+        for hit in hits
+    )
+    target.writelines(f"{line}\n" for line in lines)
+    return len(lines)
 
 
-def _line(text: str) -> str:
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+def _line(value: object) -> str:
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in str(value))
 
 
-def _write_table(hits: Iterable[HuntHit], target: TextIO) -> int:
-    rules: dict[str, list[Any]] = {}
-    found = 0
-    for found, hit in enumerate(hits, start=1):  # noqa: B007
-        row = rules.setdefault(
-            hit.rule_id, [hit.level, hit.rule_title, 0, hit.time, hit.time, set()]
-        )
-        row[2] += 1
-        row[3], row[4] = min(row[3], hit.time), max(row[4], hit.time)
-        row[5].add(hit.source)
-    ordered = sorted(rules.values(), key=lambda row: (-row[0].rank, -row[2], row[1]))
+@dataclass(slots=True)
+class _RuleHits:
+    """What one rule found."""
+
+    level: Level
+    title: str
+    first: str
+    last: str
+    count: int = 0
+    sources: set[str] = field(default_factory=set)
+
+    def add(self, hit: HuntRow) -> None:
+        time = str(hit["time"])
+        self.count += 1
+        self.first, self.last = min(self.first, time), max(self.last, time)
+        self.sources.add(str(hit["source"]))
+
+
+def _write_table(hits: Iterable[HuntRow], target: TextIO) -> int:
+    rules: dict[object, _RuleHits] = {}
+    for hit in hits:
+        rule = rules.get(hit["rule_id"])
+        if rule is None:
+            time = str(hit["time"])
+            rule = _RuleHits(Level(str(hit["level"])), str(hit["rule_title"]), time, time)
+            rules[hit["rule_id"]] = rule
+        rule.add(hit)
+    ordered = sorted(rules.values(), key=lambda rule: (-rule.level.rank, -rule.count, rule.title))
     rows = [
-        (level.value, title, count, first, last, ", ".join(sorted(sources)[:3]))
-        for level, title, count, first, last, sources in ordered
+        (rule.level.value, rule.title, rule.count, rule.first, rule.last, _some(rule.sources))
+        for rule in ordered
     ]
     columns = ("level", "rule", "hits", "first", "last", "sources")
     if target is sys.stdout:
         print_table("", columns, rows)
     else:
-        buffer = io.StringIO()
-        csv.writer(buffer, delimiter="\t").writerows([columns, *rows])
-        target.write(buffer.getvalue())
-    return found
+        csv.writer(target, delimiter="\t").writerows([columns, *rows])
+    return sum(rule.count for rule in rules.values())
 
 
+def _some(sources: set[str]) -> str:
+    shown = ", ".join(sorted(sources)[:3])
+    return shown if len(sources) <= 3 else f"{shown} and {len(sources) - 3} more"
+
+
+_CSV_COLUMNS = (
+    "time",
+    "level",
+    "rule_title",
+    "rule_id",
+    "source",
+    "record_id",
+    "file",
+    "tags",
+    "event",
+)
 _WRITERS = {
     Form.TABLE: _write_table,
     Form.NDJSON: _write_ndjson,

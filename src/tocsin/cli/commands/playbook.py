@@ -42,7 +42,11 @@ def list_playbooks(as_json: JsonOption = False) -> None:
     if as_json:
         print_json(rows)
         return
-    print_table("", ("playbook", "name", "what it does"), ((row["id"], row["name"], row["description"]) for row in rows))
+    print_table(
+        "",
+        ("playbook", "name", "what it does"),
+        ((row["id"], row["name"], row["description"]) for row in rows),
+    )
 
 
 @app.command("lint")
