@@ -9,23 +9,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import structlog
-from sqlalchemy import BigInteger, Column, Connection, String, Table, select, update
+from sqlalchemy import Connection, select, update
 
 from tocsin.model.record import RawBatch
 from tocsin.store.engines import spool_segment as segment_file
+from tocsin.store.engines.spool_tables import spool_offsets
 from tocsin.store.ports import SpoolEntry, SpoolFull, StateStore, StoreError
-from tocsin.store.state import metadata
 
 SEGMENT_BYTES = 64 << 20
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _log = structlog.get_logger()
-
-spool_offsets = Table(
-    "spool_offsets",
-    metadata,
-    Column("spool", String(64), primary_key=True),
-    Column("position", BigInteger, nullable=False),
-)
 
 
 class FileSpool:
