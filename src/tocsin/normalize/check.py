@@ -44,7 +44,7 @@ def map_sample(path: Path, normalizer: Normalizer, decode: Decode) -> list[Mappe
     """Decode and normalize one sample file, in the order of its records.
 
     ``.tsv`` is Zeek's own format; ``.json`` may be one object or an array over many lines;
-    anything else is one record a line.
+    anything else is one record a line. Raises ValueError when a record can't be read.
     """
     payload = path.read_bytes()
     framing = Framing.ZEEK_TSV if path.suffix == ".tsv" else Framing.LINES
@@ -54,7 +54,8 @@ def map_sample(path: Path, normalizer: Normalizer, decode: Decode) -> list[Mappe
         payload = b"\n".join(orjson.dumps(record) for record in records)
     decoded = decode(RawBatch("sample", payload, RECEIVED_AT, framing, place=str(path)))
     if decoded.unreadable:
-        raise ValueError(f"{path}: record can't be read: {decoded.unreadable[0].reason}")
+        broken = decoded.unreadable[0]
+        raise ValueError(f"record {broken.ordinal}: {broken.reason}")
     numbered = Decoded(
         decoded.records, decoded.lines, list(range(len(decoded.records))), [], decoded.keep_raw
     )
@@ -114,7 +115,7 @@ def _check_sample(
     try:
         mapped = map_sample(path, normalizer, decode)
     except ValueError as error:
-        return [str(error)]
+        return [f"{path}: can't be read: {error}"]
     problems: list[str] = []
     for number, found in enumerate(mapped, start=1):
         place = f"{path} record {number}"

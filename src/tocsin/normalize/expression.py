@@ -164,15 +164,11 @@ def _extract(regex: str) -> Callable[[pa.Array], pa.Array]:
 
 
 def _split(separator: str, part: int) -> Callable[[pa.Array], pa.Array]:
-    def step(array: pa.Array) -> pa.Array:
-        pieces = pc.split_pattern(as_text(array), separator)
-        if part < 0:
-            texts = pieces.to_pylist()
-            return pa.array([text[part] if text else None for text in texts], pa.string())
-        enough = pc.greater(pc.list_value_length(pieces), part)
-        return pc.list_element(pc.if_else(enough, pieces, [""] * (part + 1)), part)
+    def piece(text: str | None) -> str | None:
+        pieces = [] if text is None else text.split(separator)
+        return pieces[part] if -len(pieces) <= part < len(pieces) else None
 
-    return step
+    return lambda array: _on_distinct(as_text(array), piece, pa.string())
 
 
 def _from_hex(array: pa.Array) -> pa.Array:

@@ -93,7 +93,7 @@ def _micros(array: pa.Array, style: str, received_at: datetime) -> tuple[np.ndar
     if scale is not None:
         return _epoch(array, scale)
     if style == "iso" and not pa.types.is_string(array.type):
-        return _epoch(array, 1e3)
+        return _epoch_of_any_size(array)
     text = as_text(array)
     if style == "iso":
         try:
@@ -131,6 +131,15 @@ def _epoch(array: pa.Array, scale: float) -> tuple[np.ndarray, np.ndarray]:
             pa.int64(), safe=False
         )
     )
+
+
+def _epoch_of_any_size(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """A number where text is asked for: seconds up to 1e11, milliseconds up to 1e14, else µs."""
+    seconds, known = _epoch(array, 1e6)
+    millis, _ = _epoch(array, 1e3)
+    micros, _ = _epoch(array, 1.0)
+    size = np.abs(np.nan_to_num(pc.fill_null(array.cast(pa.float64(), safe=False), 0).to_numpy()))
+    return np.where(size < 1e11, seconds, np.where(size < 1e14, millis, micros)), known
 
 
 def _number(value: object) -> float | None:
@@ -180,12 +189,7 @@ def _syslog(text: str, received_at: datetime) -> datetime | None:
     clock = int(found[4]), int(found[5]), int(found[6]), int((found[7] or "0").ljust(6, "0"))
     if found[3]:
         return datetime(int(found[3]), month, int(found[2]), *clock, tzinfo=UTC)
-    for year in (
-        received_at.year + 1,
-        received_at.year,
-        received_at.year - 1,
-        received_at.year - 4,
-    ):
+    for year in range(received_at.year + 1, received_at.year - 9, -1):
         try:
             moment = datetime(year, month, int(found[2]), *clock, tzinfo=UTC)
         except ValueError:  # 29 February
