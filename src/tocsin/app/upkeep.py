@@ -63,9 +63,13 @@ class Upkeep:
         """Look for sources that fell silent and add a finding for each; how many are silent."""
         moment = now or datetime.now(UTC)
         with self._state.read() as tx:
-            ledgers = self._sources.sources(tx)
-        silent = find_silent(ledgers, moment)
-        self._flow.add_findings(silence_findings(silent, ledgers, moment))
+            ledgers = self._sources.sources(tx, moment)
+            silent = find_silent(ledgers, moment)
+            fresh = self._sources.unreported(tx, silent)
+        if fresh:
+            self._flow.add_findings(silence_findings(fresh, ledgers, moment))
+            with self._state.begin() as tx:
+                self._sources.mark_reported(tx, fresh)
         return len(silent)
 
     def keep_store(self) -> None:

@@ -12,7 +12,7 @@ from tocsin.api.problem import Problem
 from tocsin.ingest.decode import decode
 from tocsin.ingest.lines import split_lines
 from tocsin.model.principal import Permission, Principal
-from tocsin.model.record import Framing, RawBatch, Unreadable
+from tocsin.model.record import Framing, Unreadable
 
 router = APIRouter(tags=["ingest"])
 _SHOWN = 100
@@ -58,11 +58,15 @@ def _take(
     place: str,
     first_ordinal: int,
 ) -> dict[str, Any]:
-    now = datetime.now(UTC)
-    if framing is Framing.LINES and first_ordinal == 1:
-        batches = split_lines(body, source, now, place=place, connector=connector)
-    else:  # a reader of files has cut its records itself
-        batches = [RawBatch(source, body, now, framing, place, first_ordinal, connector=connector)]
+    batches = split_lines(
+        body,
+        source,
+        datetime.now(UTC),
+        place=place,
+        connector=connector,
+        framing=framing,
+        first_ordinal=first_ordinal,
+    )
     accepted = 0
     problems = []
     for batch in batches:
