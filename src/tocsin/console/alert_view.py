@@ -10,6 +10,7 @@ from tocsin.model.asset import Asset, BusinessService
 from tocsin.model.case import Case
 from tocsin.model.entity import Entity, EntityKind
 from tocsin.model.rule import Rule
+from tocsin.respond.playbook import Playbook
 from tocsin.triage.alert_changes import AlertChange
 from tocsin.triage.attack import tactics_of
 
@@ -46,6 +47,7 @@ class AlertView:
     other_alerts: list[Alert]
     case: Case | None
     history: list[AlertChange]
+    playbooks: list[Playbook]
 
 
 def alert_view(visit: Visit, alert_id: str) -> AlertView:
@@ -69,6 +71,7 @@ def alert_view(visit: Visit, alert_id: str) -> AlertView:
         other_alerts=[other for other in others.items if other.id != alert.id][:5],
         case=case,
         history=history,
+        playbooks=list(tocsin.response.playbooks()),
     )
 
 

@@ -15,6 +15,7 @@ from tocsin.console.rendering import STATIC, make_environment
 from tocsin.console.visit import (
     Forbidden,
     Missing,
+    PasswordNeeded,
     Refused,
     SignInNeeded,
     inner_address,
@@ -35,6 +36,7 @@ def create_console(tocsin: Tocsin) -> FastAPI:
         console.include_router(router)
     console.mount("/static", _Static(directory=STATIC), name="static")
     console.add_exception_handler(SignInNeeded, _ask_to_sign_in)
+    console.add_exception_handler(PasswordNeeded, _ask_for_password)
     console.add_exception_handler(Forbidden, _forbidden)
     console.add_exception_handler(Missing, _missing)
     console.add_exception_handler(Refused, _refused)
@@ -61,6 +63,15 @@ class _Static(StaticFiles):
 def _ask_to_sign_in(request: Request, error: Exception) -> Response:
     back = error.back if isinstance(error, SignInNeeded) else "/"
     to = with_query("/sign-in", {"next": "" if back == "/" else back})
+    return _leave(request, to)
+
+
+def _ask_for_password(request: Request, error: Exception) -> Response:
+    return _leave(request, "/password")
+
+
+def _leave(request: Request, to: str) -> Response:
+    """Send the whole page elsewhere, also when htmx asked for a part of it."""
     if request.headers.get("hx-request") == "true":
         return Response(status_code=204, headers={"HX-Redirect": to})
     return redirect(request, to)

@@ -145,6 +145,15 @@ def clock(moment: datetime, now: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M")
 
 
+def exact(moment: datetime, now: datetime) -> str:
+    """Date where it is not today, and the time to the millisecond (UTC)."""
+    moment = moment.astimezone(UTC)
+    time = moment.strftime("%H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
+    if moment.date() == now.astimezone(UTC).date():
+        return time
+    return f"{moment.strftime('%b %d' if moment.year == now.year else '%Y-%m-%d')} {time}"
+
+
 def words(name: str) -> str:
     """``benign_true_positive`` as ``Benign true positive``."""
     text = name.replace("_", " ").replace("-", " ")

@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -28,6 +28,11 @@ def attempt(what: str, make: Callable[[], Value]) -> Pane[Value]:
     except ConsoleError as error:
         return Pane(None, str(error))
     except Exception as error:
-        trace = "".join(traceback.format_exception(error))  # as text: locals may hold secrets
-        _log.warning("console_pane_failed", pane=what, trace=trace)
-        return Pane(None, f"{what} can't be shown now: {type(error).__name__}: {error}")
+        return failed(what, error)
+
+
+def failed(what: str, error: Exception) -> Pane[Any]:
+    """The pane of a part that failed; the trace goes to the log."""
+    trace = "".join(traceback.format_exception(error))  # as text: locals may hold secrets
+    _log.warning("console_pane_failed", pane=what, trace=trace)
+    return Pane(None, f"{what} can't be shown now: {type(error).__name__}: {error}")

@@ -39,6 +39,7 @@ def make_environment() -> Environment:
         asset=lambda name: f"/static/{name}?v={digests[name]}",
         ago=display.ago,
         clock=display.clock,
+        exact=display.exact,
         stamp=display.stamp,
         marked=display.marked,
         tactic_names=TACTICS,

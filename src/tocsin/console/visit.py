@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 from jinja2 import Environment
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -35,6 +36,10 @@ class SignInNeeded(ConsoleError):
     def __init__(self, back: str) -> None:
         super().__init__("sign in first")
         self.back = back
+
+
+class PasswordNeeded(ConsoleError):
+    """The person is in on a one-time password and must choose their own first."""
 
 
 class Forbidden(ConsoleError):
@@ -96,13 +101,25 @@ class Visit:
             now=self.now,
             message=message,
             message_kind=kind,
-            address=_address(self.request),
+            address=address_of(self.request),
         )
         response = HTMLResponse(html, status_code=status)
         response.headers["vary"] = "HX-Request, HX-Target, Cookie"
         if message:
             response.delete_cookie(MESSAGE_COOKIE, path="/")
         return response
+
+    def note(self, tx: Connection, action: str, subject: str, detail: str = "") -> None:
+        """Write into the audit log what this person has just done, in the same transaction."""
+        self.tocsin.audit.append(
+            tx,
+            actor=self.principal.name,
+            action=action,
+            subject=subject,
+            detail=detail,
+            outcome="done",
+            now=self.now,
+        )
 
     def done(self, message: str, *, to: str = "", kind: str = "good") -> Response:
         """After a write: back to where the person was (or ``to``) with a message."""
@@ -116,11 +133,15 @@ class Visit:
 class Needs:
     """A dependency: someone signed in who holds ``permission`` (None: anyone signed in).
 
-    Unsafe methods also need the session's CSRF token and an origin that is ours.
+    Unsafe methods also need the session's CSRF token and an origin that is ours. Who is in on a
+    one-time password gets no further than pages with ``before_own_password``.
     """
 
-    def __init__(self, permission: Permission | None = None) -> None:
+    def __init__(
+        self, permission: Permission | None = None, *, before_own_password: bool = False
+    ) -> None:
         self.permission = permission
+        self._before_own_password = before_own_password
 
     async def __call__(self, request: Request) -> Visit:
         now = datetime.now(UTC)
@@ -130,23 +151,28 @@ class Needs:
         cookie = request.cookies.get(SESSION_COOKIE, "")
         found = await run_in_threadpool(tocsin.access.principal_of_session, cookie, now)
         if found is None:
-            raise SignInNeeded(_address(request) if not unsafe else "/")
+            raise SignInNeeded("/" if unsafe else address_of(request))
         principal, csrf = found
         if unsafe:
             check_origin(request)
-            sent = request.headers.get("x-csrf-token") or form.get("csrf") or ""
-            if not isinstance(sent, str) or not secrets.compare_digest(
-                sent.encode(), csrf.encode()
-            ):
-                raise Forbidden(
-                    "this form does not belong to your session; load the page again and repeat"
-                )
+            _check_token(request.headers.get("x-csrf-token") or form.get("csrf"), csrf)
+        if not self._before_own_password and await run_in_threadpool(
+            tocsin.access.must_change_password, principal.name
+        ):
+            raise PasswordNeeded("choose your own password first")
         if self.permission is not None and not principal.may(self.permission):
             raise Forbidden(
                 f"this takes the permission {self.permission.value}, which none of your roles "
                 f"({', '.join(role.value for role in principal.roles)}) has; ask an administrator"
             )
         return Visit(request, principal, csrf, form, now)
+
+
+def _check_token(sent: object, csrf: str) -> None:
+    if not isinstance(sent, str) or not secrets.compare_digest(sent.encode(), csrf.encode()):
+        raise Forbidden(
+            "this form does not belong to your session; load the page again and repeat"
+        )
 
 
 def check_origin(request: Request) -> None:
@@ -192,7 +218,7 @@ def preferences_of(request: Request) -> Preferences:
     return Preferences.from_cookie(request.cookies.get(COOKIE))
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
     """Path and query of the page the person sees (htmx parts ask on its behalf)."""
     query = request.url.query
     return f"{request.url.path}?{query}" if query else request.url.path

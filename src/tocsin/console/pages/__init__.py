@@ -1,5 +1,38 @@
 """One file a page: its routes and what its template shows. In: a visit. Out: HTML."""
 
-from tocsin.console.pages import queue, sign_in
+from tocsin.console.pages import (
+    alert,
+    approvals,
+    case,
+    cases,
+    counters,
+    entity,
+    leases,
+    palette,
+    queue,
+    rules,
+    run,
+    search,
+    sign_in,
+    sources,
+)
 
-PAGES = (sign_in.router, queue.router)
+PAGES = tuple(
+    page.router
+    for page in (
+        sign_in,
+        queue,
+        alert,
+        entity,
+        search,
+        cases,
+        case,
+        approvals,
+        leases,
+        run,
+        sources,
+        rules,
+        counters,
+        palette,
+    )
+)

@@ -1,14 +1,15 @@
 """The queue: entities by risk, alerts by score, and what is done to many alerts at once."""
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from tocsin.console.alert_view import alert_view
+from tocsin.console.choosing import choice, neighbours
 from tocsin.console.entity_view import entity_view
+from tocsin.console.pages.counters import alert_total
 from tocsin.console.panes import attempt
 from tocsin.console.visit import Needs, Refused, Visit, with_query
 from tocsin.model.alert import Alert, AlertStatus, Disposition, EntityRisk
@@ -21,7 +22,6 @@ router = APIRouter()
 Reader = Annotated[Visit, Depends(Needs(Permission.ALERTS_READ))]
 Writer = Annotated[Visit, Depends(Needs(Permission.ALERTS_WRITE))]
 PAGE_ROWS = 50
-Choice = TypeVar("Choice", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,7 @@ def _alerts_tab(visit: Visit, query: QueueState) -> Response:
         "queue_alerts.html",
         **view,
         alerts=alerts,
+        known=_alert_total(visit),
         levels=list(reversed(Level)),
         dispositions=list(Disposition),
         hidden={name: getattr(query, name) for name in ("status", "level", "q", "assignee")}
@@ -126,7 +127,18 @@ def _entities_tab(visit: Visit, query: QueueState) -> Response:
     }
     if visit.asks_for("panel"):
         return visit.page("entity_panel_part.html", **view)
-    return visit.page("queue_entities.html", **view, risks=risks, assets=visit.tocsin.assets)
+    return visit.page(
+        "queue_entities.html",
+        **view,
+        risks=risks,
+        known=_alert_total(visit),
+        assets=visit.tocsin.assets,
+    )
+
+
+def _alert_total(visit: Visit) -> int:
+    """How many alerts this list was made from, so that the page can tell of new ones."""
+    return attempt("The count", lambda: alert_total(visit)).value or 0
 
 
 @router.post("/queue/bulk")
@@ -172,16 +184,3 @@ def _bulk_wish(visit: Visit, deed: str) -> dict[str, Any]:
             "reason": visit.required("reason", "the reason for closing"),
         }
     raise Refused("Choose what to do with the marked alerts.")
-
-
-def choice(kind: type[Choice], value: str) -> Choice | None:
-    """The member ``value`` names, None when there is none."""
-    return next((member for member in kind if member.value == value), None)
-
-
-def neighbours(ids: list[str], current: str) -> tuple[str, str]:
-    """The ids before and after ``current`` in a list, "" at its ends."""
-    if current not in ids:
-        return "", ""
-    at = ids.index(current)
-    return (ids[at - 1] if at else "", ids[at + 1] if at + 1 < len(ids) else "")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
 
+from tocsin.app.access import AccessError, SignInThrottled
 from tocsin.app.wiring import Tocsin
 from tocsin.console.navigation import first_page
 from tocsin.console.preferences import COOKIE, DENSITIES, THEMES, ZONES
@@ -25,6 +26,7 @@ from tocsin.console.visit import (
 
 router = APIRouter()
 SignedIn = Annotated[Visit, Depends(Needs())]
+Entering = Annotated[Visit, Depends(Needs(before_own_password=True))]
 
 
 @router.get("/sign-in")
@@ -43,11 +45,13 @@ async def sign_in(request: Request) -> Response:
     address = request.client.host if request.client else ""
     try:
         session = await run_in_threadpool(
-            tocsin.access.sign_in, name, password, address=address, now=datetime.now(UTC)
+            tocsin.access.sign_in, name, password, address, datetime.now(UTC)
         )
     except AccessError as error:
-        return _sign_in_page(request, wanted, name=name, problem=str(error), status=403)
-    response = redirect(request, wanted)
+        status = 429 if isinstance(error, SignInThrottled) else 403
+        problem = f"{str(error)[:1].upper()}{str(error)[1:]}."
+        return _sign_in_page(request, wanted, name=name, problem=problem, status=status)
+    response = redirect(request, "/password" if session.must_change_password else wanted)
     set_cookie(request, response, SESSION_COOKIE, session.cookie)
     return response
 
@@ -59,7 +63,7 @@ def home(visit: SignedIn) -> Response:
 
 
 @router.post("/sign-out")
-def sign_out(visit: SignedIn) -> Response:
+def sign_out(visit: Entering) -> Response:
     visit.tocsin.access.sign_out(visit.request.cookies.get(SESSION_COOKIE, ""), now=visit.now)
     response = redirect(visit.request, "/sign-in")
     response.delete_cookie(SESSION_COOKIE, path="/")
@@ -67,19 +71,24 @@ def sign_out(visit: SignedIn) -> Response:
 
 
 @router.get("/password")
-def show_password(visit: SignedIn) -> Response:
-    return visit.page("password.html")
+def show_password(visit: Entering) -> Response:
+    forced = visit.tocsin.access.must_change_password(visit.principal.name)
+    return visit.page("password.html", forced=forced)
 
 
 @router.post("/password")
-def change_password(visit: SignedIn) -> Response:
+def change_password(visit: Entering) -> Response:
     """Change one's own password; the old one is asked for again."""
-    new = visit.text("new", limit=1000)
-    if new != visit.text("again", limit=1000):
+    new = _secret(visit, "new")
+    if new != _secret(visit, "again"):
         raise Refused("The two new passwords differ; type the same one twice.")
     try:
         visit.tocsin.access.change_password(
-            visit.principal.name, old=visit.text("old", limit=1000), new=new, now=visit.now
+            visit.principal.name,
+            old=_secret(visit, "old"),
+            new=new,
+            now=visit.now,
+            keep_cookie=visit.request.cookies.get(SESSION_COOKIE, ""),
         )
     except AccessError as error:
         raise Refused(str(error)) from error
@@ -96,6 +105,12 @@ def prefer(visit: SignedIn) -> Response:
     response = redirect(visit.request, visit.back())
     set_cookie(visit.request, response, COOKIE, wished.to_cookie(), max_age_s=365 * 86400)
     return response
+
+
+def _secret(visit: Visit, name: str) -> str:
+    """A password field exactly as typed, outer spaces and all."""
+    value = visit.form.get(name, "")
+    return value[:1100] if isinstance(value, str) else ""
 
 
 def _sign_in_page(

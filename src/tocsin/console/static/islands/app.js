@@ -27,7 +27,7 @@ document.addEventListener("htmx:configRequest", (event) => {
   }
   const news = document.getElementById("news");
   if (news && event.detail.path.startsWith("/counters")) {
-    event.detail.parameters.since = news.dataset.since;
+    event.detail.parameters.known = news.dataset.known;
   }
 });
 

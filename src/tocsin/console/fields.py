@@ -1,0 +1,80 @@
+"""The fields people filter by: for completion, for the side bar, and for the summary line."""
+
+from collections.abc import Iterator, Mapping
+
+from tocsin.console.display import visible
+from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
+from tocsin.store.query import StoredEvent
+
+SIDE_FIELDS = (
+    ("source", "Source"),
+    ("lane", "Lane"),
+    ("severity_id", "Severity"),
+    ("device.hostname", "Host"),
+    ("user.name", "User"),
+    ("actor.user.name", "Actor"),
+    ("src_endpoint.ip", "From address"),
+    ("dst_endpoint.ip", "To address"),
+    ("process.name", "Process"),
+    ("status", "Outcome"),
+    ("api.operation", "Operation"),
+    ("query.hostname", "DNS name"),
+)
+"""What the side bar offers, first what is asked most."""
+OPEN_FIELDS = 3
+
+_SUMMARY = (
+    "finding_info.title",
+    "process.cmd_line",
+    "api.operation",
+    "http_request.url.url_string",
+    "http_request.url.path",
+    "query.hostname",
+    "message",
+    "script.script_content.value",
+    "file.path",
+    "win_service.name",
+    "reg_key.path",
+)
+_ENDS = (("src_endpoint.ip", "dst_endpoint.ip"),)
+
+
+def complete(prefix: str, limit: int = 12) -> Iterator[tuple[str, str]]:
+    """Fields whose name begins with (then: contains) ``prefix``, each with what it stands for."""
+    wanted = prefix.lower()
+    names: dict[str, str] = dict.fromkeys(ENVELOPE, "envelope")
+    for column in HOT_COLUMNS:
+        names.update(dict.fromkeys(column.aliases, column.path))
+    for column in HOT_COLUMNS:
+        names.setdefault(column.path, "OCSF")
+    names["native."] = "field as the source names it"
+    found = sorted(
+        (name for name in names if wanted in name.lower()),
+        key=lambda name: (not name.lower().startswith(wanted), len(name), name),
+    )
+    for name in found[:limit]:
+        yield name, names[name]
+
+
+def summary(event: StoredEvent) -> str:
+    """One line of an event: the most telling field it has."""
+    told = next((visible(event.ocsf[name], 300) for name in _SUMMARY if event.ocsf.get(name)), "")
+    ends = [
+        f"{event.ocsf[first]} → {event.ocsf[second]}{_port(event.ocsf)}"
+        for first, second in _ENDS
+        if event.ocsf.get(first) and event.ocsf.get(second)
+    ]
+    line = "  ".join(part for part in (*ends, told) if part)
+    return (line or _native_line(event.native)).replace("\n", " ⏎ ")[:400]
+
+
+def _port(ocsf: Mapping[str, object]) -> str:
+    port = ocsf.get("dst_endpoint.port")
+    return f":{port}" if port else ""
+
+
+def _native_line(native: Mapping[str, object]) -> str:
+    plain = (
+        (name, value) for name, value in native.items() if not isinstance(value, dict | list)
+    )
+    return "  ".join(f"{name}={visible(value, 80)}" for name, value in list(plain)[:6])
