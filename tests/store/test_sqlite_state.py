@@ -32,6 +32,8 @@ def row(name: str, time: datetime = NOON) -> dict[str, object]:
         "sources": ["a"],
         "lanes": ["b"],
         "checksum": "",
+        "first_event_id": "",
+        "last_event_id": "",
     }
 
 

@@ -55,6 +55,8 @@ class Segment:
     sources: tuple[str, ...]
     lanes: tuple[str, ...]
     checksum: str
+    first_event_id: str = ""
+    last_event_id: str = ""
     fields: frozenset[SeenField] = frozenset()
 
 

@@ -38,7 +38,10 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """A page of events. ``total`` counts all matches; ``searched_*`` say what was looked at."""
+    """A page of events. ``total`` counts all matches; ``searched_*`` say what was looked at.
+
+    ``problems`` name segments that could not be read: what they hold is missing here.
+    """
 
     events: tuple[StoredEvent, ...]
     total: int
@@ -46,6 +49,7 @@ class EventPage:
     searched_segments: int
     searched_rows: int
     took_ms: float
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ segments = Table(
     Column("sources", JSON, nullable=False),
     Column("lanes", JSON, nullable=False),
     Column("checksum", String(64), nullable=False),
-    Column("merges", Integer, nullable=False, server_default="0"),
+    Column("first_event_id", String(64), nullable=False),
+    Column("last_event_id", String(64), nullable=False),
     Index(None, "last_time"),
 )
 

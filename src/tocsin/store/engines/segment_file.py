@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +16,10 @@ import pyarrow.parquet as pq
 from tocsin.model.event import EventBatch
 from tocsin.store.engines.arrow_plain import is_list, plain
 from tocsin.store.engines.parquet_footer import mark_variants
+from tocsin.store.engines.variant_encoding import FieldNames
 from tocsin.store.engines.variant_shredding import shredded
+from tocsin.store.engines.variant_union import variant_column
+from tocsin.store.fields import ANY_MEMBER, EVERY_LANE, MARK
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 from tocsin.store.ports import SeenField, Segment
 
@@ -43,25 +47,39 @@ LAYOUT = hashlib.sha256(
 """Changes when the plain columns do; the first part of every segment's path."""
 
 
-def write_segment(folder: Path, batches: Sequence[EventBatch]) -> Segment:
-    """Write the events of ``batches`` (at least one) to a new file below ``folder``."""
+def plain_schema() -> Any:
+    """The Arrow schema of envelope, raw record and hot columns."""
+    return _PLAIN_SCHEMA
+
+
+def write_segment(
+    folder: Path, identifier: str, path: Path, batches: Sequence[EventBatch]
+) -> Segment:
+    """Write the events of ``batches`` (at least one) to the new file ``path`` below ``folder``."""
     table, fields = _table(batches)
-    identifier = uuid.uuid4().hex
-    path = Path(f"{LAYOUT}-{datetime.now(UTC):%Y%m%d}") / f"{identifier}.parquet"
     write_durably(folder / path, iter([table]), table.schema)
-    span = pc.min_max(table["time"]).as_py()
+    times = pc.min_max(table["time"]).as_py()
+    ids = pc.min_max(table["event_id"]).as_py()
     return Segment(
         id=identifier,
         path=path.as_posix(),
         rows=table.num_rows,
         size_bytes=(folder / path).stat().st_size,
-        first_time=span["min"].replace(tzinfo=UTC),
-        last_time=span["max"].replace(tzinfo=UTC),
+        first_time=times["min"].replace(tzinfo=UTC),
+        last_time=times["max"].replace(tzinfo=UTC),
         sources=tuple(sorted({batch.source for batch in batches})),
         lanes=tuple(sorted({batch.lane.id for batch in batches})),
         checksum=checksum(folder / path),
+        first_event_id=ids["min"],
+        last_event_id=ids["max"],
         fields=fields,
     )
+
+
+def new_path() -> tuple[str, Path]:
+    """A new segment's id and its path below the store's folder."""
+    identifier = uuid.uuid4().hex
+    return identifier, Path(f"{LAYOUT}-{datetime.now(UTC):%Y%m%d}") / f"{identifier}.parquet"
 
 
 def write_durably(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
@@ -69,9 +87,7 @@ def write_durably(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> 
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(UNFINISHED)
     try:
-        with pq.ParquetWriter(
-            unfinished, schema, compression="zstd", write_statistics=_with_statistics(schema)
-        ) as writer:
+        with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
             for table in tables:
                 writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
         mark_variants(unfinished, VARIANTS)
@@ -109,7 +125,11 @@ def _table(batches: Sequence[EventBatch]) -> tuple[pa.Table, frozenset[SeenField
             fields.update(SeenField(batch.lane.id, space, path) for path in paths)
     table = pa.Table.from_batches(plain_rows, _PLAIN_SCHEMA)
     for name, columns in zip(VARIANTS, (rest, [batch.native for batch in batches]), strict=True):
-        table = table.append_column(name, shredded(columns))
+        names = FieldNames()
+        parts = [shredded(batch, names) for batch in columns]
+        column = variant_column(parts, names)
+        fields.update(SeenField(EVERY_LANE, name, path) for path in _marked_paths(column.type, ()))
+        table = table.append_column(name, column)
     return table, frozenset(fields)
 
 
@@ -155,29 +175,25 @@ def _plain_columns(batch: EventBatch, hot: dict[str, pa.Array]) -> pa.RecordBatc
     return pa.RecordBatch.from_arrays(columns, schema=_PLAIN_SCHEMA)
 
 
+def _marked_paths(kind: Any, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Where second spellings and second types of fields are stored, in a VARIANT's layout."""
+    at = kind.get_field_index("typed_value")
+    typed = kind.field(at).type if at >= 0 else None
+    if typed is not None and pa.types.is_struct(typed):
+        for field in typed:
+            yield from _marked_paths(field.type, (*above, field.name))
+    elif typed is not None and pa.types.is_list(typed):
+        yield from _marked_paths(typed.value_type, (*above, ANY_MEMBER))
+    elif any(key.endswith(MARK) for key in above):
+        yield above
+
+
 def _paths(fields: pa.Schema | pa.StructType, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     for field in fields:
         kind, path = field.type, (*above, field.name)
         while is_list(kind):
-            kind, path = kind.value_type, (*path, "[]")
+            kind, path = kind.value_type, (*path, ANY_MEMBER)
         if pa.types.is_struct(kind) and len(path) < _DEEPEST_FIELD:
             yield from _paths(kind, path)
-        else:
-            yield path
-
-
-def _with_statistics(schema: pa.Schema) -> list[str]:
-    """All leaf columns but the encoded rests, whose ranges mean nothing."""
-    return [path for path in _leaves(schema, "") if not path.endswith((".value", ".metadata"))]
-
-
-def _leaves(fields: pa.Schema | pa.StructType, above: str) -> Iterator[str]:
-    for field in fields:
-        kind, path = field.type, f"{above}{field.name}"
-        if pa.types.is_struct(kind):
-            yield from _leaves(kind, f"{path}.")
-        elif pa.types.is_list(kind):
-            inner = kind.value_field
-            yield from _leaves(pa.struct([inner]), f"{path}.list.")
         else:
             yield path

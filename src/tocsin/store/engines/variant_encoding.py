@@ -18,6 +18,8 @@ _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - counts UTC microseconds of naive
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 NULL = _PRIMITIVE_NULL
+EMPTY_METADATA = b"\x01\x00\x00"
+"""The dictionary of no names at all."""
 
 
 class FieldNames:
@@ -25,6 +27,12 @@ class FieldNames:
 
     def __init__(self) -> None:
         self._ids: dict[str, int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._ids)
+
+    def all(self) -> list[str]:
+        return list(self._ids)
 
     def id_of(self, name: str) -> int:
         return self._ids.setdefault(name, len(self._ids))
@@ -84,7 +92,7 @@ def _decimal(value: Decimal) -> bytes:
     if scale > 38 or unscaled >= 10**38:
         return _sized(_STRING, str(value).encode())
     number = -unscaled if sign else unscaled
-    return _DECIMAL16 + bytes([scale]) + number.to_bytes(16, "little", signed=True)
+    return b"".join([_DECIMAL16, bytes([scale]), number.to_bytes(16, "little", signed=True)])
 
 
 def _sized(kind: bytes, content: bytes) -> bytes:

@@ -21,7 +21,8 @@ def upgrade() -> None:
         sa.Column("sources", sa.JSON(), nullable=False),
         sa.Column("lanes", sa.JSON(), nullable=False),
         sa.Column("checksum", sa.String(64), nullable=False),
-        sa.Column("merges", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("first_event_id", sa.String(64), nullable=False),
+        sa.Column("last_event_id", sa.String(64), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_segments")),
     )
     op.create_index(op.f("ix_segments_last_time"), "segments", ["last_time"])

@@ -1,0 +1,89 @@
+"""DuckDB as a reader of one folder of Parquet files, and of nothing else."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from sqlglot import exp
+
+from tocsin.store.ports import QueryError, StoreError
+
+Rows = list[tuple[Any, ...]]
+
+
+class DamagedSegment(StoreError):
+    """A file can't be read; ``path`` says which."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"segment {path} can't be read: {reason}")
+        self.path = path
+
+
+class DuckDbReader:
+    """Runs queries on cursors of one in-memory database that may only read ``folder``."""
+
+    def __init__(self, folder: Path, *, threads: int, memory_mb: int, timeout_s: float) -> None:
+        self._folder = folder
+        self._settings: dict[str, str | bool | int | float | list[str]] = {
+            "threads": threads,
+            "memory_limit": f"{memory_mb}MB",
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+            "preserve_insertion_order": False,
+        }
+        self._timeout_s = timeout_s
+        self._opening = threading.Lock()
+        self._database = self._open()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        database = duckdb.connect(":memory:", config=self._settings)
+        folder = str(self._folder).replace("'", "''")
+        database.execute(f"SET temp_directory = '{folder}/.spill'")
+        database.execute(f"SET allowed_directories = ['{folder}/']")
+        database.execute("SET enable_external_access = false")
+        database.execute("SET lock_configuration = true")
+        return database
+
+    def rows(self, query: exp.Expr) -> Rows:
+        with self.cursor() as cursor:
+            return cursor.execute(query.sql("duckdb")).fetchall()
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection of its own; interrupted when it takes too long (QueryError)."""
+        with self._opening:
+            cursor = self._database.cursor()
+        timer = threading.Timer(self._timeout_s, cursor.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield cursor
+        except duckdb.InterruptException:
+            raise QueryError(
+                f"the query took longer than {self._timeout_s:.0f} s and was stopped; "
+                "narrow the time range or the filter"
+            ) from None
+        except (duckdb.FatalException, duckdb.InternalException):
+            self._reopen()  # DuckDB answers no further query after these
+            raise
+        finally:
+            timer.cancel()
+            cursor.close()
+
+    def _reopen(self) -> None:
+        with self._opening:
+            self._database.close()
+            self._database = self._open()
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def parquet(paths: Sequence[str]) -> exp.Table:
+    """The table of the files' rows (each with ``filename`` and ``file_row_number``)."""
+    files = exp.Array(expressions=[exp.Literal.string(path) for path in paths])
+    return exp.Table(this=exp.Anonymous(this="read_parquet", expressions=[files]))

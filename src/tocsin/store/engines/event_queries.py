@@ -1,0 +1,142 @@
+"""The queries over segments as SQL trees: hits, pages, histograms, top values."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlglot import exp
+
+from tocsin.store.fields import Column
+from tocsin.store.lucene import Filter
+from tocsin.store.ports import QueryError
+from tocsin.store.predicates import any_of, exists, timestamp
+from tocsin.store.query import EventQuery
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+TIME = exp.column("time", quoted=True)
+EVENT_ID = exp.column("event_id", quoted=True)
+FILE = exp.column("filename")
+ROW = exp.column("file_row_number")
+
+Place = tuple[datetime, str]
+"""Where a page ended: time and id of its last event."""
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970, UTC."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment_of(number: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=number)
+
+
+def condition(query: EventQuery, found: Filter) -> exp.Expr:
+    tests: list[exp.Expr] = []
+    if query.start is not None:
+        tests.append(exp.GTE(this=TIME.copy(), expression=timestamp(query.start)))
+    if query.end is not None:
+        tests.append(exp.LT(this=TIME.copy(), expression=timestamp(query.end)))
+    if not found.is_everything:
+        tests.append(exp.paren(found.condition.copy()))
+    return exp.and_(*tests) if tests else exp.true()
+
+
+def hits(table: exp.Table, where: exp.Expr) -> exp.Expr:
+    """File, number of matches, time of the first and of the last."""
+    return (
+        exp.select(FILE.copy(), exp.Count(this=exp.Star()), _call("min", TIME), _call("max", TIME))
+        .from_(table)
+        .where(where)
+        .group_by(FILE.copy())
+    )
+
+
+def page(
+    table: exp.Table, where: exp.Expr, size: int, after: Place | None, oldest_first: bool
+) -> exp.Expr:
+    """Time, event id, file and row of the first ``size`` matches that come after ``after``."""
+    query = exp.select(TIME.copy(), EVENT_ID.copy(), FILE.copy(), ROW.copy()).from_(table)
+    query = query.where(where)
+    if after is not None:
+        moment, event_id = timestamp(after[0]), exp.Literal.string(after[1])
+        beyond = exp.GT if oldest_first else exp.LT
+        same_time = exp.and_(
+            exp.EQ(this=TIME.copy(), expression=moment.copy()),
+            beyond(this=EVENT_ID.copy(), expression=event_id),
+        )
+        query = query.where(exp.or_(beyond(this=TIME.copy(), expression=moment), same_time))
+    order = [exp.Ordered(this=key.copy(), desc=not oldest_first) for key in (TIME, EVENT_ID)]
+    return query.order_by(*order).limit(size)
+
+
+def histogram(table: exp.Table, where: exp.Expr, first: int, width: int) -> exp.Expr:
+    """Number of the bucket, severity id (0 for none), matches."""
+    since = exp.Sub(this=_call("epoch_us", TIME), expression=_integer(first))
+    bucket = exp.IntDiv(this=exp.paren(since), expression=_integer(width))
+    severity = exp.Coalesce(this=exp.column("severity_id", quoted=True), expressions=[_integer(0)])
+    return (
+        exp.select(bucket, severity, exp.Count(this=exp.Star()))
+        .from_(table)
+        .where(where)
+        .group_by("1", "2")
+    )
+
+
+def top_values(table: exp.Table, where: exp.Expr, columns: list[Column], size: int) -> exp.Expr:
+    """Value and matches that have it, most frequent first."""
+    if any(column.is_list for column in columns):
+        lists = [
+            column.value if column.is_list else exp.Array(expressions=[column.text])
+            for column in columns
+        ]
+        value: exp.Expr = exp.Anonymous(this="unnest", expressions=[_first_of(lists)])
+    else:
+        value = _first_of([column.text for column in columns])
+    inner = (
+        exp.select(exp.alias_(value, "value"))
+        .from_(table)
+        .where(where)
+        .where(any_of([exists(column) for column in columns]))
+    )
+    name = exp.column("value", quoted=True)
+    matches = exp.Count(this=exp.Star())
+    return (
+        exp.select(name.copy(), exp.alias_(matches, "matches"))
+        .from_(inner.subquery("found"))
+        .where(exp.not_(exp.Is(this=name.copy(), expression=exp.null())))
+        .group_by(name.copy())
+        .order_by(exp.Ordered(this=exp.column("matches"), desc=True), name.copy())
+        .limit(size)
+    )
+
+
+def read_cursor(text: str | None) -> Place | None:
+    """The place a cursor names; QueryError when the text is no cursor."""
+    if text is None:
+        return None
+    number, dot, event_id = text.partition(".")
+    try:
+        if not dot or "\x00" in event_id:
+            raise ValueError
+        return moment_of(int(number)), event_id
+    except (ValueError, OverflowError):
+        raise QueryError("the cursor is none that an earlier page gave; start over") from None
+
+
+def write_cursor(place: Place) -> str:
+    return f"{micros(place[0])}.{place[1]}"
+
+
+def _first_of(values: list[exp.Expr]) -> exp.Expr:
+    if len(values) == 1:
+        return values[0]
+    return exp.Coalesce(this=values[0], expressions=values[1:])
+
+
+def _call(name: str, value: exp.Expr) -> exp.Expr:
+    return exp.Anonymous(this=name, expressions=[value.copy()])
+
+
+def _integer(number: int) -> exp.Expr:
+    literal = exp.Literal.number(abs(number))
+    return literal if number >= 0 else exp.paren(exp.Neg(this=literal))

@@ -1,0 +1,84 @@
+"""The manifest: which segments count, what they span, and which fields were seen in them."""
+
+import json
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
+
+from tocsin.store.ports import SeenField, Segment
+from tocsin.store.tables import event_fields, segments
+
+
+def add(tx: Connection, segment: Segment) -> None:
+    tx.execute(insert(segments).values(_row(segment)))
+
+
+def add_fields(tx: Connection, fields: Collection[SeenField]) -> None:
+    rows = [
+        {"lane": field.lane, "space": field.space, "path": json.dumps(field.path)}
+        for field in fields
+    ]
+    if rows:
+        tx.execute(insert_or_ignore(event_fields).on_conflict_do_nothing(), rows)
+
+
+def fields(tx: Connection) -> frozenset[SeenField]:
+    rows = tx.execute(select(event_fields.c.lane, event_fields.c.space, event_fields.c.path))
+    return frozenset(SeenField(row.lane, row.space, tuple(json.loads(row.path))) for row in rows)
+
+
+def field_count(tx: Connection) -> int:
+    return int(tx.execute(select(func.count()).select_from(event_fields)).scalar_one())
+
+
+def swap(tx: Connection, old: Sequence[Segment], new: Segment) -> bool:
+    """Put one segment in the place of others; False (nothing done) when one of them is gone."""
+    is_old = segments.c.id.in_([segment.id for segment in old])
+    if tx.execute(select(func.count()).where(is_old)).scalar_one() != len(old):
+        return False
+    tx.execute(delete(segments).where(is_old))
+    add(tx, new)
+    return True
+
+
+def between(tx: Connection, start: datetime | None, end: datetime | None) -> list[Segment]:
+    """Segments that may hold events in ``start <= time < end``, newest first."""
+    wanted = select(segments).order_by(segments.c.last_time.desc(), segments.c.id)
+    if start is not None:
+        wanted = wanted.where(segments.c.last_time >= start)
+    if end is not None:
+        wanted = wanted.where(segments.c.first_time < end)
+    return [_segment(row) for row in tx.execute(wanted)]
+
+
+def holding(tx: Connection, event_id: str) -> list[Segment]:
+    """Segments whose range of event ids takes in ``event_id``."""
+    wanted = select(segments).where(
+        segments.c.first_event_id <= event_id, segments.c.last_event_id >= event_id
+    )
+    return [_segment(row) for row in tx.execute(wanted)]
+
+
+def paths(tx: Connection) -> set[str]:
+    return set(tx.execute(select(segments.c.path)).scalars())
+
+
+def rows(tx: Connection) -> int:
+    return int(tx.execute(select(func.coalesce(func.sum(segments.c.rows), 0))).scalar_one())
+
+
+def _row(segment: Segment) -> dict[str, object]:
+    return {
+        column.name: list(value)
+        if isinstance(value := getattr(segment, column.name), tuple)
+        else value
+        for column in segments.columns
+    }
+
+
+def _segment(row: Row[tuple[object, ...]]) -> Segment:
+    values = dict(row._mapping)
+    values["sources"], values["lanes"] = tuple(values["sources"]), tuple(values["lanes"])
+    return Segment(**values)

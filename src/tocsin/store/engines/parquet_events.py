@@ -1,0 +1,127 @@
+"""The event store on Parquet segments, a manifest in the state store, and DuckDB."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from tocsin.model.event import EventBatch
+from tocsin.store.engines import manifest
+from tocsin.store.engines.duckdb_reader import DuckDbReader
+from tocsin.store.engines.event_search import EventSearch
+from tocsin.store.engines.event_sql import run_sql
+from tocsin.store.engines.segment_file import UNFINISHED, new_path, write_segment
+from tocsin.store.engines.segment_merge import MergePlan, merge
+from tocsin.store.ports import SeenField, Segment, StateStore
+from tocsin.store.query import Bucket, EventPage, EventQuery, StoredEvent, TopValue
+
+_log = structlog.get_logger()
+
+
+class ParquetEvents:
+    """``EventStore`` in a folder; safe to share between threads, one process writes.
+
+    ``merge_at`` segments of similar size become one. A query is stopped after ``timeout_s``.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        state: StateStore,
+        *,
+        threads: int = 2,
+        memory_mb: int = 1024,
+        timeout_s: float = 60,
+        merge_at: int = 8,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder.resolve()
+        self._state = state
+        self._plan = MergePlan(merge_at)
+        self._reader = DuckDbReader(
+            self._folder, threads=threads, memory_mb=memory_mb, timeout_s=timeout_s
+        )
+        self._search = EventSearch(self._folder, state, self._reader)
+        self._guard = threading.Lock()
+        self._unpublished: set[str] = set()
+        self._known_fields: frozenset[SeenField] = frozenset()
+        self._merging = threading.Lock()
+
+    def write(self, batches: Sequence[EventBatch]) -> Segment | None:
+        filled = [batch for batch in batches if len(batch)]
+        if not filled:
+            return None
+        identifier, path = new_path()
+        with self._guard:
+            self._unpublished.add(path.as_posix())
+        try:
+            return write_segment(self._folder, identifier, path, filled)
+        except BaseException:
+            with self._guard:
+                self._unpublished.discard(path.as_posix())
+            raise
+
+    def publish(self, transaction: Connection, segment: Segment) -> None:
+        manifest.add(transaction, segment)
+        if not segment.fields <= self._known_fields:
+            self._known_fields = manifest.fields(transaction)  # committed ones, before ours
+            manifest.add_fields(transaction, segment.fields - self._known_fields)
+
+    def search(self, query: EventQuery) -> EventPage:
+        return self._search.search(query)
+
+    def histogram(self, query: EventQuery, buckets: int) -> list[Bucket]:
+        return self._search.histogram(query, buckets)
+
+    def top_values(self, query: EventQuery, field: str, size: int) -> list[TopValue]:
+        return self._search.top_values(query, field, size)
+
+    def sql(self, statement: str, size: int) -> tuple[list[str], list[tuple[Any, ...]]]:
+        return run_sql(self._search, self._reader, statement, size)
+
+    def get(self, event_id: str) -> StoredEvent | None:
+        return self._search.get(event_id)
+
+    def count(self) -> int:
+        with self._state.read() as tx:
+            return manifest.rows(tx)
+
+    def field_names(self) -> list[str]:
+        """Every name a filter may use, short aliases first."""
+        return self._search.catalogue().names()
+
+    def merge_small(self) -> int:
+        with self._merging:
+            with self._state.read() as tx:
+                groups = self._plan.groups(manifest.between(tx, None, None))
+            return sum(len(group) for group in groups if self._merge(group))
+
+    def sweep_orphans(self) -> int:
+        with self._merging, self._guard:
+            with self._state.read() as tx:
+                counting = manifest.paths(tx)
+            self._unpublished -= counting
+            kept = counting | self._unpublished
+            kept |= {Path(path).with_suffix(UNFINISHED).as_posix() for path in self._unpublished}
+            swept = 0
+            for path in [*self._folder.glob("*/*.parquet"), *self._folder.glob(f"*/*{UNFINISHED}")]:
+                if path.relative_to(self._folder).as_posix() not in kept:
+                    path.unlink(missing_ok=True)
+                    swept += 1
+        if swept:
+            _log.info("removed segments that never counted", files=swept)
+        return swept
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _merge(self, group: Sequence[Segment]) -> bool:
+        merged = merge(self._folder, group)
+        with self._state.begin() as tx:
+            swapped = manifest.swap(tx, group, merged)
+        for segment in group if swapped else [merged]:
+            (self._folder / segment.path).unlink(missing_ok=True)
+        return swapped

@@ -1,0 +1,118 @@
+"""Runs a query over segments, leaving out damaged ones and naming them."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import structlog
+from sqlglot import exp
+
+from tocsin.store.engines import manifest
+from tocsin.store.engines.duckdb_reader import DuckDbReader, Rows, parquet
+from tocsin.store.engines.segment_file import checksum
+from tocsin.store.ports import QueryError, Segment, StateStore
+
+_log = structlog.get_logger()
+_ABOUT_THE_QUERY = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ConversionException,
+    duckdb.OutOfMemoryException,
+    duckdb.OutOfRangeException,
+    duckdb.ParserException,
+    duckdb.PermissionException,
+)
+
+Query = Callable[[exp.Table], exp.Expr]
+
+
+class SegmentsChanged(Exception):
+    """A segment was merged away between the look at the manifest and the look at the file."""
+
+
+@dataclass(slots=True)
+class Scan:
+    """One query's look at segments; ``problems`` say which could not be read and why."""
+
+    folder: Path
+    state: StateStore
+    reader: DuckDbReader
+    segments: list[Segment]
+    problems: list[str] = field(default_factory=list)
+    started: float = field(default_factory=time.perf_counter)
+    _damaged: set[str] = field(default_factory=set)
+
+    def path(self, segment: Segment) -> str:
+        return str(self.folder / segment.path)
+
+    def rows(self, build: Query, segments: Sequence[Segment] | None = None) -> Rows:
+        """The rows of ``build`` over ``segments`` (all when None), damaged ones left out.
+
+        Raises ``SegmentsChanged`` when a segment has been merged away, ``QueryError`` when the
+        query itself can't be run.
+        """
+        chosen = self.segments if segments is None else segments
+        whole = [segment for segment in chosen if segment.id not in self._damaged]
+        if not whole:
+            return []
+        try:
+            return self.reader.rows(build(parquet([self.path(segment) for segment in whole])))
+        except _ABOUT_THE_QUERY as error:
+            raise QueryError(f"the query can't be run: {_first_line(error)}") from error
+        except duckdb.Error as error:
+            self._set_damaged_aside(whole, build, error)
+            return self.rows(build, chosen)
+
+    def files(self) -> list[str]:
+        """The files of all segments whose content is as it was written."""
+        return [self.path(segment) for segment in self.segments if segment.id not in self._damaged]
+
+    def set_aside(self, error: duckdb.Error) -> None:
+        """Find what is damaged after a query over all ``files`` failed with ``error``."""
+        self._set_damaged_aside(
+            [segment for segment in self.segments if segment.id not in self._damaged], None, error
+        )
+
+    def _set_damaged_aside(
+        self, segments: Sequence[Segment], build: Query | None, error: duckdb.Error
+    ) -> None:
+        suspects = [s for s in segments if build is None or self._fails(s, build)]
+        with self.state.read() as tx:
+            counting = manifest.paths(tx)
+        found = False
+        for segment in suspects:
+            reason = self._fault(segment)
+            if reason and segment.path not in counting:
+                raise SegmentsChanged
+            if reason:
+                found = True
+                self._damaged.add(segment.id)
+                self.problems.append(
+                    f"segment {segment.path} {reason}: its {segment.rows:,} events are missing "
+                    "from this answer; restore the file from a backup and check the disk"
+                )
+                _log.error("a segment is damaged", segment=segment.path, reason=reason)
+        if not found:
+            raise QueryError(f"the query can't be run: {_first_line(error)}") from error
+
+    def _fails(self, segment: Segment, build: Query) -> bool:
+        try:
+            self.reader.rows(build(parquet([self.path(segment)])))
+        except duckdb.Error:
+            return True
+        return False
+
+    def _fault(self, segment: Segment) -> str:
+        path = self.folder / segment.path
+        try:
+            return "" if checksum(path) == segment.checksum else "is not what was written"
+        except FileNotFoundError:
+            return "is gone"
+        except OSError as error:
+            return f"can't be read ({error.strerror})"
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,155 @@
+"""What a field name in a query means: which columns, of what kind, in SQL."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum
+from functools import cached_property, partial
+
+from sqlglot import exp
+
+from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS, HotColumn, hot_column_by_name
+from tocsin.store.ports import QueryError, SeenField
+
+MARK = "\x1f"
+"""Ends the name under which a second spelling or type of a field is stored."""
+ANY_MEMBER = "[]"
+"""A key of a field path that means every member of the list."""
+EVERY_LANE = "*"
+NATIVE = "native."
+_MEMBER = "member"
+
+
+class Kind(Enum):
+    """How a column is compared."""
+
+    TEXT = "text"
+    PROSE = "prose"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    TIME = "time"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One place a field is stored. ``value`` gives text for ANY; a list of texts if ``is_list``."""
+
+    value: exp.Expr
+    kind: Kind
+    is_list: bool = False
+
+    @property
+    def text(self) -> exp.Expr:
+        is_text = self.kind in {Kind.TEXT, Kind.PROSE, Kind.ANY}
+        return self.value.copy() if is_text else exp.cast(self.value.copy(), "VARCHAR")
+
+
+_PROSE = {"message", "status_detail", "script.script_content.value"}
+_KINDS = {
+    "VARCHAR": Kind.TEXT,
+    "INTEGER": Kind.NUMBER,
+    "BIGINT": Kind.NUMBER,
+    "BOOLEAN": Kind.BOOLEAN,
+    "TIMESTAMP": Kind.TIME,
+}
+
+
+def unmarked(name: str) -> str:
+    return name.rstrip(MARK)
+
+
+class FieldCatalogue:
+    """The fields that queries may name: envelope, hot columns, aliases, and what was seen."""
+
+    def __init__(self, seen: Iterable[SeenField] = ()) -> None:
+        self._paths: dict[tuple[str, str], set[tuple[str, ...]]] = defaultdict(set)
+        for field in seen:
+            keys = [unmarked(key) for key in field.path if key != ANY_MEMBER]
+            self._paths[field.space, ".".join(keys)].add(field.path)
+
+    def columns(self, name: str, at: int | None = None) -> list[Column]:
+        """Where ``name`` is stored, best place first; QueryError with near names if unknown."""
+        if name in ENVELOPE:
+            return [Column(exp.column(name, quoted=True), _KINDS[ENVELOPE[name]])]
+        hot = hot_column_by_name().get(name) or self._by_column_name.get(name)
+        if hot is not None:
+            kind = Kind.PROSE if hot.path in _PROSE else _KINDS[hot.type]
+            return [Column(exp.column(hot.name, quoted=True), kind)]
+        if name.startswith(NATIVE) and len(name) > len(NATIVE):
+            return self._native(name.removeprefix(NATIVE))
+        found = self._paths.get(("ocsf", name))
+        if found:
+            return [_column_at("ocsf", path) for path in sorted(found)]
+        near = get_close_matches(name, self.names(), n=3, cutoff=0.6)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise QueryError(f"unknown field {name!r}{hint} (fields of the source: native.{name})", at)
+
+    def names(self) -> list[str]:
+        """Every name a query may use, aliases first."""
+        seen = [
+            f"{NATIVE}{dotted}" if space == "native" else dotted for space, dotted in self._paths
+        ]
+        return [*hot_column_by_name(), *ENVELOPE, *sorted(seen)]
+
+    def _native(self, dotted: str) -> list[Column]:
+        found = self._paths.get(("native", dotted)) or self._native_by_folded.get(dotted.lower())
+        if not found:  # never seen: as one key, and as a path
+            found = {(dotted,), tuple(dotted.split("."))}
+        return [_column_at("native", path) for path in sorted(found)]
+
+    @cached_property
+    def _native_by_folded(self) -> dict[str, set[tuple[str, ...]]]:
+        folded: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+        for (space, dotted), paths in self._paths.items():
+            if space == "native":
+                folded[dotted.lower()] |= paths
+        return folded
+
+    @cached_property
+    def _by_column_name(self) -> dict[str, HotColumn]:
+        return {column.name: column for column in HOT_COLUMNS}
+
+
+def text_columns() -> list[Column]:
+    """What bare words look through: the textual hot columns and the raw record."""
+    hot = [exp.column(column.name, quoted=True) for column in HOT_COLUMNS if column.is_text]
+    raw = exp.cast(exp.column("raw", quoted=True), "VARCHAR")
+    return [Column(value, Kind.PROSE) for value in [*hot, raw]]
+
+
+def _column_at(space: str, path: tuple[str, ...]) -> Column:
+    value: exp.Expr = exp.column(space, quoted=True)
+    in_list = False
+    for key in path:
+        if key == ANY_MEMBER:
+            members = each(value, _as_list) if in_list else _as_list(value)
+            value = exp.Anonymous(this="flatten", expressions=[members]) if in_list else members
+            in_list = True
+        else:
+            extract = partial(_extract, key=key)
+            value = each(value, extract) if in_list else extract(value)
+    if in_list:
+        return Column(each(value, _as_text), Kind.ANY, is_list=True)
+    return Column(_as_text(value), Kind.ANY)
+
+
+def each(members: exp.Expr, change: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
+    """The list of what ``change`` makes of every member."""
+    change_one = exp.Lambda(
+        this=change(exp.to_identifier(_MEMBER)), expressions=[exp.to_identifier(_MEMBER)]
+    )
+    return exp.Anonymous(this="list_transform", expressions=[members, change_one])
+
+
+def _extract(value: exp.Expr, key: str) -> exp.Expr:
+    return exp.Anonymous(this="variant_extract", expressions=[value, exp.Literal.string(key)])
+
+
+def _as_list(value: exp.Expr) -> exp.Expr:
+    return exp.TryCast(this=value, to=exp.DataType.build("VARIANT[]", dialect="duckdb"))
+
+
+def _as_text(value: exp.Expr) -> exp.Expr:
+    return exp.cast(value, "VARCHAR")

@@ -1,0 +1,272 @@
+"""Lucene's query syntax as an SQL condition: parsed by luqum, built as a sqlglot tree.
+
+What differs from Lucene, because these are logs and not prose: values compare whole and without
+case, patterns in slashes are RE2 found anywhere, an address with a prefix length means the
+network, and in quotes a backslash is itself unless it stands before a quote or a backslash.
+"""
+
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import re2
+from luqum import tree
+from luqum.exceptions import ParseError
+from luqum.parser import lexer, parser
+from sqlglot import exp
+
+from tocsin.store import predicates
+from tocsin.store.fields import Column, FieldCatalogue, text_columns
+from tocsin.store.ports import QueryError
+
+LONGEST_QUERY = 10_000
+DEEPEST_QUERY = 50
+_ONE_AT_A_TIME = threading.Lock()  # luqum's parser keeps its state in the module
+_ESCAPABLE = frozenset(r'+-&|!(){}[]^"~*?:\/ <>=')
+_PLACE = re.compile(r"at position (\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A compiled query. ``sources`` and ``lanes``: None, or the only ones that can match."""
+
+    condition: exp.Expr
+    sources: frozenset[str] | None = None
+    lanes: frozenset[str] | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        return self.condition == exp.true()
+
+
+def compile_filter(text: str, catalogue: FieldCatalogue) -> Filter:
+    """The condition ``text`` means; QueryError with its place when it means none."""
+    if text.strip() in {"", "*", "*:*"}:
+        return Filter(exp.true())
+    root = _parse(text)
+    try:
+        condition = _Compiler(catalogue).node(root, None, 0)
+    except RecursionError:
+        raise QueryError("the query is nested too deeply", 0) from None
+    return Filter(condition, _only(root, "source"), _only(root, "lane"))
+
+
+def _parse(text: str) -> tree.Item:
+    if len(text) > LONGEST_QUERY:
+        raise QueryError(f"the query is longer than {LONGEST_QUERY:,} characters", LONGEST_QUERY)
+    for at, character in enumerate(text):
+        if character == "\x00" or "\ud800" <= character <= "\udfff":
+            raise QueryError("the query holds a character that text can't have", at)
+    try:
+        with _ONE_AT_A_TIME:
+            return parser.parse(text, lexer=lexer.clone())
+    except ParseError as error:
+        # The place is only told in words; it serves display alone.
+        place = _PLACE.search(str(error))
+        at = min(int(place.group(1)), len(text)) if place else len(text)
+        raise QueryError(_complaint(text, at), at) from error
+    except RecursionError:
+        raise QueryError("the query is nested too deeply", 0) from None
+
+
+def _complaint(text: str, at: int) -> str:
+    if at >= len(text):
+        return "the query ends too early; is a value or a closing parenthesis missing?"
+    hint = ""
+    if text[at] == ":":
+        hint = '; write a value that has a colon in quotes: src_ip:"fe80::1"'
+    elif text[at] in "\"'":
+        hint = "; quotes are double and come in pairs"
+    return f"the query can't be read from character {at + 1} on ({text[at : at + 20]!r}){hint}"
+
+
+class _Compiler:
+    """Walks the tree; ``columns`` are those of the field around a node, None outside of one."""
+
+    def __init__(self, catalogue: FieldCatalogue) -> None:
+        self._catalogue = catalogue
+
+    def node(self, node: tree.Item, columns: list[Column] | None, depth: int) -> exp.Expr:
+        if depth > DEEPEST_QUERY:
+            raise QueryError(f"the query is nested deeper than {DEEPEST_QUERY} levels", node.pos)
+        parts = [child for child in node.children if not isinstance(child, tree.NoneItem)]
+        if isinstance(node, (tree.AndOperation, tree.UnknownOperation)):
+            return exp.and_(*(self.node(part, columns, depth + 1) for part in parts))
+        if isinstance(node, tree.OrOperation):
+            return exp.or_(*(self.node(part, columns, depth + 1) for part in parts))
+        if isinstance(node, (tree.Not, tree.Prohibit)):
+            return predicates.negated(self.node(node.a, columns, depth + 1))
+        if isinstance(node, tree.Plus):
+            return self.node(node.a, columns, depth + 1)
+        if isinstance(node, (tree.Group, tree.FieldGroup)):
+            return exp.paren(self.node(node.expr, columns, depth + 1))
+        if isinstance(node, tree.SearchField):
+            return self._field(node, columns, depth)
+        return _value(node, columns)
+
+    def _field(self, node: tree.SearchField, outer: list[Column] | None, depth: int) -> exp.Expr:
+        if outer is not None:
+            raise QueryError(
+                f"field {node.name!r} stands inside another field; write a value that has a "
+                "colon in quotes",
+                node.pos,
+            )
+        name = _unescaped(node.name)
+        if name == "_exists_":
+            wanted = self._catalogue.columns(_text_of(node.expr), node.expr.pos)
+            return predicates.any_of([predicates.exists(column) for column in wanted])
+        columns = self._catalogue.columns(name, node.pos)
+        expression = node.expr
+        if isinstance(expression, tree.Prohibit) and isinstance(expression.a, tree.Word):
+            number = f"-{expression.a.value}"  # pid:-5
+            return _each(columns, lambda column: predicates.equals(column, number, node.pos))
+        return self.node(expression, columns, depth + 1)
+
+
+def _value(node: tree.Item, columns: list[Column] | None) -> exp.Expr:
+    if isinstance(node, tree.Phrase):
+        text = _text_of(node)
+        network = predicates.network_of(text)
+        if network is not None and columns is not None:
+            return _each(columns, lambda column: predicates.in_network(column, network))
+        return _equal(text, columns, node.pos)
+    if isinstance(node, tree.Regex):
+        return _regex(node, columns)
+    if isinstance(node, tree.Word):
+        return _word(node, columns)
+    if isinstance(node, (tree.Range, tree.From, tree.To)):
+        return _range(node, columns)
+    raise QueryError(
+        f"{str(node).strip()!r}: nearness (~) and weight (^) are not for logs", node.pos
+    )
+
+
+def _word(node: tree.Word, columns: list[Column] | None) -> exp.Expr:
+    if node.value in {"&&", "||"}:
+        raise QueryError("write AND, OR and NOT in words", node.pos)
+    parts = _pattern(node.value)
+    if parts == [None]:
+        return exp.true() if columns is None else _each(columns, predicates.exists)
+    text = "".join(part for part in parts if part is not None)
+    if None in parts or predicates.ANY_CHARACTER in text:
+        anywhere = columns is None
+        return _each(
+            columns or text_columns(),
+            lambda column: predicates.like(column, parts, anywhere=anywhere),
+        )
+    network = predicates.network_of(text)
+    if network is not None and columns is not None:
+        return _each(columns, lambda column: predicates.in_network(column, network))
+    return _equal(text, columns, node.pos)
+
+
+def _equal(text: str, columns: list[Column] | None, at: int) -> exp.Expr:
+    if columns is None:
+        return _each(text_columns(), lambda column: predicates.contains(column, text))
+    return _each(columns, lambda column: predicates.equals(column, text, at))
+
+
+def _regex(node: tree.Regex, columns: list[Column] | None) -> exp.Expr:
+    pattern = node.value[1:-1].replace("\\/", "/")
+    try:
+        re2.compile(pattern, _quiet())
+    except re2.error as error:
+        raise QueryError(f"the pattern /{pattern}/ is no RE2 pattern: {error}", node.pos) from error
+    return _each(columns or text_columns(), lambda column: predicates.matches(column, pattern))
+
+
+def _quiet() -> re2.Options:
+    options = re2.Options()
+    options.log_errors = False
+    return options
+
+
+def _range(node: tree.Item, columns: list[Column] | None) -> exp.Expr:
+    if columns is None:
+        raise QueryError("a range needs a field before it, as in dst_port:[1 TO 1024]", node.pos)
+    low: str | None = None
+    high: str | None = None
+    include = (True, True)
+    if isinstance(node, tree.Range):
+        low, high = _bound(node.low), _bound(node.high)
+        include = (node.include_low, node.include_high)
+    elif isinstance(node, tree.From):
+        low, include = _bound(node.a), (node.include, True)
+    else:
+        high, include = _bound(node.a), (True, node.include)
+    return _each(columns, lambda column: predicates.compare(column, low, high, include, node.pos))
+
+
+def _bound(node: tree.Item) -> str | None:
+    if isinstance(node, tree.Prohibit):
+        return f"-{_text_of(node.a)}"
+    text = _text_of(node)
+    return None if text == "*" and isinstance(node, tree.Word) else text
+
+
+def _each(columns: list[Column], test: Callable[[Column], exp.Expr]) -> exp.Expr:
+    condition = predicates.any_of([test(column) for column in columns])
+    return exp.paren(condition) if len(columns) > 1 else condition
+
+
+def _text_of(node: tree.Item) -> str:
+    if isinstance(node, tree.Phrase):
+        return re.sub(r'\\(["\\])', r"\1", node.value[1:-1])
+    if isinstance(node, tree.Word):
+        return _unescaped(node.value)
+    raise QueryError("a word or a quoted text belongs here", node.pos)
+
+
+def _unescaped(word: str) -> str:
+    return "".join(character for character, _is_literal in _characters(word))
+
+
+def _pattern(word: str) -> list[str | None]:
+    """The word cut at its stars (None); question marks become ``ANY_CHARACTER``."""
+    parts: list[str | None] = []
+    text = ""
+    for character, is_literal in _characters(word):
+        if character == "*" and not is_literal:
+            parts += [text, None] if text else [None]
+            text = ""
+        else:
+            is_any = character == "?" and not is_literal
+            text += predicates.ANY_CHARACTER if is_any else character
+    if text or not parts:
+        parts.append(text)
+    return [
+        part
+        for at, part in enumerate(parts)
+        if part is not None or at == 0 or parts[at - 1] is not None
+    ]
+
+
+def _characters(word: str) -> list[tuple[str, bool]]:
+    """Each character and whether a backslash took its meaning away."""
+    found: list[tuple[str, bool]] = []
+    at = 0
+    while at < len(word):
+        escaped = word[at] == "\\" and at + 1 < len(word) and word[at + 1] in _ESCAPABLE
+        at += escaped
+        found.append((word[at], escaped))
+        at += 1
+    return found
+
+
+def _only(node: tree.Item, field: str) -> frozenset[str] | None:
+    """The values ``field`` must have one of, told from conditions joined by AND at the top."""
+    if isinstance(node, (tree.AndOperation, tree.UnknownOperation)):
+        found = [values for part in node.children if (values := _only(part, field)) is not None]
+        return frozenset.intersection(*found) if found else None
+    if isinstance(node, (tree.Plus, tree.Group)):
+        return _only(node.children[0], field)
+    if not isinstance(node, tree.SearchField) or _unescaped(node.name) != field:
+        return None
+    if isinstance(node.expr, tree.Phrase):
+        return frozenset({_text_of(node.expr).lower()})
+    if isinstance(node.expr, tree.Word):
+        parts = _pattern(node.expr.value)
+        if len(parts) == 1 and parts[0] is not None and predicates.ANY_CHARACTER not in parts[0]:
+            return frozenset({parts[0].lower()})
+    return None

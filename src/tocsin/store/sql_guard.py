@@ -1,0 +1,110 @@
+"""Lets one reading SELECT over ``events`` through, and nothing else.
+
+What isn't listed here is refused: statement kinds, tables, functions. The reader behind it is
+closed to files and network as well; this guard gives the clear message.
+"""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import TokenType
+
+from tocsin.store.ports import QueryError
+from tocsin.store.predicates import timestamp
+from tocsin.store.sql_words import FUNCTIONS, TABLE_FUNCTIONS, WORDS_BEFORE_PARENTHESES
+
+VIEW = "events"
+LONGEST_STATEMENT = 20_000
+_REFUSED = (
+    exp.DDL,
+    exp.DML,
+    exp.Command,
+    exp.Into,
+    exp.Lock,
+    exp.Parameter,
+    exp.Placeholder,
+    exp.SessionParameter,
+    exp.TableSample,
+)
+
+
+def checked(statement: str, now: datetime | None = None) -> str:
+    """The statement as it may run, times like ``now()`` filled in; QueryError otherwise."""
+    tree = _parse(statement)
+    names = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
+    for node in tree.walk():
+        if isinstance(node, _REFUSED):
+            raise QueryError("only reading is allowed: one SELECT over events")
+        if isinstance(node, exp.Table):
+            _check_table(node, names)
+    moment = now or datetime.now(UTC)
+    filled = tree.transform(lambda node: _with_time(node, moment))
+    sql = filled.sql("duckdb")
+    _check_functions(sql)
+    return sql
+
+
+def _parse(statement: str) -> exp.Expr:
+    if len(statement) > LONGEST_STATEMENT:
+        raise QueryError(f"the statement is longer than {LONGEST_STATEMENT:,} characters")
+    try:
+        trees = [tree for tree in sqlglot.parse(statement, read="duckdb") if tree is not None]
+    except (SqlglotError, RecursionError, ValueError) as error:
+        place, reason = _place(error, statement)
+        raise QueryError(f"the statement can't be read: {reason}", place) from error
+    if len(trees) != 1:
+        raise QueryError("write exactly one statement")
+    tree = trees[0]
+    if not isinstance(tree, (exp.Select, exp.SetOperation, exp.Subquery)):
+        raise QueryError("only reading is allowed: one SELECT over events", 0)
+    return tree
+
+
+def _place(error: Exception, statement: str) -> tuple[int | None, str]:
+    details = getattr(error, "errors", None) or [{}]
+    first = details[0]
+    line, column = first.get("line"), first.get("col")
+    reason = first.get("description") or str(error).partition("\n")[0]
+    if line is None or column is None:
+        return None, reason
+    before = sum(len(text) + 1 for text in statement.split("\n")[: line - 1])
+    return min(before + max(0, column - 1), len(statement)), reason
+
+
+def _check_table(table: exp.Table, names: set[str]) -> None:
+    if isinstance(table.this, exp.Func):
+        name = table.this.name if isinstance(table.this, exp.Anonymous) else table.this.sql_name()
+        if name.lower() in TABLE_FUNCTIONS:
+            return
+        raise QueryError(f"function {name.lower()} can't be read from; the only table is events")
+    name = table.name
+    is_plain = isinstance(table.this, exp.Identifier) and not table.db and not table.catalog
+    if not is_plain or name.lower() not in {VIEW, *names}:
+        raise QueryError(f"there is no table {table.sql('duckdb')}; the only table is events")
+
+
+def _with_time(node: exp.Expr, now: datetime) -> exp.Expr:
+    if isinstance(node, (exp.CurrentTimestamp, exp.CurrentDatetime)):
+        return timestamp(now)
+    if isinstance(node, exp.CurrentDate):
+        return exp.cast(exp.Literal.string(f"{now:%Y-%m-%d}"), "DATE")
+    return node
+
+
+def _check_functions(sql: str) -> None:
+    """Every name before a parenthesis, in the very text that will run."""
+    tokens = sqlglot.tokenize(sql, read="duckdb")
+    for token, following in pairwise(tokens):
+        name = token.text.lower()
+        is_quoted = token.token_type is TokenType.IDENTIFIER
+        is_name = is_quoted or (
+            token.token_type is not TokenType.STRING and name[:1].isidentifier()
+        )
+        if following.token_type is not TokenType.L_PAREN or not is_name:
+            continue
+        if name in FUNCTIONS or (not is_quoted and name in WORDS_BEFORE_PARENTHESES):
+            continue
+        raise QueryError(f"function {name} is not among those that may be used")
