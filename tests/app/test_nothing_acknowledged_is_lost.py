@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from tests.server_process import ServerProcess, ndjson, wait_until
 
 KILLS = 10

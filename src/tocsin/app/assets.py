@@ -54,7 +54,9 @@ class AssetRegister:
         grew = True
         while grew:
             dependents = {
-                service.name for service in self._services.values() if wanted & set(service.depends_on)
+                service.name
+                for service in self._services.values()
+                if wanted & set(service.depends_on)
             }
             grew = not dependents <= wanted
             wanted |= dependents

@@ -13,9 +13,8 @@ from tocsin.app.machine import machine_facts, peak_rss_mb
 from tocsin.app.wiring import open_tocsin
 from tocsin.exercise.company import load_company
 from tocsin.exercise.day import sending_plan
-from tocsin.exercise.sending import Channel
 from tocsin.ingest.lines import split_lines
-from tocsin.model.record import Framing, RawBatch
+from tocsin.model.record import RawBatch
 
 _DAY_EVENTS = 50_000
 
@@ -56,7 +55,9 @@ def bench_ingest(
                     on_progress(house.flow.counts.records)
             took_s = time.perf_counter() - started
             counts = house.flow.counts
-            stored = sum(path.stat().st_size for path in (Path(folder) / "events").rglob("*.parquet"))
+            stored = sum(
+                path.stat().st_size for path in (Path(folder) / "events").rglob("*.parquet")
+            )
             return {
                 "events_per_s": round(counts.records / took_s),
                 "events": counts.records,
@@ -78,10 +79,6 @@ def _batches() -> Iterator[tuple[RawBatch, int]]:
     company, now = load_company(), datetime.now(UTC)
     for seed in count(1):
         for sending in sending_plan(company, end=now, events=_DAY_EVENTS, seed=seed):
-            syslog = sending.channel in (Channel.SYSLOG_UDP, Channel.SYSLOG_TCP)
-            framing = Framing.SYSLOG if syslog else Framing.LINES
-            parts = split_lines(
-                sending.payload, source=sending.source, received_at=now, framing=framing
-            )
+            parts = split_lines(sending.payload, sending.source, now)
             for part in parts:
                 yield part, part.payload.count(b"\n") + 1

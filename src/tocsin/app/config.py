@@ -78,7 +78,8 @@ class DetectSettings(_Section):
 
     shipped_pack: bool = Field(True, description="Run the rules Tocsin ships.")
     rules: tuple[Path, ...] = Field(
-        (), description="More folders or files of Sigma rules; `rules/` in the data folder is always read."
+        (),
+        description="More folders or files of Sigma rules; `rules/` in the data folder is always read.",
     )
 
 
@@ -113,7 +114,9 @@ class RespondSettings(_Section):
 class AccessSettings(_Section):
     """Who may come in, and for how long."""
 
-    session_idle_s: int = Field(12 * 3600, ge=60, description="Idle time that ends a session, in s.")
+    session_idle_s: int = Field(
+        12 * 3600, ge=60, description="Idle time that ends a session, in s."
+    )
     session_longest_s: int = Field(
         7 * 86400, ge=60, description="Age at which a session ends in any case, in s."
     )
@@ -170,7 +173,9 @@ def load_settings(config: Path | None = None, **flags: Any) -> Settings:
     try:
         loaded: Settings = loader(**tree)
     except ValidationError as error:
-        where = f"{config}, environment or command line" if config else "environment or command line"
+        where = (
+            f"{config}, environment or command line" if config else "environment or command line"
+        )
         lines = [
             f"{where}: {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
             for problem in error.errors()

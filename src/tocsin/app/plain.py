@@ -14,9 +14,7 @@ Item = TypeVar("Item")
 def as_json(value: Any) -> Any:
     """A noun, or anything made of nouns, as what ``json`` can write."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            part.name: as_json(getattr(value, part.name)) for part in dataclasses.fields(value)
-        }
+        return {part.name: as_json(getattr(value, part.name)) for part in dataclasses.fields(value)}
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, Enum):
