@@ -25,7 +25,22 @@ from tocsin.model.severity import Level
 LANE = lane_for("windows", "process_creation", None)
 
 FIELDS = ["Image", "CommandLine", "EventID", "Hashes", "user.name", "list.of", "Missing"]
-WORDS = ["net", "NET", "\\net.exe", ".exe", "a", "", "ß", "SS", "İ", "\n", "\0", "x\0y", "\u017f", "\u212a"]
+WORDS = [
+    "net",
+    "NET",
+    "\\net.exe",
+    ".exe",
+    "a",
+    "",
+    "ß",
+    "SS",
+    "İ",
+    "\n",
+    "\0",
+    "x\0y",
+    "\u017f",
+    "\u212a",
+]
 NUMBERS = [
     "4624",
     "1",

@@ -8,9 +8,10 @@ class DetectError(Exception):
 class Unsupported(DetectError):
     """A rule asks for something this engine doesn't do; the rule is refused, never degraded.
 
-    ``near`` is a key or field of the rule that helps to find the line, empty when unknown.
+    ``near`` is a key or field of the rule that helps to find the line (``line``, 0 when unknown).
     """
 
-    def __init__(self, message: str, near: str = "") -> None:
+    def __init__(self, message: str, near: str = "", line: int = 0) -> None:
         super().__init__(message)
         self.near = near
+        self.line = line

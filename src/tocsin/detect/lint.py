@@ -11,7 +11,7 @@ from tocsin.detect.ruleset import load_rules, rule_files
 from tocsin.model.rule import RuleProblem
 
 _WANTED = ("title", "id", "level", "tags", "description", "status")
-_TECHNIQUE = re.compile(r"attack\.[tgs]\d{4}(\.\d{3})?")
+_TECHNIQUE = re.compile(r"attack\.(t\d{4}(\.\d{3})?|[gs]\d{4}|ds\d{4})")
 _TACTIC = re.compile(r"attack\.[a-z][a-z-]+")
 _NAME = re.compile(r"[A-Za-z0-9_*-]+")
 _WORDS = frozenset({"and", "or", "not", "of", "them", "1", "all", "any"})

@@ -40,11 +40,11 @@ class RuleDocument:
         return self.line
 
     def line_of_key(self, field: str) -> int:
-        """The line of the first detection key for ``field``."""
+        """The line of the first detection key for ``field``, else of that key at the top."""
         for path, line in self.lines.items():
-            if path[0] == "detection" and path[-1].partition("|")[0] == field:
+            if field and path[0] == "detection" and path[-1].partition("|")[0] == field:
                 return line
-        return self.line_near(f"detection/{field}", "detection")
+        return self.line_near(field, "detection")
 
 
 class _Loader(yaml.CSafeLoader):
@@ -63,11 +63,7 @@ class _Loader(yaml.CSafeLoader):
 
 
 class BrokenYaml(Unsupported):
-    """A file that is not YAML; ``line`` is where reading failed, from 1."""
-
-    def __init__(self, message: str, line: int) -> None:
-        super().__init__(message)
-        self.line = line
+    """A file that is not YAML; ``line`` is where reading failed."""
 
 
 def read_documents(text: str) -> Iterator[RuleDocument]:
@@ -99,19 +95,19 @@ def _parsed(text: str) -> Iterator[tuple[dict[str, Any], str, yaml.Node]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = " ".join(part for part in (error.context, error.problem) if part)
-        raise BrokenYaml(f"not valid YAML: {reason}", mark.line + 1 if mark else 0) from error
+        raise BrokenYaml(f"not valid YAML: {reason}", line=mark.line + 1 if mark else 0) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise BrokenYaml(f"not valid YAML: {error}", 0) from error
+        raise BrokenYaml(f"not valid YAML: {error}") from error
     read = [(content, node) for content, node in read if content is not None]
     starts = [0, *(node.start_mark.line for _, node in read[1:]), len(rows)]
     for at, (content, node) in enumerate(read):
         line = node.start_mark.line + 1
         if not isinstance(content, dict):
-            raise BrokenYaml("a rule must be a map of keys and values", line)
+            raise BrokenYaml("a rule must be a map of keys and values", line=line)
         try:
             check_alias_expansion(content)
         except SigmaError as error:
-            raise BrokenYaml(str(error), line) from error
+            raise BrokenYaml(str(error), line=line) from error
         yield content, "".join(rows[starts[at] : starts[at + 1]]), node
 
 

@@ -10,16 +10,16 @@ from sigma.exceptions import (
     SigmaIdentifierError,
     SigmaLevelError,
     SigmaLogsourceError,
-    SigmaModifierError,
     SigmaStatusError,
     SigmaTagError,
     SigmaTitleError,
 )
-from sigma.rule import SigmaRule
+from sigma.rule import SigmaDetectionItem, SigmaRule
 
 from tocsin.detect.condition import compile_condition
 from tocsin.detect.errors import Unsupported
 from tocsin.detect.match_rule import RuleTest, SigmaMatchRule
+from tocsin.detect.quiet_re2 import POLICY
 from tocsin.detect.rule_document import BrokenYaml, RuleDocument, read_documents
 from tocsin.model.identifier import repeatable_id
 from tocsin.model.lane import LogSource
@@ -65,7 +65,7 @@ def _read_one(document: RuleDocument, path: str) -> Read:
     except SigmaError as error:
         reason, line = str(error), _line_of(error, document)
     except Unsupported as error:
-        reason, line = str(error), document.line_of_key(error.near)
+        reason, line = str(error), error.line or document.line_of_key(error.near)
     except (
         Exception
     ) as error:  # pySigma fails in many ways on odd content; one bad rule never stops the rest
@@ -86,7 +86,9 @@ def _compiled(document: RuleDocument, path: str) -> SigmaMatchRule:
             raise Unsupported("a timeframe needs a correlation, not supported yet", "timeframe")
         _refuse_aggregation(detection.get("condition"))
     parsed = SigmaRule.from_dict(
-        {key: value for key, value in content.items() if key != "tocsin"}, collect_errors=True
+        {key: value for key, value in content.items() if key != "tocsin"},
+        collect_errors=True,
+        policy=POLICY,
     )
     if parsed.errors:
         raise parsed.errors[0]
@@ -174,21 +176,45 @@ def _extension(content: dict[str, Any], document: RuleDocument) -> _Extension:
 def _test(test: object, at: int, document: RuleDocument) -> RuleTest:
     line = document.lines.get(("tocsin", "tests", str(at)), document.line)
     if not isinstance(test, dict) or not isinstance(test.get("event"), dict):
-        raise Unsupported(f"test {at + 1} (line {line}) needs an event: a map of fields", "tocsin")
+        raise Unsupported(f"test {at + 1} needs an event: a map of fields", line=line)
     if test.get("expect") not in ("match", "silent"):
-        raise Unsupported(f"test {at + 1} (line {line}) must expect match or silent", "tocsin")
+        raise Unsupported(f"test {at + 1} must expect match or silent", line=line)
     name = str(test.get("name") or f"test {at + 1}")
     return RuleTest(name, test["expect"] == "match", test["event"], line)
 
 
 def _line_of(error: SigmaError, document: RuleDocument) -> int:
-    if isinstance(error, SigmaModifierError):
-        unknown = re.search(r"'(\w+)'", str(error))
-        if unknown:
-            for path, line in document.lines.items():
-                if path[0] == "detection" and unknown[1] in path[-1].split("|")[1:]:
-                    return line
     for kind, place in _PLACES.items():
         if isinstance(error, kind):
             return document.line_near(place)
-    return document.line_near("detection")
+    failing = _failing_item(document.content.get("detection"), ("detection",))
+    return document.lines.get(failing, document.line) if failing else document.line
+
+
+def _failing_item(value: object, path: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The path of the first detection item that can't be read."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            here = (*path, str(key))
+            if isinstance(inner, dict) or (
+                isinstance(inner, list) and any(isinstance(one, dict) for one in inner)
+            ):
+                failing = _failing_item(inner, here)
+                if failing:
+                    return failing
+            elif here != ("detection", "condition") and not _is_readable(key, inner):
+                return here
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            failing = _failing_item(inner, (*path, str(at)))
+            if failing:
+                return failing
+    return path if path == ("detection",) else None
+
+
+def _is_readable(key: str, value: Any) -> bool:
+    try:
+        SigmaDetectionItem.from_mapping(key, value, policy=POLICY)
+    except (SigmaError, AttributeError, TypeError):
+        return False
+    return True
