@@ -98,7 +98,7 @@ class Leasing:
         is_automatic = ruling.decision is Decision.AUTO
         return {
             "must_ask": not is_automatic and approval is None,
-            "question": f"{ruling.plan.impact.summary}?",
+            "question": f"May we {ruling.plan.impact.summary}?",
             "digest": ruling.plan.digest,
             "approved_by": "policy" if approval is None else approval.decided_by,
         }

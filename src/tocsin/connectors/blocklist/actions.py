@@ -12,6 +12,7 @@ from tocsin.connectors.blocklist.tables import blocklist_entries as entries
 from tocsin.model.identifier import repeatable_id
 from tocsin.model.response import Impact, Target, Verb
 from tocsin.respond.action import ActionContext, Verdict
+from tocsin.respond.duration import duration_text
 from tocsin.respond.errors import ActionFailed
 from tocsin.respond.target import NETWORK_KINDS, network_of
 from tocsin.store.ports import StateStore
@@ -42,11 +43,11 @@ class Blocklist:
         return ""
 
     def plan(self, target: Target, lease_s: int) -> Impact:
-        network = network_of(target)
+        network_of(target)
         return Impact(
             action=self.name,
             target=target,
-            summary=f"deny {network} by the blocklist for {lease_s} s",
+            summary=f"block {target.value} by the blocklist for {duration_text(lease_s)}",
         )
 
     def handle_of(self, key: str, target: Target) -> str:

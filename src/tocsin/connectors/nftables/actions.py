@@ -24,6 +24,7 @@ from tocsin.connectors.nftables.ruleset import (
 )
 from tocsin.model.response import Impact, Target, Verb
 from tocsin.respond.action import ActionContext, Verdict
+from tocsin.respond.duration import duration_text
 from tocsin.respond.errors import ActionFailed
 from tocsin.respond.target import NETWORK_KINDS, network_of
 
@@ -70,7 +71,7 @@ class Nftables:
         return Impact(
             action=self.name,
             target=target,
-            summary=f"drop {network} on this machine with nftables for {lease_s} s",
+            summary=f"drop {target.value} on this machine with nftables for {duration_text(lease_s)}",
             objections=objections,
             forbidden=bool(objections),
         )
