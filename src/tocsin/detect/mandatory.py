@@ -63,6 +63,8 @@ def _after_class_escape(pattern: str, at: int) -> int:
         return len(pattern) if end < 0 else end + 1
     if kind == "x":
         return at + 3
+    if kind in ("p", "P"):
+        return at + 2
     if kind == "Q":
         return len(pattern)  # quoted text: not looked into
     if kind.isdecimal():

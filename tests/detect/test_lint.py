@@ -1,0 +1,69 @@
+"""The linter names each fault with its line."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.detect.rule_texts import rule_text
+from tocsin.detect.lint import lint, lint_text
+
+PLAIN = "  s: {Image: cmd.exe}\n  condition: s"
+TESTED = (
+    "tocsin:\n  tests:\n"
+    "    - {expect: match, event: {Image: cmd.exe}}\n"
+    "    - {expect: silent, event: {Image: x}}\n"
+)
+
+
+def complaints(text: str) -> list[tuple[int, str]]:
+    return [(problem.line, problem.reason) for problem in lint_text(text, "rule.yml")]
+
+
+def test_a_good_rule_has_no_problems() -> None:
+    assert complaints(rule_text(PLAIN, extra=TESTED)) == []
+
+
+@pytest.mark.parametrize("key", ["title", "id", "level", "tags", "description", "status"])
+def test_a_missing_key_is_told(key: str) -> None:
+    lines = rule_text(PLAIN, extra=TESTED).splitlines(keepends=True)
+    kept = [
+        line
+        for line in lines
+        if not line.startswith((f"{key}:", "  - attack") if key == "tags" else f"{key}:")
+    ]
+    assert f"{key} is missing" in [reason for _, reason in complaints("".join(kept))]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (rule_text(PLAIN, extra=TESTED).replace("t1059.001", "T1059"), 13, "attack.T1059"),
+        (rule_text(PLAIN, extra=TESTED).replace("t1059.001", "t59"), 13, "attack.t59"),
+        (rule_text("  s: {a: 1}\n  unused: {b: 1}\n  condition: s", extra=TESTED), 10, "unused"),
+        (rule_text("  s: {a: 1}\n  _x: {b: 1}\n  condition: 1 of them", extra=TESTED), 10, "_x"),
+        (rule_text("  s:\n    a|all: 1\n  condition: s", extra=TESTED), 10, "several values"),
+        (rule_text(PLAIN), 1, "no tests"),
+        (rule_text(PLAIN, extra=TESTED.replace("silent", "match")), 16, "no test expects silent"),
+        (rule_text("  s: {a|nope: 1}\n  condition: s", extra=TESTED), 9, "nope"),
+        ("title: [", 2, "YAML"),
+    ],
+)
+def test_a_fault_is_told_with_its_line(text: str, line: int, words: str) -> None:
+    assert [(at, words in reason) for at, reason in complaints(text) if words in reason] == [
+        (line, True)
+    ]
+
+
+def test_detections_named_by_patterns_and_by_them_count_as_used() -> None:
+    by_pattern = "  s_a: {a: 1}\n  s_b: {b: 1}\n  condition: all of s_*"
+    by_them = "  a: {a: 1}\n  b: {b: 1}\n  condition: 1 of them"
+    for detection in (by_pattern, by_them):
+        assert complaints(rule_text(detection, extra=TESTED)) == []
+
+
+def test_folders_are_linted_with_ids_given_twice(tmp_path: Path) -> None:
+    for name in ("a.yml", "b.yml"):
+        (tmp_path / name).write_text(rule_text(PLAIN, extra=TESTED), encoding="utf-8")
+    (problem,) = lint([tmp_path])
+    assert Path(problem.path).name == "b.yml"
+    assert "a.yml" in problem.reason
