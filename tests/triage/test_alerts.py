@@ -205,6 +205,19 @@ def test_reopening_needs_a_reason_and_a_free_place(
             BOOK.change(tx, [alert.id], status=AlertStatus.NEW, reason="r", by="ann", now=noon)
 
 
+def test_two_alerts_of_one_fold_can_not_both_be_reopened(
+    state: SqliteState, finding: Make, noon: datetime
+) -> None:
+    closed = []
+    for number in range(2):
+        with state.begin() as tx:
+            (alert,) = BOOK.fold(tx, [finding(number)], noon)
+            BOOK.change(tx, [alert.id], status=AlertStatus.CLOSED, reason="r", by="ann", now=noon)
+        closed.append(alert.id)
+    with state.begin() as tx, pytest.raises(RefusedChange, match="latest only"):
+        BOOK.change(tx, closed, status=AlertStatus.NEW, reason="r", by="ann", now=noon)
+
+
 def test_bulk_by_query_reaches_every_match(
     state: SqliteState, alerts: list[Alert], noon: datetime
 ) -> None:

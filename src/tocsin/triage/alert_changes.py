@@ -1,11 +1,12 @@
 """What people change in alerts: checked, applied in bulk, and kept with who and why."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from tocsin.model.alert import AlertStatus, Disposition
 from tocsin.triage.errors import RefusedChange, UnknownAlert
@@ -41,24 +42,23 @@ class AlertChange:
 
 def apply_wish(tx: Connection, ids: list[str], wish: Wish, now: datetime) -> list[str]:
     """Change these alerts and refresh their entities' risk; the ids that are different now."""
-    updates: list[dict[str, Any]] = []
+    alike: dict[tuple[str | None, ...], list[str]] = defaultdict(list)
     changes: list[dict[str, Any]] = []
     entities: set[tuple[str, str]] = set()
+    reopened: set[str] = set()
     for row in _rows(tx, ids):
         after = _after(tx, row, wish)
         differing = [name for name in _FIELDS if row[name] != after[name]]
         if not differing:
             continue
-        is_open = after["status"] != AlertStatus.CLOSED
-        updates.append(
-            {
-                "row_id": row["id"],
-                **{f"new_{name}": after[name] for name in _FIELDS},
-                "new_is_open": is_open,
-                "new_open_fold_key": row["fold_key"] if is_open else None,
-                "new_updated_at": now,
-            }
-        )
+        if row["status"] == AlertStatus.CLOSED != after["status"]:
+            if row["fold_key"] in reopened:
+                raise RefusedChange(
+                    f"alert {row['id']} can't be re-opened together with another of the same rule "
+                    "and entity; re-open the latest only"
+                )
+            reopened.add(row["fold_key"])
+        alike[tuple(after[name] for name in _FIELDS)].append(row["id"])
         changes.append(
             {
                 "alert_id": row["id"],
@@ -70,11 +70,27 @@ def apply_wish(tx: Connection, ids: list[str], wish: Wish, now: datetime) -> lis
             }
         )
         entities.add((row["tenant"], row["entity_key"]))
-    if updates:
-        tx.execute(_CHANGE, updates)
+    for values, members in alike.items():
+        _update(tx, members, dict(zip(_FIELDS, values, strict=True)), now)
+    if changes:
         tx.execute(insert(ALERT_CHANGES), changes)
         refresh_risk(tx, entities, now)
     return [change["alert_id"] for change in changes]
+
+
+def _update(tx: Connection, ids: list[str], after: dict[str, str | None], now: datetime) -> None:
+    is_open = after["status"] != AlertStatus.CLOSED
+    for start in range(0, len(ids), _CHUNK):
+        tx.execute(
+            update(ALERTS)
+            .where(ALERTS.c.id.in_(ids[start : start + _CHUNK]))
+            .values(
+                **after,
+                is_open=is_open,
+                open_fold_key=ALERTS.c.fold_key if is_open else None,
+                updated_at=now,
+            )
+        )
 
 
 def changes_of(tx: Connection, alert_id: str) -> list[AlertChange]:
@@ -86,18 +102,6 @@ def changes_of(tx: Connection, alert_id: str) -> list[AlertChange]:
         )
         for row in tx.execute(query).mappings()
     ]
-
-
-_CHANGE = (
-    update(ALERTS)
-    .where(ALERTS.c.id == bindparam("row_id"))
-    .values(
-        {
-            name: bindparam(f"new_{name}")
-            for name in (*_FIELDS, "is_open", "open_fold_key", "updated_at")
-        }
-    )
-)
 
 
 def _rows(tx: Connection, ids: list[str]) -> Iterator[RowMapping]:

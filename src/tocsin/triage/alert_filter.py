@@ -32,9 +32,13 @@ class AlertFilter:
 
     def conditions(self) -> list[ColumnElement[bool]]:
         columns = ALERTS.c
+        status = AlertStatus(self.status) if self.status is not None else None
+        is_open = self.is_open
+        if status is not None and is_open is None:
+            is_open = status is not AlertStatus.CLOSED  # the index that knows the order
         wished = [
-            (columns.status, self.status and AlertStatus(self.status).value),
-            (columns.is_open, self.is_open),
+            (columns.status, status.value if status is not None else None),
+            (columns.is_open, is_open),
             (columns.level, self.level and Level(self.level).value),
             (columns.entity_key, self.entity_key),
             (columns.rule_id, self.rule_id),

@@ -50,7 +50,7 @@ ALERTS = Table(
     Column("created_at", Utc, nullable=False),
     Column("updated_at", Utc, nullable=False),
     Index(None, "is_open", "score", "last_seen", "id"),
-    Index(None, "status", "score", "last_seen", "id"),
+    Index(None, "status", "is_open"),
     Index(None, "score", "last_seen", "id"),
     Index(None, "entity_key", "is_open"),
     Index(None, "fold_key"),

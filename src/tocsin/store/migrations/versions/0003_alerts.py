@@ -46,7 +46,7 @@ def upgrade() -> None:
     )
     for columns in (
         ["is_open", "score", "last_seen", "id"],
-        ["status", "score", "last_seen", "id"],
+        ["status", "is_open"],
         ["score", "last_seen", "id"],
         ["entity_key", "is_open"],
         ["fold_key"],
