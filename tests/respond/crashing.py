@@ -1,13 +1,12 @@
 """A process that runs one containment to its end and may be told where to die first.
 
-``python -m tests.respond.crashing FOLDER POINT LEASE_S``: POINT is a call of the action with
-``before`` or ``after`` (``apply:after``), or ``-``. It dies there once; started again it goes on.
+``main(folder, point, lease_s)``: ``point`` is a call of the action with ``before`` or ``after``
+(``apply:after``), or ``-``. It dies there once; started again it goes on.
 It approves when the file ``may-approve`` is there, and ends a verified lease when ``may-undo`` is.
 """
 
 import os
 import signal
-import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -82,7 +81,3 @@ def main(folder: Path, point: str, lease_s: int) -> None:
 
     until(decide_and_look, "the end of the run")
     rig.close()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

@@ -1,14 +1,14 @@
 """Killed at any point, a containment goes on: no step lost, no write made twice, always undone."""
 
+import multiprocessing
 import signal
-import subprocess
-import sys
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.places import REPOSITORY
+from tests.respond import crashing
 from tests.respond.crashing import ADDRESS
 from tests.respond.rig import PATIENCE_S, until
 
@@ -16,15 +16,20 @@ POINTS = ["plan:before", "apply:before", "apply:after", "verify:after", "undo:be
 SHORT_S, LONG_S = 3, 3600
 
 
-def start(folder: Path, point: str, lease_s: int) -> subprocess.Popen[bytes]:
-    folder.mkdir(exist_ok=True)
-    with (folder / "log").open("ab") as log:
-        return subprocess.Popen(  # noqa: S603 -- this interpreter and our own module
-            [sys.executable, "-m", "tests.respond.crashing", str(folder), point, str(lease_s)],
-            cwd=REPOSITORY,
-            stdout=log,
-            stderr=log,
-        )
+# A server that has imported everything once forks each process: seconds become milliseconds.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["tests.respond.crashing"])
+
+
+def start(folder: Path, point: str, lease_s: int) -> ForkServerProcess:
+    process = FORKS.Process(target=crashing.main, args=(folder, point, lease_s))
+    process.start()
+    return process
+
+
+def wait(process: ForkServerProcess) -> int | None:
+    process.join(PATIENCE_S * 2)
+    return process.exitcode
 
 
 def rows(folder: Path, statement: str) -> list[tuple[object, ...]]:
@@ -40,9 +45,7 @@ def rows(folder: Path, statement: str) -> list[tuple[object, ...]]:
 
 
 def finish(folder: Path) -> None:
-    process = start(folder, "-", SHORT_S)
-    code = process.wait(PATIENCE_S * 2)
-    assert code == 0, (folder / "log").read_text()
+    assert wait(start(folder, "-", SHORT_S)) == 0
 
 
 def assert_contained_once_and_undone(folder: Path) -> None:
@@ -60,8 +63,7 @@ def assert_contained_once_and_undone(folder: Path) -> None:
 def test_a_kill_inside_a_call_of_the_action(tmp_path: Path, point: str) -> None:
     (tmp_path / "may-approve").touch()
     (tmp_path / "may-undo").touch()
-    code = start(tmp_path, point, LONG_S).wait(PATIENCE_S)
-    assert code == -signal.SIGKILL, (tmp_path / "log").read_text()
+    assert wait(start(tmp_path, point, LONG_S)) == -signal.SIGKILL
     assert (tmp_path / "died").read_text() == point
     finish(tmp_path)
     assert_contained_once_and_undone(tmp_path)
@@ -72,7 +74,7 @@ def test_a_kill_while_an_approval_waits(tmp_path: Path) -> None:
     pending = "SELECT id FROM approvals WHERE status = 'pending'"
     asked = until(lambda: (tmp_path / "asked").exists() and rows(tmp_path, pending), "a question")
     process.kill()
-    process.wait(PATIENCE_S)
+    assert wait(process) == -signal.SIGKILL
     (tmp_path / "may-approve").touch()
     finish(tmp_path)
     assert_contained_once_and_undone(tmp_path)
@@ -85,7 +87,7 @@ def test_a_kill_while_a_lease_holds_and_it_is_over_when_we_are_back(tmp_path: Pa
     held = "SELECT id FROM leases WHERE verified_at IS NOT NULL"
     until(lambda: (tmp_path / "asked").exists() and rows(tmp_path, held), "a verified lease")
     process.kill()
-    process.wait(PATIENCE_S)
+    assert wait(process) == -signal.SIGKILL
     over = "SELECT id FROM leases WHERE expires_at < strftime('%Y-%m-%d %H:%M:%f', 'now')"
     until(lambda: rows(tmp_path, over), "the end of the lease")
     finish(tmp_path)
