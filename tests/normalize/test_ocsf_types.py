@@ -8,7 +8,7 @@ import pytest
 from tocsin.connectors.catalog import mapping_paths
 from tocsin.normalize.mapping import load_mapping
 from tocsin.normalize.ocsf_classes import CLASS_UIDS, category_uid
-from tocsin.normalize.ocsf_types import fitted, type_of
+from tocsin.normalize.ocsf_types import fitting, type_of
 
 _WHOLE = {"integer_t", "long_t", "port_t", "timestamp_t"}
 
@@ -56,4 +56,4 @@ def test_every_mapped_column_has_the_type_the_schema_gives(ocsf_schema: dict[str
 )  # fmt: skip
 def test_values_are_made_to_fit(path: str, values: list[object], expected: list[object]) -> None:
     array = pa.array(values) if path != "answers.rdata" else pa.array([["a"], ["1"]])
-    assert fitted(path, array).to_pylist() == expected
+    assert fitting(path)(array).to_pylist() == expected

@@ -31,10 +31,25 @@ _EXACT_FLOAT = 2**53
 
 def columns_of(records: Sequence[Mapping[str, object]]) -> pa.RecordBatch:
     """The records as one batch; columns in the order in which names were first seen."""
-    arrays = _fields(records, depth=1)
+    arrays = _same_names(records) or _fields(records, depth=1)
     if not arrays:
         return pa.RecordBatch.from_struct_array(pa.array([{} for _ in records], type=pa.struct([])))
     return pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays))
+
+
+def _same_names(rows: Sequence[Mapping[str, object]]) -> dict[str, pa.Array] | None:
+    """The quick way when every record has the same names in the same order, as most do."""
+    if not rows:
+        return None
+    names = tuple(rows[0])
+    if len(names) > MAX_KEYS or any(tuple(row) != names for row in rows):
+        return None
+    arrays: dict[str, pa.Array] = {}
+    for name, values in zip(names, zip(*(row.values() for row in rows), strict=True), strict=True):
+        array = _array(values, 1)
+        if array is not None:
+            arrays[_storable(name)] = array
+    return arrays
 
 
 def _fields(rows: Sequence[Mapping[str, object] | None], depth: int) -> dict[str, pa.Array]:
@@ -67,8 +82,11 @@ def _names(rows: Iterable[Mapping[str, object] | None]) -> list[str]:
     return list(seen)
 
 
-def _array(values: list[Any], depth: int) -> pa.Array | None:
+def _array(values: Sequence[Any], depth: int) -> pa.Array | None:
     """One column; None when every value is null."""
+    plain = _plain_text(values)
+    if plain is not None:
+        return plain
     kinds = set(map(type, values))
     kinds.discard(_NONE)
     if not kinds:
@@ -97,7 +115,17 @@ def _array(values: list[Any], depth: int) -> pa.Array | None:
     return _mixed(values)
 
 
-def _text(values: list[str | None]) -> pa.Array:
+def _plain_text(values: Sequence[Any]) -> pa.Array | None:
+    """Text and nulls, which most columns are, without looking at each value's type first."""
+    if not values or type(values[0]) is not str:
+        return None
+    try:
+        return pa.array(values, pa.string())
+    except (pa.ArrowTypeError, pa.ArrowInvalid, UnicodeEncodeError):
+        return None
+
+
+def _text(values: Sequence[str | None]) -> pa.Array:
     try:
         return pa.array(values, pa.string())
     except UnicodeEncodeError:
@@ -106,13 +134,13 @@ def _text(values: list[str | None]) -> pa.Array:
         )
 
 
-def _mixed(values: list[Any]) -> pa.Array:
+def _mixed(values: Sequence[Any]) -> pa.Array:
     return _text(
         [value if value is None or type(value) is str else json_text(value) for value in values]
     )
 
 
-def _structs(values: list[dict[str, object] | None], depth: int) -> pa.Array:
+def _structs(values: Sequence[dict[str, object] | None], depth: int) -> pa.Array:
     arrays = _fields(values, depth + 1)
     if not arrays:
         return _mixed(values)
@@ -123,7 +151,7 @@ def _structs(values: list[dict[str, object] | None], depth: int) -> pa.Array:
     )
 
 
-def _lists(values: list[list[object] | None], depth: int) -> pa.Array:
+def _lists(values: Sequence[list[object] | None], depth: int) -> pa.Array:
     members: list[Any] = []
     offsets = [0]
     for value in values:

@@ -9,11 +9,12 @@ import pyarrow.compute as pc
 from tocsin.model.field_path import column_at
 from tocsin.normalize.columns import json_text
 from tocsin.normalize.mapping import Expression, Scalar
-from tocsin.normalize.ocsf_types import to_boolean, to_integer, to_text
+from tocsin.normalize.ocsf_types import meaningful, to_boolean, to_integer, to_text
 from tocsin.normalize.template import compile_template
 
 Computed = Callable[["Fields"], "pa.Array | None"]
 _NO_TEXT = pa.scalar(None, pa.string())
+_FIRST = [0]
 _PLAIN_GROUP = re.compile(r"(?<!\\)\((?!\?)")
 
 
@@ -73,14 +74,17 @@ def _first_of(parts: Sequence[Computed]) -> Computed:
     def compute(fields: Fields) -> pa.Array | None:
         found: pa.Array | None = None
         for part in parts:
-            if found is not None and not found.null_count:
-                break
             array = part(fields)
             if array is None:
                 continue
-            if pa.types.is_string(array.type):
-                array = _without(array, ["", "-"])
-            found = array if found is None else _coalesce(found, array)
+            if found is None:
+                found = array
+                continue
+            if pa.types.is_string(found.type):
+                found = meaningful(found)
+            if not found.null_count:
+                break
+            found = _coalesce(found, array)
         return found
 
     return compute
@@ -105,8 +109,7 @@ def _steps(declared: Expression) -> list[Callable[[pa.Array], pa.Array]]:
         separator = declared.join
         steps.append(lambda array: _joined(array, separator))
     if declared.null_if:
-        nothing = list(declared.null_if)
-        steps.append(lambda array: _without(as_text(array), nothing))
+        steps.append(_without(declared.null_if))
     if declared.extract is not None:
         steps.append(_extract(declared.extract))
     if declared.split is not None:
@@ -149,16 +152,26 @@ def _joined(array: pa.Array, separator: str) -> pa.Array:
     return pc.binary_join(members, separator)
 
 
-def _without(array: pa.Array, nothing: list[str]) -> pa.Array:
-    return pc.if_else(pc.is_in(array, value_set=pa.array(nothing)), _NO_TEXT, array)
+def _without(nothing: Sequence[str]) -> Callable[[pa.Array], pa.Array]:
+    options = pc.SetLookupOptions(value_set=pa.array(nothing, pa.string()))
+
+    def step(array: pa.Array) -> pa.Array:
+        text = as_text(array)
+        found = pc.is_in(text, options=options)
+        return pc.if_else(found, _NO_TEXT, text) if found.true_count else text
+
+    return step
 
 
 def _extract(regex: str) -> Callable[[pa.Array], pa.Array]:
     pattern = _PLAIN_GROUP.sub("(?P<value>", regex, count=1)
 
+    options = pc.ExtractRegexOptions(pattern)
+    empty = _without([""])
+
     def step(array: pa.Array) -> pa.Array:
-        found = pc.struct_field(pc.extract_regex(as_text(array), pattern), [0])
-        return _without(found, [""])
+        found = pc.extract_regex(as_text(array), options=options)
+        return empty(pc.struct_field(found, _FIRST))
 
     return step
 
@@ -186,11 +199,11 @@ def _hex_value(text: str | None) -> int | None:
 
 
 def _lookup(table: dict[str, Scalar]) -> Callable[[pa.Array], pa.Array]:
-    known = pa.array([key.lower() for key in table])
+    known = pc.SetLookupOptions(value_set=pa.array([key.lower() for key in table]))
     values = pa.array(list(table.values()))
 
     def step(array: pa.Array) -> pa.Array:
-        return values.take(pc.index_in(pc.utf8_lower(as_text(array)), value_set=known))
+        return values.take(pc.index_in(pc.utf8_lower(as_text(array)), options=known))
 
     return step
 

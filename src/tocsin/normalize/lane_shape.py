@@ -11,7 +11,7 @@ from tocsin.normalize.columns import columns_of
 from tocsin.normalize.expression import Computed, Fields, compile_expression, repeat
 from tocsin.normalize.mapping import Expression, Mapping, Shape
 from tocsin.normalize.ocsf_classes import CLASS_UIDS, category_uid
-from tocsin.normalize.ocsf_types import fitted, to_text
+from tocsin.normalize.ocsf_types import fitting, to_integer, to_text
 from tocsin.normalize.ocsf_version import OCSF_VERSION
 from tocsin.normalize.patterns import captured
 from tocsin.normalize.timestamps import event_times
@@ -37,7 +37,10 @@ class LaneShape:
             {name: _alias(name, paths) for name, paths in mapping.alias.items()}
         )
         self._added = _compiled(shape.add)
-        self._mapped = _compiled(_merged(mapping, shape))
+        self._mapped = [
+            (path, compile_expression(expression), fitting(path))
+            for path, expression in _merged(mapping, shape).items()
+        ]
         self._time = shape.time if shape.time is not None else mapping.time
 
     def columns(
@@ -61,6 +64,9 @@ class LaneShape:
         fields = Fields(native)
         arrays: dict[str, pa.Array] = {}
         for name, compute in computed.items():
+            at = native.schema.get_field_index(name)
+            if at >= 0 and not native.column(at).null_count:
+                continue  # a field of that name is there already, whole
             array = compute(fields)
             if array is not None and array.null_count < len(array):
                 arrays[name] = array
@@ -80,11 +86,11 @@ class LaneShape:
             "metadata.product.name": repeat(self._mapping.product_name, rows),
             "metadata.product.vendor_name": repeat(self._mapping.vendor, rows),
         }
-        for path, compute in self._mapped.items():
+        for path, compute, fit in self._mapped:
             array = compute(fields)
             if array is None:
                 continue
-            array = fitted(path, array)
+            array = fit(array)
             if array.null_count < rows:
                 arrays[path] = array
         found = event_times(fields, self._time, origin.received_at)
@@ -118,7 +124,8 @@ def _constant(value: int, kind: pa.DataType, rows: int) -> pa.Array:
 def _integers(array: pa.Array | None, default: int, rows: int) -> pa.Array:
     if array is None:
         return _constant(default, pa.int64(), rows)
-    return pc.fill_null(fitted("activity_id", array).cast(pa.int64()), default)
+    whole = to_integer(array)
+    return pc.fill_null(whole, default) if whole.null_count else whole
 
 
 def _with(native: pa.RecordBatch, added: dict[str, pa.Array]) -> pa.RecordBatch:

@@ -26,7 +26,9 @@ class Normalizer:
         for mapping in ordered:
             for shape in mapping.shapes:
                 required = (mapping.recognize, shape.recognize)
-                claim = claim_of(len(self._shapes), required, shape.any_of, mapping.alias)
+                claim = claim_of(
+                    len(self._shapes), required, shape.any_of, mapping.alias, mapping.lift
+                )
                 (fallbacks if shape.fallback else claims).append(claim)
                 self._claims_by_connector.setdefault(mapping.connector, []).append(claim)
                 self._shapes.append(LaneShape(mapping, shape))

@@ -39,25 +39,40 @@ def type_of(path: str) -> pa.DataType:
     return pa.string()
 
 
-def fitted(path: str, array: pa.Array) -> pa.Array:
-    """``array`` as the column ``path``: what doesn't fit its type or means nothing is null.
+Fitting = Callable[[pa.Array], pa.Array]
+
+
+def fitting(path: str) -> Fitting:
+    """How a value becomes one of the column ``path``: what doesn't fit or means nothing is null.
 
     Empty text and ``-`` are null, host names are lower-case, addresses are addresses (an
     IPv4 address mapped into IPv6 is the IPv4 one). A list stays a list, its members as text.
     """
-    if pa.types.is_list(array.type):
-        return array if pa.types.is_string(array.type.value_type) else _text_lists(array)
     wanted = type_of(path)
-    if not pa.types.is_string(wanted):
-        return _cast(array, wanted)
-    text = to_text(array)
-    text = pc.if_else(pc.is_in(text, value_set=_NOTHING), _NO_TEXT, text)
-    finish = _FINISH.get(path.rpartition(".")[2])
-    return finish(text) if finish else text
+    if pa.types.is_string(wanted):
+        finish = _FINISH.get(path.rpartition(".")[2])
+        single: Fitting = _text if finish is None else lambda array: finish(_text(array))
+    elif pa.types.is_boolean(wanted):
+        single = to_boolean
+    elif wanted == pa.int32():
+        single = _to_narrow
+    else:
+        single = to_integer
+    return lambda array: _text_lists(array) if pa.types.is_list(array.type) else single(array)
 
 
-_NOTHING = pa.array(["", "-"])
+_NOTHING = pc.SetLookupOptions(value_set=pa.array(["", "-"]))
 _NO_TEXT = pa.scalar(None, pa.string())
+
+
+def meaningful(text: pa.Array) -> pa.Array:
+    """Text without what means nothing: empty values and ``-`` are null."""
+    nothing = pc.is_in(text, options=_NOTHING)
+    return pc.if_else(nothing, _NO_TEXT, text) if nothing.true_count else text
+
+
+def _text(array: pa.Array) -> pa.Array:
+    return meaningful(to_text(array))
 
 
 def to_text(array: pa.Array) -> pa.Array:
@@ -77,6 +92,8 @@ def _number_text(value: float | None) -> str | None:
 
 def to_integer(array: pa.Array) -> pa.Array:
     """Whole numbers as int64; text that is none is null, fractions are cut off."""
+    if array.type == pa.int64():
+        return array
     if pa.types.is_integer(array.type):
         return array.cast(pa.int64())
     if pa.types.is_floating(array.type):
@@ -99,19 +116,18 @@ def to_boolean(array: pa.Array) -> pa.Array:
     return pc.if_else(true, True, pc.if_else(false, False, pa.scalar(None, pa.bool_())))
 
 
-def _cast(array: pa.Array, wanted: pa.DataType) -> pa.Array:
-    if pa.types.is_boolean(wanted):
-        return to_boolean(array)
+def _to_narrow(array: pa.Array) -> pa.Array:
     whole = to_integer(array)
-    if wanted == pa.int32():
+    try:
+        return whole.cast(pa.int32())
+    except pa.ArrowInvalid:
         fits = pc.and_(pc.greater_equal(whole, -(2**31)), pc.less(whole, 2**31))
         return pc.if_else(fits, whole, None).cast(pa.int32())
-    return whole
 
 
 def _text_lists(array: pa.Array) -> pa.Array:
     members = array.values
-    if pa.types.is_nested(members.type):
+    if pa.types.is_string(members.type) or pa.types.is_nested(members.type):
         return array
     return pa.ListArray.from_arrays(
         array.offsets, to_text(members), mask=array.is_null() if array.null_count else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -61,17 +62,18 @@ def claim_of(
     required: Sequence[Recognize],
     any_of: Sequence[Recognize],
     alias: Mapping[str, Sequence[str]],
+    lift: Sequence[str],
 ) -> Claim:
     """Compile the conditions of one shape."""
-    fixed = [test for group in required for test in _tests(group, alias)]
-    ways = [(*fixed, *_tests(group, alias)) for group in any_of] or [tuple(fixed)]
+    fixed = [test for group in required for test in _tests(group, alias, lift)]
+    ways = [(*fixed, *_tests(group, alias, lift)) for group in any_of] or [tuple(fixed)]
     return Claim(shape, tuple(ways))
 
 
-def _tests(group: Recognize, alias: Mapping[str, Sequence[str]]) -> list[Test]:
+def _tests(group: Recognize, alias: Mapping[str, Sequence[str]], lift: Sequence[str]) -> list[Test]:
     return [
         Test(
-            tuple(dict.fromkeys((name, *alias.get(name, ())))),
+            (name, *alias.get(name, ()), *(f"{prefix}.{name}" for prefix in lift)),
             condition,
             frozenset(_lowered(value) for value in condition.is_in or ()),
         )
@@ -89,14 +91,17 @@ def _lowered(value: object) -> str:
 class _Plan:
     """What is left to ask of records that have the same names."""
 
-    readers: tuple[Callable[[Record], object], ...]
+    read: Callable[[Record], object]
     paths: tuple[tuple[str, ...], ...]
     ways: tuple[tuple[int, tuple[Test, ...]], ...]
-    decided: dict[tuple[object, ...], "_Candidates"]
+    decided: dict[object, "_Candidates"]
 
 
-_Candidates = tuple[tuple[int, tuple[Test, ...]], ...]
-"""Shapes in order with the text tests still to run; none left means claimed."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Candidates:
+    """Shapes in order with the text tests still to run; none left means claimed."""
+
+    shapes: tuple[tuple[int, tuple[Test, ...]], ...]
 
 
 class Recognizer:
@@ -109,20 +114,23 @@ class Recognizer:
     def group(self, records: Sequence[Record]) -> list[tuple[int | None, list[int]]]:
         """Rows by shape number, in first-seen order; None for what no shape claims."""
         pending: dict[_Candidates, list[int]] = {}
+        plans = self._plans
         for row, record in enumerate(records):
             names = tuple(record)
-            plan = self._plans.get(names)
-            if plan is None:
-                plan = self._plan(names)
-            key = tuple([reader(record) for reader in plan.readers])
+            plan = plans.get(names) or self._plan(names)
+            key = plan.read(record)
             try:
                 candidates = plan.decided.get(key)
             except TypeError:  # a list or object where a plain value is asked for
-                key = tuple([_plain(value) for value in key])
+                key = _plain_key(key)
                 candidates = plan.decided.get(key)
             if candidates is None:
                 candidates = self._decide(plan, key)
-            pending.setdefault(candidates, []).append(row)
+            rows = pending.get(candidates)
+            if rows is None:
+                pending[candidates] = [row]
+            else:
+                rows.append(row)
         grouped: dict[int | None, list[int]] = {}
         for candidates, rows in pending.items():
             for shape, claimed in _settle(candidates, rows, records):
@@ -144,17 +152,16 @@ class Recognizer:
             for test in way:
                 if not _told_by_names(test):
                     asked.setdefault(test.paths)
-        readers = tuple(_reader(paths, here) for paths in asked)
-        plan = _Plan(readers, tuple(asked), tuple(ways), {})
+        plan = _Plan(_reader(tuple(asked), here), tuple(asked), tuple(ways), {})
         self._plans[names] = plan
         return plan
 
-    def _decide(self, plan: _Plan, key: tuple[object, ...]) -> _Candidates:
+    def _decide(self, plan: _Plan, key: object) -> _Candidates:
         if len(plan.decided) >= _REMEMBERED:
             plan.decided.clear()
         texts = {
             paths: None if value is None else _lowered(value)
-            for paths, value in zip(plan.paths, key, strict=True)
+            for paths, value in zip(plan.paths, _as_tuple(plan.paths, key), strict=True)
         }
         left: list[tuple[int, tuple[Test, ...]]] = []
         for shape, way in plan.ways:
@@ -163,7 +170,7 @@ class Recognizer:
                 left.append((shape, open_tests))
                 if not open_tests:
                     break
-        plan.decided[key] = tuple(left)
+        plan.decided[key] = _Candidates(tuple(left))
         return plan.decided[key]
 
 
@@ -176,24 +183,37 @@ def _told_by_names(test: Test) -> bool:
     return wanted.matches is not None or plain_name
 
 
-def _reader(paths: tuple[str, ...], here: frozenset[str]) -> Callable[[Record], object]:
-    """Reads the first path that has a value; cheap when it is a plain top-level name."""
-    if paths[0] in here and (len(paths) == 1 or not _anywhere(paths[1:], here)):
-        name = paths[0]
-        return lambda record: record.get(name)
-    usable = [path for path in paths if path in here or path.partition(".")[0] in here]
-    if len(usable) == 1 and usable[0] in here:
-        name = usable[0]
-        return lambda record: record.get(name)
-    return lambda record: _first_value(record, usable)
+def _reader(asked: tuple[tuple[str, ...], ...], here: frozenset[str]) -> Callable[[Record], object]:
+    """Reads the asked fields at once: one plain value, or a tuple of them.
+
+    A field under several paths is the first that has a value.
+    """
+    usable = [
+        [path for path in paths if path in here or path.partition(".")[0] in here]
+        for paths in asked
+    ]
+    names = [paths[0] for paths in usable if len(paths) == 1 and paths[0] in here]
+    if names and len(names) == len(asked):
+        return itemgetter(*names)
+    return lambda record: tuple([_first_value(record, paths) for paths in usable])
 
 
-def _anywhere(paths: Sequence[str], here: frozenset[str]) -> bool:
-    return any(path in here or path.partition(".")[0] in here for path in paths)
+def _as_tuple(asked: Sequence[tuple[str, ...]], key: object) -> tuple[object, ...]:
+    if isinstance(key, tuple):
+        return key
+    return (key,) if len(asked) == 1 else ()
+
+
+def _plain_key(key: object) -> object:
+    return tuple([_plain(value) for value in key]) if isinstance(key, tuple) else _plain(key)
 
 
 def _first_value(record: Record, paths: Sequence[str]) -> object:
     for path in paths:
+        if path in record:
+            value = record[path]
+            if value is not None and not isinstance(value, list):
+                return _plain(value)
         values = values_at(record, path)
         if values:
             value = values[0]
@@ -212,7 +232,7 @@ def _settle(
 ) -> list[tuple[int | None, list[int]]]:
     """Runs the text tests that are left, one column at a time."""
     settled: list[tuple[int | None, list[int]]] = []
-    for shape, tests in candidates:
+    for shape, tests in candidates.shapes:
         if not rows:
             break
         if not tests:
@@ -220,7 +240,7 @@ def _settle(
             return settled
         mask = np.ones(len(rows), bool)
         for test in tests:
-            texts = pa.array([_text_of(records[row], test.paths) for row in rows], pa.string())
+            texts = _texts(records, rows, test.paths)
             hit = pc.match_substring_regex(texts, test.condition.matches)
             mask &= pc.fill_null(hit, False).to_numpy(zero_copy_only=False)
         claimed = [row for row, hit in zip(rows, mask, strict=True) if hit]
@@ -232,8 +252,19 @@ def _settle(
     return settled
 
 
-def _text_of(record: Record, paths: Sequence[str]) -> str | None:
-    value = record.get(paths[0]) if len(paths) == 1 else _first_value(record, paths)
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    return None if value is None else _lowered(value)
+def _texts(records: Sequence[Record], rows: Sequence[int], paths: Sequence[str]) -> pa.Array:
+    if len(paths) == 1 and "." not in paths[0]:
+        values = [records[row].get(paths[0]) for row in rows]
+    else:
+        values = [_first_value(records[row], paths) for row in rows]
+    try:
+        return pa.array(values, pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):
+        return pa.array([_text(value) for value in values], pa.string())
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else _lowered(value)
+    return text.encode("utf-8", "backslashreplace").decode()
