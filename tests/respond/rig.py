@@ -117,9 +117,9 @@ class Rig:
         self.trail = Trail()
         self._actions = actions
         self._playbooks = playbooks
-        self._open()
+        self.open()
 
-    def _open(self) -> None:
+    def open(self) -> None:
         self.state = SqliteState(self.folder / "state.sqlite")
         self.blocklist = Blocklist(self.state)
         self.runs = DbosRuns(self.folder / "runs", poll_s=0.02)
@@ -146,7 +146,7 @@ class Rig:
 
     def reopen(self) -> None:
         self.close()
-        self._open()
+        self.open()
 
     def request(
         self,

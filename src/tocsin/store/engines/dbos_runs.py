@@ -11,6 +11,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -39,6 +40,7 @@ APPLICATION_VERSION = "walker-1"
 """Raise only when a workflow's *order of steps* changes; runs of an older version then stay put."""
 
 _CLOSE_LIMIT_S = 10.0
+_WORKERS, _CALLERS = 16, 4
 _ALWAYS_RECOVER = 1_000_000
 _STATUS = {
     "ENQUEUED": DurableStatus.WAITING_TO_START,
@@ -52,9 +54,13 @@ Entry = Callable[..., Coroutine[Any, Any, JsonObject]]
 
 
 class DbosRuns:
-    """The eight calls on DBOS. ``poll_s`` bounds how long a message takes to be noticed."""
+    """The eight calls on DBOS.
 
-    def __init__(self, folder: Path, poll_s: float = 0.2) -> None:
+    ``poll_s`` bounds how long a message takes to be noticed; each waiting run costs a look at the
+    database in that time (about 0.2 ms of one core).
+    """
+
+    def __init__(self, folder: Path, poll_s: float = 0.5) -> None:
         self._folder = folder
         self._poll_s = poll_s
         self._workflows: dict[str, Workflow] = {}
@@ -63,6 +69,7 @@ class DbosRuns:
         self._thread: threading.Thread | None = None
         self._database: sa.Engine | None = None
         self._lock: int | None = None
+        self._callers: ThreadPoolExecutor | None = None
         self._steps = _StepCount()
 
     def register(self, name: str, workflow: Workflow) -> None:
@@ -77,6 +84,7 @@ class DbosRuns:
         self._lock = hold_folder(self._folder)
         self._database = sqlite_engine(self._folder / "runs.sqlite")
         self._steps = _StepCount()
+        self._callers = ThreadPoolExecutor(_CALLERS, thread_name_prefix="durable-call")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=_run_loop, args=(self._loop,), name="durable-runs", daemon=True
@@ -106,7 +114,7 @@ class DbosRuns:
             serializer=DBOSPortableJSONSerializer(),
             log_level="WARNING",
             enable_otlp=False,
-            max_executor_threads=16,
+            max_executor_threads=_WORKERS,
             notification_listener_polling_interval_sec=self._poll_s,
             scheduler_polling_interval_sec=5.0,
         )
@@ -134,6 +142,9 @@ class DbosRuns:
             thread.join(_CLOSE_LIMIT_S)
             self._loop = self._thread = None
         self._entries.clear()
+        if self._callers is not None:
+            self._callers.shutdown()
+            self._callers = None
         if self._database is not None:
             self._database.dispose()
             self._database = None
@@ -150,7 +161,7 @@ class DbosRuns:
 
     def send(self, run_id: str, topic: str, message: JsonObject, key: str) -> None:
         try:
-            self._on_loop(DBOS.send_async(run_id, message, topic, idempotency_key=key))
+            self._beside(lambda: DBOS.send(run_id, message, topic, idempotency_key=key))
         except error.DBOSNonExistentWorkflowError as missing:
             raise DurableError(f"no durable run {run_id!r} to send {topic!r} to") from missing
 
@@ -177,7 +188,7 @@ class DbosRuns:
         self._on_loop(call())
 
     def query(self, run_id: str) -> DurableRun | None:
-        status = self._on_loop(DBOS.get_workflow_status_async(run_id))
+        status = self._beside(lambda: DBOS.get_workflow_status(run_id))
         if status is None:
             return None
         output = status.output if isinstance(status.output, dict) else {}
@@ -198,6 +209,16 @@ class DbosRuns:
             known = ", ".join(sorted(self._entries)) or "none"
             raise DurableError(f"no workflow {workflow!r} is registered (registered: {known})")
         return entry
+
+    def _beside(self, call: Callable[[], Answer]) -> Answer:
+        """Make a synchronous call of DBOS on a thread of ours.
+
+        The caller's thread may run an event loop, which DBOS refuses, or be one of the engine's
+        few workers, which must not wait for another of them.
+        """
+        if self._callers is None:
+            raise DurableError("the engine of durable runs is not open")
+        return self._callers.submit(call).result()
 
     def _on_loop(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         if self._loop is None or threading.current_thread() is self._thread:
