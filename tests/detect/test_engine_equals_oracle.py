@@ -208,7 +208,7 @@ def test_a_slice_of_a_batch_gets_the_oracles_verdict() -> None:
     )
     part = EventBatch(
         LANE,
-        whole.source,
+        whole.sources.slice(1, 3),
         whole.tenant,
         whole.event_ids.slice(1, 3),
         whole.times.slice(1, 3),
@@ -273,7 +273,7 @@ def test_an_empty_batch_has_no_hits() -> None:
     batch = batch_of(LANE, [{"b": "x"}])
     empty = EventBatch(
         LANE,
-        "s",
+        batch.sources.slice(0, 0),
         "default",
         batch.event_ids.slice(0, 0),
         batch.times.slice(0, 0),

@@ -6,7 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.detect.column import Column, ColumnReader, Rows
+from tocsin.detect.batch_text import MOST_ROWS, folded_text
+from tocsin.detect.column import Column, Rows
+from tocsin.detect.column_reader import ColumnReader
 from tocsin.detect.value_text import text_of
 from tocsin.model.field_path import column_at, values_at
 
@@ -31,6 +33,12 @@ class BatchView:
         except KeyError:
             found = self._columns[field] = self._read(field)
             return found
+
+    def folded_text(self, *, numbers: bool) -> bytes | None:
+        """All text in one buffer; None for a batch too large for that."""
+        if len(self.rows) > MOST_ROWS:
+            return None
+        return folded_text(self._native, numbers=numbers)
 
     def leaves(self) -> list[Column]:
         """Every value at any depth: what keywords are looked for in."""

@@ -157,7 +157,7 @@ def _batch(
     times = pa.array([datetime(2026, 1, 5, tzinfo=UTC)] * rows, pa.timestamp("us", "UTC"))
     return EventBatch(
         lane=LANE,
-        source="bench",
+        sources=pa.array(["bench"] * rows, pa.string()),
         tenant="default",
         event_ids=numbers,
         times=times,

@@ -43,7 +43,7 @@ def findings_of(
                 time=times[row],
                 event_id=ids[row],
                 lane=batch.lane.id,
-                source=batch.source,
+                source=batch.sources[row].as_py(),
                 tags=rule.tags,
                 techniques=rule.techniques,
                 entities=entities_of(rule, ocsf[row]),

@@ -58,7 +58,7 @@ def _row(
         "level": str(found.rule.level),
         "tags": list(found.rule.tags),
         "time": moment.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        "source": batch.source,
+        "source": batch.sources[row].as_py(),
         "record_id": str(record_id),
         "file": file,
         "event": event,

@@ -7,7 +7,8 @@ import pyarrow as pa
 import structlog
 
 from tocsin.detect.batch_view import BatchView
-from tocsin.detect.column import Column, ColumnReader, Rows
+from tocsin.detect.column import Column, Rows
+from tocsin.detect.column_reader import ColumnReader
 from tocsin.detect.evaluator import Step, StepBuilder, holds
 from tocsin.detect.hit_rate import SAMPLE_ROWS, HitRates
 from tocsin.detect.literal_scan import Literal, LiteralScan
@@ -62,12 +63,7 @@ class LanePlan:
     def _candidates(self, view: BatchView) -> dict[int, Rows]:
         found: dict[int, list[Rows]] = {}
         for field, scan in self._scans.items():
-            if field == KEYWORD:
-                columns = view.leaves()
-            else:
-                column = view.column(field)
-                columns = [] if column is None else [column]
-            for column in columns:
+            for column in self._looked_through(field, scan, view):
                 _add_rows(found, scan, column)
         for step, numbers in self._probes:
             rows = view.rows[holds(step, view, view.rows)]
@@ -77,6 +73,14 @@ class LanePlan:
         for number in self._open:
             found[number] = [view.rows]
         return {number: _union(found[number]) for number in sorted(found)}
+
+    def _looked_through(self, field: str, scan: LiteralScan, view: BatchView) -> list[Column]:
+        if field == KEYWORD:
+            text = view.folded_text(numbers=scan.may_be_number)
+            nowhere = text is not None and not scan.may_occur_in(text)
+            return [] if nowhere else view.leaves()
+        column = view.column(field)
+        return [] if column is None else [column]
 
     def _is_to_learn(self, rows: int) -> bool:
         before = self._rows_seen

@@ -1,6 +1,7 @@
 """Which known literals a field's distinct texts contain: one Hyperscan pass over all of them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import hyperscan
@@ -9,8 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tocsin.detect.batch_text import NUMBER_CHARACTERS
 from tocsin.detect.matcher import Operator
-from tocsin.detect.vocabulary import Codes, PassingVocabulary, Vocabulary
+from tocsin.detect.vocabulary import Codes, KnownHits, PassingVocabulary, Vocabulary
 
 _LONGEST = 64
 """Longer literals are scanned for by a part: what is found is only a candidate anyway."""
@@ -21,6 +23,7 @@ _ANCHORS = {
 }
 
 Ids = npt.NDArray[np.int64]
+_NONE: Ids = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class LiteralScan:
                 needles.setdefault(_needle(literal), []).append((literal, rules))
         self._needle_rules = [_Targets(uses) for uses in needles.values()]
         self._lengths = np.array([len(needle) for needle in needles] or [0])
+        self.may_be_number = any(NUMBER_CHARACTERS.issuperset(needle) for needle in needles)
         self._database = _compiled(list(needles)) if needles else None
 
     def hits(self, vocabulary: Vocabulary, codes: Codes) -> tuple[Ids, Codes]:
@@ -56,30 +60,42 @@ class LiteralScan:
             rules, at = self._scan(vocabulary.array(codes, folded=True))
             return rules, codes[at]
         known = vocabulary.known_hits(self)
-        if len(known) < len(vocabulary):
+        if known.scanned < len(vocabulary):
             self._learn(vocabulary, known)
-        found = [(code, known[code]) for code in codes.tolist()]
-        hit = [(code, rules) for code, rules in found if rules is not None]
+        if not known.rules:
+            return _NONE, _NONE
+        hit = [code for code in codes.tolist() if code in known.rules]
         if not hit:
-            return np.empty(0, np.int64), np.empty(0, np.int64)
-        counts = [len(rules) for _, rules in hit]
-        return (
-            np.concatenate([rules for _, rules in hit]),
-            np.repeat(np.array([code for code, _ in hit]), counts),
-        )
+            return _NONE, _NONE
+        found = [known.rules[code] for code in hit]
+        return np.concatenate(found), np.repeat(hit, [len(rules) for rules in found])
 
-    def _learn(self, vocabulary: Vocabulary, known: list[Codes | None]) -> None:
-        first = len(known)
-        new = np.arange(first, len(vocabulary))
-        known.extend([None] * len(new))
-        rules, at = self._scan(vocabulary.array(new, folded=True))
+    def may_occur_in(self, folded: bytes) -> bool:
+        """False when none of the literals is anywhere in the text."""
+        if self._exact_rules:
+            return True
+        seen: list[int] = []
+
+        def on_match(number: int, _start: int, _end: int, _flags: int, _context: object) -> bool:
+            seen.append(number)
+            return True
+
+        if self._database is not None:
+            with suppress(hyperscan.ScanTerminated):
+                self._database.scan(folded, match_event_handler=on_match)
+        return bool(seen)
+
+    def _learn(self, vocabulary: Vocabulary, known: KnownHits) -> None:
+        first = known.scanned
+        known.scanned = len(vocabulary)
+        rules, at = self._scan(vocabulary.array(np.arange(first, known.scanned), folded=True))
         if not len(rules):
             return
         order = np.argsort(at, kind="stable")
         rules, at = rules[order], at[order]
         distinct, starts = np.unique(at, return_index=True)
         for position, mine in zip(distinct.tolist(), np.split(rules, starts[1:]), strict=True):
-            known[first + position] = mine
+            known.rules[first + position] = mine
 
     def _scan(self, texts: pa.Array) -> tuple[Ids, Ids]:
         """Pairs (rule number, position in ``texts``), without repetitions."""
@@ -93,7 +109,7 @@ class LiteralScan:
         if self._database is not None and len(texts):
             found.extend(self._needles_in(texts))
         if not found:
-            return np.empty(0, np.int64), np.empty(0, np.int64)
+            return _NONE, _NONE
         rules = np.concatenate([pair[0] for pair in found])
         at = np.concatenate([pair[1] for pair in found])
         pairs = np.unique(rules * len(texts) + at)

@@ -33,7 +33,7 @@ def batch_of(lane: Lane, records: Sequence[Mapping[str, object]]) -> EventBatch:
     ids = [event_id(_EPOCH, "sample", 0, at) for at in range(len(records))]
     return EventBatch(
         lane=lane,
-        source="sample",
+        sources=pa.array(["sample"] * len(records), pa.string()),
         tenant="default",
         event_ids=pa.array(ids, pa.string()),
         times=now,

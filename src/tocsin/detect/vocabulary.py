@@ -1,6 +1,7 @@
 """The distinct texts of a field, and what is already known about each of them."""
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,14 @@ def fold(texts: pa.Array) -> pa.Array:
     return pa.array(folded, texts.type)
 
 
+@dataclass(slots=True)
+class KnownHits:
+    """A scanner's finds: the rules by code, of the first ``scanned`` texts."""
+
+    scanned: int = 0
+    rules: dict[int, Codes] = field(default_factory=dict)
+
+
 class Vocabulary:
     """Distinct texts by code, with verdicts of matchers and hits of scanners remembered.
 
@@ -37,23 +46,36 @@ class Vocabulary:
         self._folded: list[str | None] = []
         self._codes: dict[str | None, int] = {}
         self._verdicts: dict[int, _Verdicts] = {}
-        self._hits: dict[Hashable, list[Codes | None]] = {}
+        self._hits: dict[Hashable, KnownHits] = {}
 
     def __len__(self) -> int:
         return len(self._texts)
 
     def codes_of(self, texts: Sequence[str | None]) -> Codes:
         """The code of each text; new ones are learned."""
-        codes = self._codes
-        found = np.empty(len(texts), np.int64)
-        for at, text in enumerate(texts):
-            code = codes.get(text, -1)
-            if code < 0:
-                code = codes[text] = len(self._texts)
-                self._texts.append(text)
-                self._folded.append(None if text is None else text.casefold())
-            found[at] = code
-        return found
+        get = self._codes.get
+        found = [get(text) for text in texts]
+        for at, code in enumerate(found):
+            if code is None:
+                found[at] = self._learned(texts[at])
+        return np.array(found, np.int64)
+
+    def codes_of_rows(self, texts: Sequence[str | None]) -> Codes:
+        """The same for the values of rows, where None is no value: code -1."""
+        get = self._codes.get
+        found = [-1 if text is None else get(text) for text in texts]
+        for at, code in enumerate(found):
+            if code is None:
+                found[at] = self._learned(texts[at])
+        return np.array(found, np.int64)
+
+    def _learned(self, text: str | None) -> int:
+        code = self._codes.get(text)
+        if code is None:
+            code = self._codes[text] = len(self._texts)
+            self._texts.append(text)
+            self._folded.append(None if text is None else text.casefold())
+        return code
 
     def texts(self, codes: Codes, *, folded: bool) -> list[str | None]:
         source = self._folded if folded else self._texts
@@ -100,9 +122,12 @@ class Vocabulary:
             size *= 4
         return size
 
-    def known_hits(self, scanner: Hashable) -> list[Codes | None]:
-        """The scanner's hits by code, as far as it has looked; to be appended to by it."""
-        return self._hits.setdefault(scanner, [])
+    def known_hits(self, scanner: Hashable) -> KnownHits:
+        """What the scanner has found so far; to be added to by it."""
+        known = self._hits.get(scanner)
+        if known is None:
+            known = self._hits[scanner] = KnownHits()
+        return known
 
     def forget_hits(self) -> None:
         self._hits.clear()
