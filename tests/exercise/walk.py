@@ -66,7 +66,7 @@ class Walk:
             for hit in self._engine.evaluate(batch):
                 for row in batch.ocsf_rows(hit.rows):
                     entities = entities_of(hit.rule, row)
-                    entity = entities[0].key if entities else f"source:{batch.source}"
+                    entity = entities[0].key if entities else f"source:{raw.source}"
                     alert = (hit.rule.id, entity)
                     told.alerts[alert] = told.alerts.get(alert, 0) + 1
                     told.levels[alert] = hit.rule.level

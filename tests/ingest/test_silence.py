@@ -73,6 +73,21 @@ def test_a_steady_source_is_silent_after_the_floor(tx: sa.Connection) -> None:
     assert silent(tx, end + timedelta(minutes=16)) == ["steady"]
 
 
+def test_a_backlog_that_is_caught_up_makes_nobody_silent(tx: sa.Connection) -> None:
+    wall = START + timedelta(hours=24)
+    feed(tx, "one", every(timedelta(seconds=10), 1000), now=wall)
+    feed(tx, "two", every(timedelta(seconds=10), 1000), now=wall)
+    assert silent(tx, wall + timedelta(minutes=1)) == []
+    assert sorted(silent(tx, wall + timedelta(minutes=16))) == ["one", "two"]
+
+
+def test_who_stopped_before_the_backlog_ends_is_silent(tx: sa.Connection) -> None:
+    wall = START + timedelta(hours=24)
+    feed(tx, "stopped", every(timedelta(seconds=10), 500), now=wall)
+    feed(tx, "going on", every(timedelta(seconds=10), 1000), now=wall)
+    assert silent(tx, wall + timedelta(minutes=1)) == ["stopped"]
+
+
 @pytest.mark.parametrize("days", [2, 5, 6, 30, 400])
 def test_one_event_a_day_is_not_called_silent(tx: sa.Connection, days: int) -> None:
     feed(tx, "daily", every(timedelta(days=1), days), turn=1)
@@ -134,6 +149,7 @@ def test_late_events_do_not_end_a_silence_and_new_ones_do(tx: sa.Connection) -> 
     feed(tx, "web", every(timedelta(seconds=10), 1000))
     now = START + timedelta(hours=5)
     feed(tx, "web", every(timedelta(seconds=10), 10, START + timedelta(minutes=5)), now=now)
+    feed(tx, "still sending", [now])
     assert silent(tx, now) == ["web"]
     feed(tx, "web", [now])
     assert silent(tx, now) == []

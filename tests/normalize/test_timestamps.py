@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,14 +11,18 @@ from hypothesis import strategies as st
 from tocsin.normalize.columns import columns_of
 from tocsin.normalize.expression import Fields
 from tocsin.normalize.mapping import TimeField
-from tocsin.normalize.timestamps import FIRST, LAST, event_times
+from tocsin.normalize.timestamps import FIRST, LAST, event_times, to_micros
 
 RECEIVED = datetime(2026, 1, 3, 12, 0, tzinfo=UTC)
 
 
+def _received(rows: int) -> npt.NDArray[np.int64]:
+    return np.full(rows, to_micros(RECEIVED), np.int64)
+
+
 def _time(value: object, style: str = "iso") -> tuple[datetime, str | None, str | None]:
     found = event_times(
-        Fields(columns_of([{"t": value}])), [TimeField(field="t", format=style)], RECEIVED
+        Fields(columns_of([{"t": value}])), [TimeField(field="t", format=style)], _received(1)
     )
     quality = None if found.quality is None else found.quality[0].as_py()
     original = None if found.original is None else found.original[0].as_py()
@@ -79,7 +85,7 @@ def test_the_first_believable_field_counts() -> None:
         {"a": "2026-01-01T00:00:00Z"},
     ]
     fields = Fields(columns_of(rows))
-    found = event_times(fields, [TimeField(field="a"), TimeField(field="b")], RECEIVED)
+    found = event_times(fields, [TimeField(field="a"), TimeField(field="b")], _received(2))
     assert [time.day for time in found.times.to_pylist()] == [2, 1]
     assert found.quality is None
 
@@ -95,5 +101,5 @@ def test_the_first_believable_field_counts() -> None:
 @settings(max_examples=300, deadline=None)
 def test_no_time_is_fatal(values: list[object], style: str) -> None:
     fields = Fields(columns_of([{"t": value} for value in values]))
-    found = event_times(fields, [TimeField(field="t", format=style)], RECEIVED)
+    found = event_times(fields, [TimeField(field="t", format=style)], _received(len(values)))
     assert all(FIRST <= time < LAST for time in found.times.to_pylist())

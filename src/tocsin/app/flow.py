@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import structlog
 from sqlalchemy import Connection
@@ -18,7 +19,7 @@ from tocsin.ingest.ledger import SourceBook
 from tocsin.model.alert import Alert
 from tocsin.model.event import EventBatch
 from tocsin.model.finding import Finding
-from tocsin.model.record import Origin, Unreadable
+from tocsin.model.record import Decoded, Origin, Unreadable
 from tocsin.normalize.normalizer import Normalizer
 from tocsin.store.ports import BlobStore, EventStore, SpoolEntry, StateStore, WorkQueue
 from tocsin.triage.alerts import AlertBook
@@ -149,6 +150,7 @@ class Flow:
     def _work_on(self, entries: Sequence[SpoolEntry]) -> _Worked:
         parts = self._parts
         worked = _Worked(position=entries[-1].position)
+        parts_in: list[tuple[Decoded, Origin]] = []
         for entry in entries:
             raw = entry.batch
             decoded = decode(raw)
@@ -169,7 +171,8 @@ class Flow:
                 place=raw.place,
                 connector=raw.connector,
             )
-            worked.batches.extend(parts.normalizer.normalize(decoded, origin))
+            parts_in.append((decoded, origin))
+        worked.batches = parts.normalizer.normalize_all(parts_in)
         for batch in worked.batches:
             hits = parts.engine.evaluate(batch)
             if hits:
@@ -180,8 +183,10 @@ class Flow:
         parts = self._parts
         now = datetime.now(UTC)
         batches = list(worked.batches)
-        if worked.findings:
-            batches.append(findings_batch(worked.findings, now))
+        by_tenant: dict[str, list[Finding]] = {}
+        for finding in worked.findings:
+            by_tenant.setdefault(finding.tenant, []).append(finding)
+        batches += [findings_batch(findings, now) for findings in by_tenant.values()]
         segment = parts.events.write(batches)
         with parts.state.begin() as tx:
             if segment is not None:
@@ -204,27 +209,23 @@ class Flow:
 
     def _add_to_ledgers(self, tx: Connection, worked: _Worked, now: datetime) -> None:
         """One ledger entry a source: what it sent, what was stored of it, and when it happened."""
-        batches: dict[tuple[str, str], list[EventBatch]] = {}
-        for batch in worked.batches:
-            batches.setdefault((batch.tenant, batch.source), []).append(batch)
         quarantined = Counter((tenant, item.source) for tenant, _, item in worked.unreadable)
+        sent = _by_source(worked.batches)
         for key, received in worked.received.items():
-            of_source = batches.get(key, [])
-            times_us = _times_us(of_source)
+            of_source = sent.get(key, _OfSource())
+            times_us = of_source.times_us()
             self._parts.sources.add(
                 tx,
                 source=key[1],
                 tenant=key[0],
                 received=received,
-                stored=sum(len(batch) for batch in of_source),
+                stored=len(times_us),
                 quarantined=quarantined[key],
-                unrecognized=sum(
-                    len(batch) for batch in of_source if batch.lane.product == UNKNOWN_PRODUCT
-                ),
+                unrecognized=of_source.unrecognized,
                 received_bytes=worked.received_bytes[key],
                 first_time=_from_us(times_us.min()) if len(times_us) else None,
                 last_time=_from_us(times_us.max()) if len(times_us) else None,
-                lanes={batch.lane.id for batch in of_source},
+                lanes=of_source.lanes,
                 now=now,
                 times_us=times_us,
             )
@@ -238,12 +239,34 @@ class Flow:
         counts.batches += 1
 
 
-def _times_us(batches: Sequence[EventBatch]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """All event times of the batches, microseconds since 1970."""
-    if not batches:
-        return np.empty(0, np.int64)
-    columns = [batch.times.cast(pa.int64()).to_numpy(zero_copy_only=False) for batch in batches]
-    return np.concatenate(columns)
+@dataclass(slots=True)
+class _OfSource:
+    """What one turn stored of one source."""
+
+    lanes: set[str] = field(default_factory=set)
+    unrecognized: int = 0
+    times: list[npt.NDArray[np.int64]] = field(default_factory=list)
+
+    def times_us(self) -> npt.NDArray[np.int64]:
+        """All event times, microseconds since 1970."""
+        return np.concatenate(self.times) if self.times else np.empty(0, np.int64)
+
+
+def _by_source(batches: Sequence[EventBatch]) -> dict[tuple[str, str], _OfSource]:
+    """What each (tenant, source) sent, from all batches."""
+    sent: dict[tuple[str, str], _OfSource] = {}
+    for batch in batches:
+        coded = batch.sources.dictionary_encode()
+        codes = coded.indices.to_numpy(zero_copy_only=False)
+        times_us = batch.times.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        for code, name in enumerate(coded.dictionary.to_pylist()):
+            chosen = times_us[codes == code]
+            of_source = sent.setdefault((batch.tenant, name), _OfSource())
+            of_source.lanes.add(batch.lane.id)
+            of_source.times.append(chosen)
+            if batch.lane.product == UNKNOWN_PRODUCT:
+                of_source.unrecognized += len(chosen)
+    return sent
 
 
 def _from_us(moment: np.int64) -> datetime:

@@ -247,10 +247,13 @@ class Rehearsal:
         return found[0]
 
     def _await(self, holds: Callable[[], bool], told: Callable[[], str]) -> None:
-        deadline = time.monotonic() + _PATIENCE_S
+        """Wait as long as something moves; raises when nothing has for ``_PATIENCE_S``."""
+        moved, deadline = "", 0.0
         while not holds():
             if self._house.flow.error:
                 raise RehearsalError(f"the flow stands: {self._house.flow.error}")
+            if told() != moved:
+                moved, deadline = told(), time.monotonic() + _PATIENCE_S
             if time.monotonic() > deadline:
                 raise RehearsalError(f"waited {_PATIENCE_S:.0f} s in vain for: {told()}")
             time.sleep(0.05)

@@ -18,7 +18,7 @@ from tocsin.ingest.cadence import (
     learn,
 )
 from tocsin.ingest.errors import IngestError
-from tocsin.ingest.silence import silent_since
+from tocsin.ingest.silence import judged_at, silent_since
 from tocsin.ingest.tables import quarantine, sources
 from tocsin.model.identifier import new_id
 from tocsin.model.page import Page
@@ -116,10 +116,15 @@ class SourceBook:
             tx.execute(quarantine.insert(), rows)
 
     def sources(self, tx: Connection, now: datetime | None = None) -> list[SourceLedger]:
-        """Every source's ledger by name; ``silent_since`` is judged at ``now`` (None: the clock)."""
+        """Every source's ledger by name; ``silent_since`` is judged by ``silence.judged_at``.
+
+        ``now`` None is the clock.
+        """
         rows = tx.execute(select(sources).order_by(sources.c.name, sources.c.tenant))
         moment = now or datetime.now(UTC)
-        return [_ledger(row, moment) for row in rows]
+        ledgers = [_ledger(row) for row in rows]
+        judged = judged_at(ledgers, moment)
+        return [silent_since(ledger, judged) for ledger in ledgers]
 
     def unreported(self, tx: Connection, silent: Sequence[SourceLedger]) -> list[SourceLedger]:
         """Those of the silent sources whose present silence ``mark_reported`` has not seen."""
@@ -212,14 +217,14 @@ def _learned(before: Any, seen: _Seen, now: datetime) -> dict[str, Any]:
     }
 
 
-def _ledger(row: Row[Any], now: datetime) -> SourceLedger:
+def _ledger(row: Row[Any]) -> SourceLedger:
     values = dict(row._mapping)
     gaps, least_lag_s = values.pop("gaps"), values.pop("least_lag_s")
     del values["reported_silence"]
     is_live = least_lag_s is not None and least_lag_s <= LIVE_LAG_S
     expected = expected_interval_s(gaps) if is_live else None
     values["lanes"] = tuple(values["lanes"])
-    return silent_since(SourceLedger(**values, expected_interval_s=expected), now)
+    return SourceLedger(**values, expected_interval_s=expected)
 
 
 def excerpt(payload: bytes) -> str:

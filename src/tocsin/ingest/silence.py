@@ -34,13 +34,28 @@ def silent_since(ledger: SourceLedger, now: datetime) -> SourceLedger:
     return replace(ledger, silent_since=ledger.last_seen if is_silent else None)
 
 
+def judged_at(ledgers: Sequence[SourceLedger], now: datetime) -> datetime:
+    """The moment by which silence is judged: how far events have come, or the clock.
+
+    While records keep arriving, that is the time of the newest event of all sources: a backlog
+    that is being caught up (ours or a relay's) makes nobody look silent. When nothing at all has
+    arrived for ``FLOOR_S``, it is ``now``.
+    """
+    received = [ledger.last_received for ledger in ledgers if ledger.last_received is not None]
+    seen = [ledger.last_seen for ledger in ledgers if ledger.last_seen is not None]
+    if not seen or not received or (now - max(received)).total_seconds() > FLOOR_S:
+        return now
+    return min(now, max(seen))
+
+
 def find_silent(ledgers: Sequence[SourceLedger], now: datetime) -> list[SourceLedger]:
     """The silent ones, ``silent_since`` set to their last event.
 
     A source without a learned interval (new, or an archive that was read in) is never silent; a
     slow one is given as much longer as it is slower.
     """
-    judged = [silent_since(ledger, now) for ledger in ledgers]
+    moment = judged_at(ledgers, now)
+    judged = [silent_since(ledger, moment) for ledger in ledgers]
     return [ledger for ledger in judged if ledger.silent_since is not None]
 
 

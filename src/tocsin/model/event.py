@@ -10,9 +10,10 @@ from tocsin.model.lane import Lane
 
 @dataclass(frozen=True, slots=True)
 class EventBatch:
-    """Events of one lane and one source, all columns of equal length.
+    """Events of one lane and tenant, all columns of equal length.
 
-    - ``event_ids``: string, UUIDv7.  ``times``, ``ingested_at``: timestamp[us, UTC].
+    - ``sources``: string, the source each event came from.  ``event_ids``: string, UUIDv7.
+       ``times``, ``ingested_at``: timestamp[us, UTC].
     - ``native``: the fields as the source names them, one column a top-level field; nested
       objects are structs, lists are lists. No column is all null.
     - ``ocsf``: flat columns named by dotted OCSF path (``actor.user.name``), always with
@@ -22,7 +23,7 @@ class EventBatch:
     """
 
     lane: Lane
-    source: str
+    sources: pa.Array
     tenant: str
     event_ids: pa.Array
     times: pa.Array

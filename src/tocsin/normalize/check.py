@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from tocsin.model.event import EventBatch
+from tocsin.model.identifier import event_ids
 from tocsin.model.record import Decoded, Framing, Origin, RawBatch
 from tocsin.normalize.errors import MappingError
 from tocsin.normalize.mapping import load_mapping
@@ -71,7 +72,7 @@ def _places(
     batch: EventBatch, decoded: Decoded, normalizer: Normalizer, origin: Origin
 ) -> list[int]:
     """Which record each row of the batch came from, told by the event ids."""
-    ids = normalizer.event_ids(decoded.ordinals, origin)
+    ids = event_ids(origin.received_at, origin.spool, origin.position, decoded.ordinals)
     place = {identifier: at for at, identifier in enumerate(ids)}
     return [place[identifier] for identifier in batch.event_ids.to_pylist()]
 
@@ -121,7 +122,8 @@ def _check_sample(
         place = f"{path} record {number}"
         if not found.lane.startswith(f"{connector}."):
             problems.append(f"{place}: is taken for {found.lane}; see recognize in mapping.yml")
-        problems += [f"{place}: field {name} is lost" for name in lost_fields(found)]
+        lost = lost_values(found.record, found.native)
+        problems += [f"{place}: the value {value!r} is lost" for value in lost]
         if validate is not None:
             problems += [f"{place}: is not valid OCSF: {why}" for why in validate(found.event)]
     expected = path.with_name(path.stem + EXPECTED)
@@ -132,14 +134,21 @@ def _check_sample(
     return problems
 
 
-def lost_fields(found: MappedRecord) -> list[str]:
-    """Top-level fields of the record that the native columns no longer tell."""
-    told = _leaves(found.native)
-    return [
-        name
-        for name, value in found.record.items()
-        if not _leaves(value if isinstance(value, dict) else {name: value}) <= told
-    ]
+def lost_values(record: dict[str, object], native: dict[str, object]) -> list[str]:
+    """Plain values of the record that its native columns no longer tell."""
+    told = _leaves(native)
+    return sorted(value for value in _leaves(record) - told if not _is_told(value, told))
+
+
+def _is_told(value: str, told: set[str]) -> bool:
+    """Numbers may have become floats, and what had several types JSON text."""
+    try:
+        if str(float(value)) in told:
+            return True
+    except ValueError:
+        pass
+    quoted = orjson.dumps(value).decode()
+    return any(value in text or quoted in text for text in told if text[:1] in '[{"tfn')
 
 
 def _leaves(value: object, into: set[str] | None = None) -> set[str]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.model.lane import Lane
-from tocsin.model.record import Origin
 from tocsin.normalize.columns import columns_of
 from tocsin.normalize.expression import Computed, Fields, compile_expression, repeat
 from tocsin.normalize.mapping import Expression, Mapping, Shape
@@ -44,9 +45,12 @@ class LaneShape:
         self._time = shape.time if shape.time is not None else mapping.time
 
     def columns(
-        self, records: Sequence[dict[str, object]], origin: Origin
+        self, records: Sequence[dict[str, object]], received_us: npt.NDArray[np.int64]
     ) -> tuple[pa.RecordBatch, pa.RecordBatch, pa.Array]:
-        """Native columns, OCSF columns and event times of records of this shape."""
+        """Native columns, OCSF columns and event times of records of this shape.
+
+        ``received_us`` are the times of receipt, microseconds since 1970, one a record.
+        """
         native = _lifted(columns_of(records), self._mapping.lift)
         native = _with(native, self._computed(native, self._alias))
         if self._shape.patterns:
@@ -56,7 +60,7 @@ class LaneShape:
         if self._added:
             native = _with(native, self._computed(native, self._added))
         fields = Fields(native)
-        ocsf, times = self._ocsf(fields, origin)
+        ocsf, times = self._ocsf(fields, received_us)
         return native, ocsf, times
 
     @staticmethod
@@ -72,7 +76,9 @@ class LaneShape:
                 arrays[name] = array
         return arrays
 
-    def _ocsf(self, fields: Fields, origin: Origin) -> tuple[pa.RecordBatch, pa.Array]:
+    def _ocsf(
+        self, fields: Fields, received_us: npt.NDArray[np.int64]
+    ) -> tuple[pa.RecordBatch, pa.Array]:
         rows = len(fields)
         activity = _integers(self._activity(fields), 0, rows)
         base = self._class_uid * 100
@@ -93,7 +99,7 @@ class LaneShape:
             array = fit(array)
             if array.null_count < rows:
                 arrays[path] = array
-        found = event_times(fields, self._time, origin.received_at)
+        found = event_times(fields, self._time, received_us)
         if found.quality is not None:
             arrays["unmapped.time_quality"] = found.quality
         if found.original is not None and found.original.null_count < rows:

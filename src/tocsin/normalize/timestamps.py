@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -44,9 +45,15 @@ class EventTimes:
     original: pa.Array | None
 
 
-def event_times(fields: Fields, wanted: Sequence[TimeField], received_at: datetime) -> EventTimes:
-    """The first field of ``wanted`` with a believable time, else the time of receipt."""
+def event_times(
+    fields: Fields, wanted: Sequence[TimeField], received_us: npt.NDArray[np.int64]
+) -> EventTimes:
+    """The first field of ``wanted`` with a believable time, else the time of receipt.
+
+    ``received_us`` are microseconds since 1970, one a row.
+    """
     rows = len(fields)
+    received_at = FIRST + timedelta(microseconds=int(received_us.max(initial=0)))
     best = np.zeros(rows, np.int64)
     known = np.zeros(rows, bool)
     seen: pa.Array | None = None
@@ -64,7 +71,7 @@ def event_times(fields: Fields, wanted: Sequence[TimeField], received_at: dateti
         ranged |= parsed & ~inside
         text = as_text(array)
         seen = text if seen is None else pc.coalesce(seen, text)
-    best = np.where(known, best, _to_micros(received_at))
+    best = np.where(known, best, received_us)
     return _flagged(best, known, ranged, seen)
 
 
@@ -83,7 +90,8 @@ def _as_times(micros: np.ndarray) -> pa.Array:
     return pa.array(micros, pa.int64()).cast(pa.timestamp("us", "UTC"))
 
 
-def _to_micros(moment: datetime) -> int:
+def to_micros(moment: datetime) -> int:
+    """Microseconds since 1970."""
     return (moment - FIRST) // timedelta(microseconds=1)
 
 
@@ -157,7 +165,7 @@ def _read(reader: Callable[[str], datetime | None], text: str | None) -> int | N
         if moment is None:
             return None
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return _to_micros(aware)
+        return to_micros(aware)
     except (ValueError, OverflowError):
         return None
 

@@ -93,7 +93,7 @@ def findings_batch(findings: Sequence[Finding], now: datetime) -> EventBatch:
     times = [finding.time for finding in findings]
     return EventBatch(
         lane=FINDING_LANE,
-        source=FINDING_SOURCE,
+        sources=pa.array([FINDING_SOURCE] * len(findings), pa.string()),
         tenant=next(iter(tenants), "default"),
         event_ids=pa.array(
             [event_id(finding.time, finding.finding_id, 0, 0) for finding in findings], pa.string()

@@ -67,7 +67,9 @@ def write_segment(
         size_bytes=(folder / path).stat().st_size,
         first_time=times["min"].replace(tzinfo=UTC),
         last_time=times["max"].replace(tzinfo=UTC),
-        sources=tuple(sorted({batch.source for batch in batches})),
+        sources=tuple(
+            sorted({name for batch in batches for name in batch.sources.unique().to_pylist()})
+        ),
         lanes=tuple(sorted({batch.lane.id for batch in batches})),
         checksum=checksum(folder / path),
         first_event_id=ids["min"],
@@ -163,7 +165,7 @@ def _plain_columns(batch: EventBatch, hot: dict[str, pa.Array]) -> pa.RecordBatc
         "time": batch.times.cast(_MOMENT),
         "ingested_at": batch.ingested_at.cast(_MOMENT),
         "tenant": pa.repeat(batch.tenant, rows),
-        "source": pa.repeat(batch.source, rows),
+        "source": batch.sources,
         "lane": pa.repeat(batch.lane.id, rows),
         "raw": batch.raw,
         **hot,
