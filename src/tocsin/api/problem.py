@@ -5,12 +5,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from tocsin.app.access_errors import AccessError
+from tocsin.app.audit import AuditError
 from tocsin.cases.errors import CaseError, UnknownCase
 from tocsin.respond.errors import BadRequest, NotAllowed, NotFound, RespondError
 from tocsin.store.ports import QueryError, SpoolFull
 from tocsin.triage.errors import TriageError, UnknownAlert
 
 _ROOM_ERRORS: dict[type[Exception], tuple[int, str]] = {
+    AccessError: (409, "That can't be done now"),
+    AuditError: (409, "The audit chain can't go on"),
     CaseError: (409, "That can't be done now"),
     UnknownCase: (404, "No such case"),
     TriageError: (409, "That can't be done now"),

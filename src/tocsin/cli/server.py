@@ -16,6 +16,7 @@ from tocsin.ingest.syslog_server import SyslogServer
 from tocsin.model.principal import Role
 from tocsin.store.ports import StoreError
 
+_CLI_TOKEN = "commands on this machine"  # noqa: S105 - its name
 _CLI_TOKEN_LIFE_S = 30 * 86400
 
 
@@ -124,8 +125,11 @@ def _announce(house: Tocsin, server: uvicorn.Server, syslog: SyslogServer | None
     host = house.settings.http.host
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{port}"
+    for old in house.access.tokens():
+        if old.name == _CLI_TOKEN and old.revoked_at is None:
+            house.access.revoke_token(old.id, by="server", now=now)
     token = house.access.create_token(
-        "commands on this machine",
+        _CLI_TOKEN,
         [Role.ANALYST, Role.HUNTER, Role.ENGINEER],
         lifetime_s=_CLI_TOKEN_LIFE_S,
         by="server",

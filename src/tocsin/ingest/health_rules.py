@@ -16,10 +16,10 @@ SILENT_SOURCE = Rule(
         "interval, judged by the times of its events. What it would have shown is not seen."
     ),
     author="The Tocsin developers",
-    tags=("attack.defense-evasion", "attack.t1562"),
-    techniques=("T1562",),
+    tags=("attack.defense-impairment", "attack.t1685"),
+    techniques=("T1685",),
     false_positives=("Planned maintenance of the sender", "A sender that was taken out of use"),
-    references=("https://attack.mitre.org/techniques/T1562/",),
+    references=("https://attack.mitre.org/techniques/T1685/",),
     entity_kinds=("source",),
     questions=(
         "Is the sending machine up, and does it still write its log?",

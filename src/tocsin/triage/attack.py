@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-ATTACK_VERSION = "17.1"
-"""The ATT&CK release whose enterprise tactics are listed here."""
+ATTACK_VERSION = "19"
+"""The ATT&CK release whose enterprise tactics are listed here; Defense Evasion, which it split
+into Stealth and Defense Impairment, is kept for rules written before."""
 
 TACTICS: dict[str, str] = {
     "reconnaissance": "Reconnaissance",
@@ -12,6 +13,8 @@ TACTICS: dict[str, str] = {
     "execution": "Execution",
     "persistence": "Persistence",
     "privilege-escalation": "Privilege Escalation",
+    "stealth": "Stealth",
+    "defense-impairment": "Defense Impairment",
     "defense-evasion": "Defense Evasion",
     "credential-access": "Credential Access",
     "discovery": "Discovery",
