@@ -13,7 +13,10 @@ from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS, HotColumn, hot_colum
 from tocsin.store.ports import QueryError, SeenField
 
 MARK = "\x1f"
-"""Ends the name under which a second spelling or type of a field is stored."""
+"""Ends the name under which a second spelling or type of a field is stored.
+
+A field whose own name ends so gets one more, so that one is taken off again in any case.
+"""
 ANY_MEMBER = "[]"
 """A key of a field path that means every member of the list."""
 EVERY_LANE = "*"
@@ -56,8 +59,13 @@ _KINDS = {
 }
 
 
+def stored_name(name: str) -> str:
+    """The name a field is encoded under; ``unmarked`` undoes it."""
+    return name + MARK if name.endswith(MARK) else name
+
+
 def unmarked(name: str) -> str:
-    return name.rstrip(MARK)
+    return name.removesuffix(MARK)
 
 
 class FieldCatalogue:

@@ -87,7 +87,8 @@ def _check_table(table: exp.Table, names: set[str]) -> None:
 
 
 def _with_time(node: exp.Expr, now: datetime) -> exp.Expr:
-    if isinstance(node, (exp.CurrentTimestamp, exp.CurrentDatetime)):
+    is_now = isinstance(node, exp.Anonymous) and node.name.lower() == "now"
+    if is_now or isinstance(node, (exp.CurrentTimestamp, exp.CurrentDatetime)):
         return timestamp(now)
     if isinstance(node, exp.CurrentDate):
         return exp.cast(exp.Literal.string(f"{now:%Y-%m-%d}"), "DATE")

@@ -12,6 +12,8 @@ from tocsin.store.query import EventQuery
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+
 TIME = exp.column("time", quoted=True)
 EVENT_ID = exp.column("event_id", quoted=True)
 FILE = exp.column("filename")
@@ -27,7 +29,8 @@ def micros(moment: datetime) -> int:
 
 
 def moment_of(number: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=number)
+    """The time of that many microseconds; the last one there is for all beyond year 9999."""
+    return _EPOCH + timedelta(microseconds=min(number, _LAST))
 
 
 def condition(query: EventQuery, found: Filter) -> exp.Expr:

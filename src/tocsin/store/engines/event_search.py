@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
@@ -20,7 +20,6 @@ from tocsin.store.ports import QueryError, Segment, StateStore
 from tocsin.store.query import Bucket, EventPage, EventQuery, StoredEvent, TopValue
 
 _TRIES = 5
-_MICROSECOND = timedelta(microseconds=1)
 _Answer = TypeVar("_Answer")
 
 
@@ -84,8 +83,9 @@ class EventSearch:
             if not scan.segments:
                 return []
             start = query.start or min(segment.first_time for segment in scan.segments)
-            end = query.end or max(s.last_time for s in scan.segments) + _MICROSECOND
-            first, last = build.micros(start), build.micros(end)
+            newest = max(segment.last_time for segment in scan.segments)
+            first = build.micros(start)
+            last = build.micros(query.end) if query.end else build.micros(newest) + 1
             width = max(1, -(-(last - first) // buckets))
             counts: dict[int, dict[int, int]] = {}
             where = build.condition(query, found)
@@ -94,7 +94,7 @@ class EventSearch:
             ):
                 counts.setdefault(number, {})[severity] = events
             return [
-                _bucket(first + number * width, width, end, counts.get(number, {}))
+                _bucket(first + number * width, width, last, counts.get(number, {}))
                 for number in range(buckets)
                 if first + number * width < last
             ]
@@ -229,10 +229,10 @@ def _events(scan: Scan, places: list[_Found]) -> list[StoredEvent]:
     return [events[place.event_id] for place in places if place.event_id in events]
 
 
-def _bucket(first: int, width: int, end: datetime, by: dict[int, int]) -> Bucket:
+def _bucket(first: int, width: int, last: int, by: dict[int, int]) -> Bucket:
     return Bucket(
         start=build.moment_of(first),
-        end=min(build.moment_of(first + width), end),
+        end=build.moment_of(min(first + width, last)),
         count=sum(by.values()),
         by=dict(sorted(by.items())),
     )

@@ -123,5 +123,9 @@ class ParquetEvents:
         with self._state.begin() as tx:
             swapped = manifest.swap(tx, group, merged)
         for segment in group if swapped else [merged]:
-            (self._folder / segment.path).unlink(missing_ok=True)
+            remove(self._folder / segment.path)
         return swapped
+
+
+def remove(path: Path) -> None:
+    path.unlink(missing_ok=True)

@@ -9,6 +9,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+from tocsin.store.fields import unmarked
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _OBJECT, _ARRAY = 0x7E, 0x1F
@@ -31,7 +33,10 @@ def decode(data: bytes, names: list[str], at: int = 0) -> Any:
     head = data[at]
     if head == _OBJECT:
         ids, starts = _counted(data, at + 1, 1)
-        return {names[i]: decode(data, names, start) for i, start in zip(ids, starts, strict=True)}
+        return {
+            unmarked(names[i]): decode(data, names, start)
+            for i, start in zip(ids, starts, strict=True)
+        }
     if head == _ARRAY:
         return [decode(data, names, start) for start in _counted(data, at + 1, 0)[1]]
     kind, body = head >> 2, at + 1
@@ -46,15 +51,15 @@ def decode(data: bytes, names: list[str], at: int = 0) -> Any:
 
 def plain_values(shredded: Any, names: list[str]) -> list[Any]:
     """The rows of a shredded field (a struct of ``value`` and ``typed_value``); None for absent."""
-    return [_plain(row, names) for row in shredded.to_pylist()]
+    return [None if row is None else _plain(row, names) for row in shredded.to_pylist()]
 
 
 def _plain(row: dict[str, Any], names: list[str]) -> Any:
     value, typed = row["value"], row.get("typed_value")
     left = None if value is None else decode(value, names)
     if isinstance(typed, dict):
-        found = {name: _plain(inner, names) for name, inner in typed.items()}
-        whole = {name: inner for name, inner in found.items() if inner is not None}
+        found = [(unmarked(name), _plain(inner, names)) for name, inner in typed.items()]
+        whole = {name: inner for name, inner in found if inner is not None}
         return {**whole, **left} if isinstance(left, dict) else whole
     if isinstance(typed, list):
         return [_plain(member, names) for member in typed]

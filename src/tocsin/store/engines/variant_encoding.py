@@ -8,6 +8,8 @@ import struct
 from datetime import date, datetime, time
 from decimal import Decimal
 
+from tocsin.store.fields import stored_name
+
 _PRIMITIVE_NULL = b"\x00"
 _TRUE, _FALSE = b"\x04", b"\x08"
 _INT64, _DOUBLE, _DECIMAL16, _DATE, _TIMESTAMP_NTZ, _BINARY, _STRING, _TIME = (
@@ -100,7 +102,8 @@ def _sized(kind: bytes, content: bytes) -> bytes:
 
 
 def _object(value: dict[str, object], names: FieldNames) -> bytes:
-    fields = sorted(value.items(), key=lambda item: item[0].encode())
+    stored = [(stored_name(name), member) for name, member in value.items()]
+    fields = sorted(stored, key=lambda item: item[0].encode())
     ids = struct.pack(f"<{len(fields)}I", *(names.id_of(name) for name, _ in fields))
     return _nested(_OBJECT, ids, [encode(member, names) for _, member in fields])
 

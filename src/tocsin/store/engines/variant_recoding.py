@@ -13,8 +13,8 @@ def recoded(column: Array, names: FieldNames) -> Array:
     """The column without its metadata, as ``variant_column`` takes it; ``names`` grows."""
     typed = _typed(column)
     value = column.field("value")
-    for metadata in pc.unique(column.field("metadata").drop_null()).to_pylist():
-        if metadata != EMPTY_METADATA:
+    for metadata in pc.unique(column.field("metadata")).to_pylist():
+        if metadata and metadata != EMPTY_METADATA:  # absent in rows without a value
             return _with_new_ids(struct_of(value, typed), field_names(metadata), names)
     return struct_of(value, typed)
 

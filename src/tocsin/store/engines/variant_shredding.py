@@ -66,15 +66,18 @@ def choose_names(names: list[str]) -> dict[int, str]:
 
 
 def left_over(
-    columns: Sequence[tuple[str, Sequence[Any]]], rows: int, names: FieldNames
+    columns: Sequence[tuple[str, Sequence[Any]]],
+    objects: list[dict[str, object] | None],
+    names: FieldNames,
 ) -> Array | None:
-    """Columns that found no typed place, encoded as one object a row."""
-    objects: list[dict[str, object] | None] = [None] * rows
+    """Columns that found no typed place, put into ``objects`` (one a row) and encoded."""
     for name, items in columns:
         for row, item in enumerate(items):
             if item is not None:
                 objects[row] = {**(objects[row] or {}), name: item}
-    return _encoded(objects, names, None) if any(objects) else None
+    if all(whole is None for whole in objects):
+        return None
+    return _encoded(objects, names, None)
 
 
 def _field(array: Array, names: FieldNames, depth: int, null: bytes | None) -> Array:
@@ -105,15 +108,17 @@ def _object(array: Array, names: FieldNames, depth: int) -> tuple[Array | None, 
     ]
     columns.sort(key=lambda column: column[1].null_count)
     stored = choose_names([name for name, _ in columns])
-    if not stored:
-        present: list[Any] = [{} if there else None for there in array.is_valid().to_pylist()]
-        return None, _encoded(present, names, None)
-    fields = {name: _field(columns[at][1], names, depth, None) for at, name in stored.items()}
     left = [
         (name, child.to_pylist()) for at, (name, child) in enumerate(columns) if at not in stored
     ]
+    if not stored:
+        empty: list[dict[str, object] | None] = [
+            {} if there else None for there in array.is_valid().to_pylist()
+        ]
+        return None, left_over(left, empty, names)
+    fields = {name: _field(columns[at][1], names, depth, None) for at, name in stored.items()}
     nulls = array.is_null() if array.null_count else None
-    return object_of(fields, nulls), left_over(left, len(array), names) if left else None
+    return object_of(fields, nulls), left_over(left, [None] * len(array), names)
 
 
 def _list(array: Array, names: FieldNames, depth: int) -> Array:

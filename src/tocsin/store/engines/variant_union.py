@@ -4,24 +4,25 @@ A field whose type differs between the parts gets a second typed field whose nam
 ``MARK``; a third type finds no typed place and is encoded.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tocsin.store.engines.arrow_plain import is_list, kind_of
-from tocsin.store.engines.variant_decoding import plain_values
-from tocsin.store.engines.variant_encoding import EMPTY_METADATA, FieldNames
+from tocsin.store.engines.variant_decoding import decode, plain_values
+from tocsin.store.engines.variant_encoding import EMPTY_METADATA, FieldNames, encode
 from tocsin.store.engines.variant_shredding import (
     Array,
     choose_names,
-    left_over,
     object_of,
     struct_of,
 )
-from tocsin.store.fields import unmarked
+from tocsin.store.fields import stored_name, unmarked
 
 Part: TypeAlias = Array | int
 """The rows of one batch: an array, or the number of rows in which the field is absent."""
@@ -83,37 +84,80 @@ def _union(parts: Sequence[Part], names: FieldNames) -> tuple[Array, Array | Non
         return value, pa.concat_arrays(
             [pa.nulls(part, kind) if isinstance(part, int) else part for part in typed]
         )
-    whole, left = _objects(typed, names)
-    if left is not None:
-        pairs = zip(left.to_pylist(), value.to_pylist(), strict=True)
-        value = pa.array([mine or other for mine, other in pairs], pa.binary())
-    return value, whole
+    return _objects(typed, value, names)
 
 
-def _objects(parts: Sequence[Part], names: FieldNames) -> tuple[Array, Array | None]:
+def _objects(parts: Sequence[Part], value: Array, names: FieldNames) -> tuple[Array, Array]:
     columns, rows = _gather(parts)
     columns.sort(key=lambda column: -column.filled)
     stored = choose_names([column.name for column in columns])
     fields = {}
     for at, name in stored.items():
-        value, typed = _union(columns[at].parts, names)
-        fields[name] = struct_of(value, pa.nulls(rows, pa.string()) if typed is None else typed)
+        field, typed = _union(columns[at].parts, names)
+        fields[name] = struct_of(field, pa.nulls(rows, pa.string()) if typed is None else typed)
     left = [
         (column.name, _plain_values(column.parts, names))
         for at, column in enumerate(columns)
         if at not in stored
     ]
-    return object_of(fields, _nulls_of(parts)), left_over(left, rows, names) if left else None
+    nulls = _nulls_of(parts)
+    if left or value.null_count < rows:
+        has_typed = [True] * rows if nulls is None else pc.invert(nulls).to_pylist()
+        value = _encoded_rest(value, left, fields, has_typed, names)
+    return value, object_of(fields, nulls)
+
+
+def _encoded_rest(
+    value: Array,
+    left: list[tuple[str, list[object]]],
+    fields: dict[str, Array],
+    has_typed: list[bool],
+    names: FieldNames,
+) -> Array:
+    """What stays encoded beside the typed fields; ``fields`` take in what is theirs by now.
+
+    Readers ignore an encoded field that has a typed place in the same object.
+    """
+    known = names.all()
+    encoded = value.to_pylist()
+    moved: dict[str, dict[int, object]] = {}
+    for row, data in enumerate(encoded):
+        whole = decode(data, known) if data is not None else None
+        if isinstance(whole, dict):
+            theirs = (
+                [name for name in whole if stored_name(name) in fields] if has_typed[row] else []
+            )
+            for name in theirs:
+                moved.setdefault(name, {})[row] = whole.pop(name)
+            if theirs:
+                encoded[row] = encode(whole, names) if whole else None
+        rest = {name: items[row] for name, items in left if items[row] is not None}
+        if rest:
+            encoded[row] = encode({**(whole or {}), **rest}, names)
+    for name, values in moved.items():
+        place = stored_name(name)
+        fields[place] = _with_values(fields[place], values, names)
+    return pa.array(encoded, pa.binary())
+
+
+def _with_values(field: Array, values: dict[int, object], names: FieldNames) -> Array:
+    encoded = field.field("value").to_pylist()
+    for row, item in values.items():
+        encoded[row] = encode(item, names)
+    return struct_of(pa.array(encoded, pa.binary()), _typed_of(field))
 
 
 def _gather(parts: Sequence[Part]) -> tuple[list[_Column], int]:
-    columns: dict[tuple[str, str], _Column] = {}
+    columns: dict[tuple[str, str, int], _Column] = {}
     rows = 0
     for part in parts:
         if not isinstance(part, int):
+            here: Counter[tuple[str, str]] = Counter()  # one part may hold two of a kind
             for index, field in enumerate(part.type):
                 name, child = unmarked(field.name), part.field(index)
-                columns.setdefault((name, _kind(child)), _Column(name, [])).add(rows, child)
+                alike = (name, _kind(child))
+                columns.setdefault((*alike, here[alike]), _Column(name, [])).add(rows, child)
+                here[alike] += 1
         rows += _length(part)
     for column in columns.values():
         column.end(rows)

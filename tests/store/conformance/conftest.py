@@ -1,0 +1,73 @@
+"""Each engine, opened the same way, for the suite that holds all of them to the ports."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tocsin.model.event import EventBatch
+from tocsin.store.engines.folder_blobs import FolderBlobs
+from tocsin.store.engines.parquet_events import ParquetEvents
+from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.ports import BlobStore, EventStore, StateStore
+
+Opened = tuple[EventStore, StateStore]
+
+
+def _parquet_and_sqlite(folder: Path) -> Opened:
+    state = SqliteState(folder / "state.db")
+    return ParquetEvents(folder / "events", state, merge_at=3), state
+
+
+EVENT_ENGINES = {"parquet": _parquet_and_sqlite}
+BLOB_ENGINES = {"folder": lambda folder: FolderBlobs(folder / "blobs")}
+
+
+@pytest.fixture(scope="module", params=EVENT_ENGINES)
+def open_events(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], Opened]]:
+    """Opens an empty event store of the engine under test, with its state store."""
+    opened: list[Opened] = []
+
+    def open_one() -> Opened:
+        opened.append(EVENT_ENGINES[request.param](tmp_path_factory.mktemp("store")))
+        return opened[-1]
+
+    yield open_one
+    for events, state in opened:
+        events.close()
+        state.close()
+
+
+@pytest.fixture
+def opened(open_events: Callable[[], Opened]) -> Opened:
+    return open_events()
+
+
+@pytest.fixture
+def events(opened: Opened) -> EventStore:
+    return opened[0]
+
+
+@pytest.fixture
+def state(opened: Opened) -> StateStore:
+    return opened[1]
+
+
+@pytest.fixture(params=BLOB_ENGINES)
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    return BLOB_ENGINES[request.param](tmp_path)
+
+
+@pytest.fixture
+def store(events: EventStore, state: StateStore) -> Callable[..., None]:
+    """Write and publish batches as one segment."""
+
+    def write_and_publish(*batches: EventBatch) -> None:
+        segment = events.write(batches)
+        assert segment is not None
+        with state.begin() as tx:
+            events.publish(tx, segment)
+
+    return write_and_publish
