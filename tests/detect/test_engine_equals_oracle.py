@@ -1,8 +1,6 @@
 """The fast path and the plain evaluator give the same verdict for every rule and record."""
 
-import tarfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +13,7 @@ from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.matcher import All, Matcher, Node, Not, Operator
 from tocsin.detect.matcher import Any as AnyOf
 from tocsin.detect.oracle import matches
-from tocsin.detect.ruleset import RuleSet, load_rules
+from tocsin.detect.ruleset import RuleSet
 from tocsin.detect.sample_batch import batch_of, lane_for
 from tocsin.model.event import EventBatch
 from tocsin.model.lane import LogSource
@@ -219,14 +217,6 @@ def test_a_slice_of_a_batch_gets_the_oracles_verdict() -> None:
     )
     found = _engine_verdicts(Engine(RuleSet(tuple(rules))), part)
     assert found == {"rule-0": (0,), "rule-1": (0, 2), "rule-2": (1, 2)}
-
-
-@pytest.fixture(scope="module")
-def sigma_rules(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
-    folder = tmp_path_factory.mktemp("sigma")
-    with tarfile.open(test_data / "sigma-rules" / "rules.tar.xz", "r:xz") as archive:
-        archive.extractall(folder, filter="data")
-    return load_rules([folder])
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import operator as compare
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_network
 from typing import Any as AnyValue
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import re2
 
 from tocsin.detect import wildcard
 from tocsin.detect.matcher import Matcher, Operator
@@ -35,6 +37,10 @@ _COST = {
 }
 
 
+_FEW = 24
+"""Up to so many texts it is quicker not to have Arrow compile the expression anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Predicate:
     """Says of each text whether the matcher holds; ``folded``: it wants folded texts.
@@ -49,6 +55,15 @@ class Predicate:
 
     def in_array(self, texts: pa.Array) -> npt.NDArray[np.bool_]:
         """Of each text whether any of ``patterns`` is found in it; null counts as no."""
+        if len(texts) <= _FEW:
+            searches = [_compiled(pattern).search for pattern in self.patterns]
+            return np.array(
+                [
+                    text is not None and any(search(text) is not None for search in searches)
+                    for text in texts.to_pylist()
+                ],
+                np.bool_,
+            )
         found = np.zeros(len(texts), np.bool_)
         for pattern in self.patterns:
             held = pc.match_substring_regex(texts, pattern)
@@ -107,6 +122,11 @@ def _contains(needles: tuple[str, ...]) -> Test:
         return found
 
     return test
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> AnyValue:
+    return re2.compile(pattern)
 
 
 def _within(networks: Sequence[str]) -> Test:
