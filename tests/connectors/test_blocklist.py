@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import delete
 
 from tocsin.connectors.blocklist.actions import Blocklist, make_actions
+from tocsin.connectors.blocklist.tables import blocklist_entries
 from tocsin.model.response import Target
 from tocsin.respond.action import ActionContext
 from tocsin.respond.errors import ActionFailed
@@ -33,10 +35,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def blocklist(tmp_path: Path, clock: Clock) -> Iterator[Blocklist]:
+def state(tmp_path: Path) -> Iterator[SqliteState]:
     state = SqliteState(tmp_path / "state.sqlite")
-    yield Blocklist(state, clock)
+    yield state
     state.close()
+
+
+@pytest.fixture
+def blocklist(state: SqliteState, clock: Clock) -> Blocklist:
+    return Blocklist(state, clock)
 
 
 def later(minutes: int) -> datetime:
@@ -109,12 +116,10 @@ def test_planning_writes_nothing(blocklist: Blocklist) -> None:
     assert blocklist.networks(NOON) == []
 
 
-def test_the_connector_offers_its_action(tmp_path: Path, clock: Clock) -> None:
-    state = SqliteState(tmp_path / "state.sqlite")
+def test_the_connector_offers_its_action(state: SqliteState, clock: Clock) -> None:
     (action,) = make_actions(ActionContext(state, clock))
     assert action.name == "blocklist"
     assert action.missing() == ""
-    state.close()
 
 
 writes = st.lists(
@@ -128,14 +133,17 @@ writes = st.lists(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(writes)
 def test_what_is_served_is_what_is_in_force(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, int, int]]
+    state: SqliteState, steps: list[tuple[str, int, int, int]]
 ) -> None:
     """Against a model: an entry holds from its first write to its expiry or its undo."""
+    with state.begin() as tx:
+        tx.execute(delete(blocklist_entries))
     clock = Clock()
-    state = SqliteState(tmp_path_factory.mktemp("model") / "state.sqlite")
     blocklist = Blocklist(state, clock)
     model: dict[tuple[int, int], datetime] = {}
     for verb, key, host, minutes in steps:
@@ -151,4 +159,3 @@ def test_what_is_served_is_what_is_in_force(
                 model[key, host] = min(model[key, host], clock.now)
     served = {f"203.0.113.{host}" for (_, host), end in model.items() if end > clock.now}
     assert set(blocklist.networks(clock.now)) == served
-    state.close()

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.respond.canonical import canonical_json, digest_of
@@ -19,6 +19,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(values)
 def test_it_is_json_and_says_the_same(value: object) -> None:
     text = canonical_json(value)

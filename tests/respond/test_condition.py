@@ -1,7 +1,7 @@
 """Conditions: what they mean, and that no text breaks the reader."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.respond.condition import BadCondition, read_condition
@@ -67,6 +67,7 @@ def test_a_value_that_does_not_fit_is_an_error_and_not_false() -> None:
         read_condition("__decision__:value ISSUBSET '10.0.0.0/8'").holds(VALUES)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="__abc:value='1 ()[],ANDORNTILKE<>!=\\%é\n"))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
@@ -79,6 +80,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         return
 
 
+@settings(deadline=None)
 @given(st.text(max_size=50), st.text(max_size=50))
 def test_a_quoted_text_equals_exactly_itself(value: str, other: str) -> None:
     quoted = value.replace("\\", "\\\\").replace("'", "\\'")

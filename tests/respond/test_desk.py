@@ -157,8 +157,6 @@ def test_a_request_that_can_not_be_carried_out_is_refused_at_once(rig: Rig) -> N
         rig.request("203.0.113.66/24")
     with pytest.raises(BadRequest, match="a lease of 0 s"):
         rig.request(ADDRESS, lease_s=0)
-    with pytest.raises(BadRequest, match="no action is named 'nftables'"):
-        rig.request(ADDRESS, playbook="Contain an address on this machine")
     with pytest.raises(NotFound, match="no playbook"):
         rig.desk.request(
             playbook_id="playbook--none",
@@ -223,3 +221,10 @@ def test_pages_continue_where_they_stopped(rig: Rig) -> None:
     assert sorted(seen) == sorted(run.id for run in runs)
     with rig.state.read() as tx, pytest.raises(BadRequest, match="cursor"):
         rig.desk.runs(tx, cursor="'; drop table")
+
+
+def test_a_playbook_whose_action_is_switched_off_is_not_offered_and_says_why(rig: Rig) -> None:
+    assert [playbook.name for playbook in rig.desk.playbooks()] == ["Contain an address"]
+    (problem,) = rig.desk.playbook_problems()
+    assert problem.path.endswith("contain-address-on-this-machine.json")
+    assert "needs the action 'nftables'" in problem.reason

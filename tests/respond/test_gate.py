@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.respond.rig import POLICIES
@@ -129,6 +129,7 @@ networks = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(networks, st.integers(-10, 10 * 86400), st.booleans())
 def test_nothing_forbidden_is_ever_let_through(
     network: ipaddress.IPv4Network | ipaddress.IPv6Network, lease_s: int, is_automatic: bool
@@ -151,6 +152,7 @@ def test_nothing_forbidden_is_ever_let_through(
     assert (ruling.decision is Decision.REFUSE) == ruling.plan.impact.forbidden
 
 
+@settings(deadline=None)
 @given(networks, st.integers(1, 86400), st.integers(0, 5000))
 def test_the_digest_is_the_plan_and_nothing_else(
     network: ipaddress.IPv4Network | ipaddress.IPv6Network, lease_s: int, users: int
@@ -162,6 +164,7 @@ def test_the_digest_is_the_plan_and_nothing_else(
     assert ruled(value, lease_s + 1, BlastRadius((), (), users)).plan.digest != first.plan.digest
 
 
+@settings(deadline=None)
 @given(networks)
 def test_a_target_has_one_text(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> None:
     target = network_target(str(network))

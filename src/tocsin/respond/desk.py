@@ -25,6 +25,7 @@ from tocsin.respond.asking import Asking, RunFacts
 from tocsin.respond.cacao import ActionStep
 from tocsin.respond.command import PLATFORM_AGENT
 from tocsin.respond.decision_book import DecisionBook, DecisionRecord
+from tocsin.respond.duration import duration_text
 from tocsin.respond.errors import BadRequest, NotAllowed, NotFound, NotNow, RespondError
 from tocsin.respond.lease_run import LeaseRun
 from tocsin.respond.leasing import LEASE_RUN, UNDO_TOPIC, LeaseLocks, Leasing
@@ -54,8 +55,10 @@ class ResponseDesk:
         self._books = Books(DecisionBook(parts.signer))
         self._planner = Planner(parts)
         loaded, problems = load_playbooks(playbooks)
-        self._playbooks = {playbook.id: playbook for playbook in loaded}
-        self._problems = tuple(problems)
+        missing = [problem for playbook in loaded for problem in _missing(playbook, parts)]
+        without = {problem.path for problem in missing}
+        self._playbooks = {one.id: one for one in loaded if one.path not in without}
+        self._problems = (*problems, *missing)
         locks = LeaseLocks()
         asking = Asking(parts, self._books, self._planner)
         leasing = Leasing(parts, self._books, self._planner, asking, locks)
@@ -121,7 +124,7 @@ class ResponseDesk:
                 by=by.name,
                 now=now,
             )
-            text = f"started {playbook.name!r} for {target.value}, lease {lease_s} s"
+            text = f"started {playbook.name!r} for {target.value}, for {duration_text(lease_s)}"
             self._tell(tx, by, "response.request", facts.run_id, text, "started", case_id, now)
         self._parts.runs.start(PLAYBOOK_RUN, facts.run_id, {**facts.as_json(), "inputs": inputs})
         with self._parts.state.read() as tx:
@@ -256,11 +259,8 @@ class ResponseDesk:
         problem = playbook.not_in_force(now)
         if problem:
             raise BadRequest(f"playbook {playbook.name!r} can't be started: {problem}")
-        for step in playbook.document.workflow.values():
-            if isinstance(step, ActionStep):
-                agent = playbook.document.agent_definitions[step.agent].name
-                if agent != PLATFORM_AGENT and step.commands[0].type != "manual":
-                    self._planner.action(agent)
+        for name in _action_names(playbook):
+            self._planner.action(name)
         return playbook
 
     def _sign_decision(
@@ -321,6 +321,32 @@ class ResponseDesk:
             reference=subject,
             now=now,
         )
+
+
+def _action_names(playbook: Playbook) -> list[str]:
+    """The actions a playbook gives commands to, by name."""
+    document = playbook.document
+    steps = [step for step in document.workflow.values() if isinstance(step, ActionStep)]
+    names = [
+        document.agent_definitions[step.agent].name
+        for step in steps
+        if any(command.type != "manual" for command in step.commands)
+    ]
+    return sorted({name for name in names if name != PLATFORM_AGENT})
+
+
+def _missing(playbook: Playbook, parts: ResponseParts) -> list[PlaybookProblem]:
+    known = ", ".join(sorted(parts.actions)) or "none"
+    return [
+        PlaybookProblem(
+            playbook.path,
+            "agent_definitions",
+            f"needs the action {name!r}, which is not switched on here (there are: {known})",
+            is_valid=True,
+        )
+        for name in _action_names(playbook)
+        if name not in parts.actions
+    ]
 
 
 def _need(by: Principal, permission: Permission) -> None:
