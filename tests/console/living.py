@@ -17,16 +17,19 @@ from tocsin.ingest.files import read_paths
 from tocsin.ingest.lines import split_lines
 from tocsin.model.alert import Alert
 from tocsin.model.case import Case
-from tocsin.model.entity import EntityKind
+from tocsin.model.entity import Entity, EntityKind
+from tocsin.model.finding import Finding, MatchedField
+from tocsin.model.identifier import event_id, repeatable_id
 from tocsin.model.principal import Role
 from tocsin.model.record import Framing, RawBatch
 from tocsin.model.response import Approval, ApprovalStatus, Lease, LeaseStatus
+from tocsin.model.severity import Level
 from tocsin.respond.target import network_target
 
 Found = TypeVar("Found")
 
 PASSWORD = "a bell rings at dawn"
-EVENTS = 9_000
+EVENTS = 8_000
 _PATIENCE_S = 60.0
 
 PEOPLE = {
@@ -34,6 +37,10 @@ PEOPLE = {
     "otto.berg": (Role.OPERATIONS,),
     "mira.kask": (Role.MANAGER,),
     "root.admin": (Role.ADMINISTRATOR,),
+    "nils.only": (Role.ANALYST,),
+    "rita.only": (Role.RESPONDER,),
+    "hans.only": (Role.HUNTER,),
+    "ebba.only": (Role.ENGINEER,),
 }
 
 
@@ -70,6 +77,7 @@ def live_a_day(house: Tocsin) -> Living:
         house.spool.append(_batches(sending, folder))
     house.flow.drain()
     house.upkeep.watch_sources()
+    house.closers.append(house.response.close)
     house.response.open()
     case = _open_case(house)
     outside = _outside_addresses(house)
@@ -92,9 +100,7 @@ def _batches(sending: Sending, folder: Path) -> list[RawBatch]:
     path = folder / sending.filename
     path.write_bytes(sending.payload)
     return [
-        cut
-        for cut in read_paths([path], sending.source, now, None)
-        if isinstance(cut, RawBatch)
+        cut for cut in read_paths([path], sending.source, now, None) if isinstance(cut, RawBatch)
     ]
 
 
@@ -199,3 +205,31 @@ def _wait(look: Callable[[], Found | None], what: str) -> Found:
             return found
         time.sleep(0.02)
     raise AssertionError(f"waited {_PATIENCE_S:.0f} s in vain for {what}")
+
+
+def plant_alert(
+    house: Tocsin, title: str, *, host: str = "nh-ws12", fields: dict[str, object] | None = None
+) -> Alert:
+    """A new alert of its own rule, for a test to do with as it likes."""
+    now = datetime.now(UTC)
+    rule_id = repeatable_id("rule", title)
+    given = fields or {"CommandLine": "whoami /all"}
+    name, value = next(iter(given.items()))
+    finding = Finding(
+        finding_id=repeatable_id("finding", title),
+        rule_id=rule_id,
+        rule_title=title,
+        level=Level.INFORMATIONAL,
+        time=now,
+        event_id=event_id(now, "test", 0, 0),
+        lane="windows.process_creation",
+        source="windows",
+        tags=("attack.discovery",),
+        techniques=("T1033",),
+        entities=(Entity(EntityKind.HOST, host), Entity(EntityKind.ADDRESS, "203.0.113.250")),
+        matched=(MatchedField(name, str(value), f"{name}|contains: {str(value)[:12]}"),),
+        fields=given,
+        ocsf={},
+    )
+    with house.state.begin() as tx:
+        return house.alerts.fold(tx, [finding], now)[0]

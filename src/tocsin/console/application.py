@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
 from tocsin.app.wiring import Tocsin
-from tocsin.console.headers import FormLimit, SafeHeaders
+from tocsin.console.headers import FORM_LIMIT_BYTES, SafeHeaders
 from tocsin.console.pages import PAGES
 from tocsin.console.rendering import STATIC, make_environment
 from tocsin.console.visit import (
@@ -29,7 +29,13 @@ _log = structlog.get_logger()
 
 def create_console(tocsin: Tocsin) -> FastAPI:
     """The console over a wired house; raises MissingFiles when the build step was skipped."""
-    console = FastAPI(title="Tocsin console", docs_url=None, redoc_url=None, openapi_url=None)
+    console = FastAPI(
+        title="Tocsin console",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        max_body_size=FORM_LIMIT_BYTES,
+    )
     console.state.tocsin = tocsin
     console.state.templates = make_environment()
     for router in PAGES:
@@ -43,7 +49,6 @@ def create_console(tocsin: Tocsin) -> FastAPI:
     console.add_exception_handler(HTTPException, _http)
     console.add_exception_handler(Exception, _broken)
     console.add_middleware(GZipMiddleware, minimum_size=800)
-    console.add_middleware(FormLimit)
     console.add_middleware(SafeHeaders)
     return console
 

@@ -17,7 +17,9 @@ def visible(value: object, limit: int = TEXT_LIMIT) -> str:
     text = _plain(value)
     cut = text[:limit]
     shown = "".join(_shown(character) for character in cut) if not cut.isprintable() else cut
-    return shown if len(text) <= limit else f"{shown}… ({len(text) - limit:,} more characters)"
+    if len(text) <= limit:
+        return shown
+    return f"{shown}… ({len(text) - limit:,} more characters)" if limit >= 1000 else f"{shown}…"
 
 
 def _plain(value: object) -> str:

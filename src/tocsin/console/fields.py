@@ -68,6 +68,29 @@ def summary(event: StoredEvent) -> str:
     return (line or _native_line(event.native)).replace("\n", " ⏎ ")[:400]
 
 
+_SEVERITIES = {
+    "0": "Unknown",
+    "1": "Informational",
+    "2": "Low",
+    "3": "Medium",
+    "4": "High",
+    "5": "Critical",
+    "6": "Fatal",
+}
+
+
+def value_title(field: str, value: str) -> str:
+    """A value as people read it: OCSF's severity numbers by their names."""
+    return _SEVERITIES.get(value, value) if field == "severity_id" else value
+
+
+def short_host(name: object) -> str:
+    """A host without its domain; an address stays whole."""
+    text = str(name or "")
+    first = text.partition(".")[0]
+    return text if not first or first.isdigit() else first
+
+
 def _port(ocsf: Mapping[str, object]) -> str:
     port = ocsf.get("dst_endpoint.port")
     return f":{port}" if port else ""
@@ -75,6 +98,8 @@ def _port(ocsf: Mapping[str, object]) -> str:
 
 def _native_line(native: Mapping[str, object]) -> str:
     plain = (
-        (name, value) for name, value in native.items() if not isinstance(value, dict | list)
+        (name, value)
+        for name, value in native.items()
+        if not isinstance(value, dict | list) and "time" not in name.lower() and name[:1] != "@"
     )
     return "  ".join(f"{name}={visible(value, 80)}" for name, value in list(plain)[:6])

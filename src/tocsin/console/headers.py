@@ -1,4 +1,4 @@
-"""What every answer carries so that attacker-written text stays text, and how large a form may be."""
+"""What every answer carries so that attacker-written text stays text."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +25,7 @@ _ALWAYS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 FORM_LIMIT_BYTES = 1024 * 1024
+"""No page takes a larger form."""
 
 
 class SafeHeaders:
@@ -47,23 +48,3 @@ class SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
-
-
-class FormLimit:
-    """Cuts a request body off after ``FORM_LIMIT_BYTES``: no page takes more."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        taken = 0
-
-        async def receive_limited() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > FORM_LIMIT_BYTES:
-                return {"type": "http.disconnect"}
-            return message
-
-        await self._app(scope, receive_limited, send)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tocsin.console.display import span
 from tocsin.store.query import Bucket
 
 _STACK: tuple[tuple[str, tuple[int, ...]], ...] = (
@@ -45,7 +46,7 @@ class Histogram:
     ticks: tuple[datetime, ...]
     tallest: int
     total: int
-    bucket_s: float
+    bar_span: str
     levels: tuple[tuple[str, int], ...]
 
 
@@ -63,7 +64,7 @@ def draw(buckets: Sequence[Bucket], ticks: int = 6) -> Histogram:
         ticks=_ticks(buckets, ticks),
         tallest=tallest,
         total=sum(bucket.count for bucket in buckets),
-        bucket_s=(buckets[0].end - buckets[0].start).total_seconds() if buckets else 0.0,
+        bar_span=_bar_span(buckets),
         levels=tuple((level, levels[level]) for level in order if levels.get(level)),
     )
 
@@ -91,10 +92,20 @@ def _ticks(buckets: Sequence[Bucket], wanted: int) -> tuple[datetime, ...]:
     return tuple(first + step * place for place in range(wanted + 1))
 
 
-def tick_label(moment: datetime, span: timedelta) -> str:
+def _bar_span(buckets: Sequence[Bucket]) -> str:
+    """The length of one bar; beyond ten minutes to the minute, which is as fine as one sees."""
+    if not buckets:
+        return ""
+    length_s = (buckets[0].end - buckets[0].start).total_seconds()
+    return span(round(length_s / 60) * 60 if length_s > 600 else length_s)
+
+
+def tick_label(moment: datetime, length: timedelta) -> str:
     """A label as fine as the whole span needs (UTC)."""
-    if span <= timedelta(hours=2):
+    if length <= timedelta(hours=2):
         return moment.strftime("%H:%M:%S")
-    if span <= timedelta(days=2):
+    if length <= timedelta(days=2):
         return moment.strftime("%H:%M")
-    return moment.strftime("%b %d %H:%M") if span <= timedelta(days=9) else moment.strftime("%b %d")
+    return (
+        moment.strftime("%b %d %H:%M") if length <= timedelta(days=9) else moment.strftime("%b %d")
+    )

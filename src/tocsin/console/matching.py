@@ -35,9 +35,7 @@ def matched_fields(exemplar: Exemplar) -> list[ShownField]:
 
 def all_fields(exemplar: Exemplar) -> list[ShownField]:
     """Every native field of the event in its order; the matched ones are marked."""
-    needles = {
-        match.name: _needles(match.value, [match.pattern]) for match in exemplar.matched
-    }
+    needles = {match.name: _needles(match.value, [match.pattern]) for match in exemplar.matched}
     return [
         ShownField(name, marked(value, needles.get(name, ())))
         for name, value in flatten(exemplar.fields)

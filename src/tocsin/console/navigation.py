@@ -22,7 +22,9 @@ PLACES = (
     Place("Queue", "/queue", "queue", "q", Permission.ALERTS_READ, "Triage", "alerts"),
     Place("Cases", "/cases", "case", "c", Permission.CASES_READ, "Triage", "cases"),
     Place("Search", "/search", "search", "s", Permission.EVENTS_SEARCH, "Hunt"),
-    Place("Approvals", "/approvals", "approval", "a", Permission.RESPONSE_READ, "Respond", "approvals"),
+    Place(
+        "Approvals", "/approvals", "approval", "a", Permission.RESPONSE_READ, "Respond", "approvals"
+    ),
     Place("Leases", "/leases", "lease", "l", Permission.RESPONSE_READ, "Respond", "leases"),
     Place("Sources", "/sources", "source", "o", Permission.SOURCES_READ, "Operate", "silent"),
     Place("Rules", "/rules", "rule", "r", Permission.RULES_READ, "Operate"),

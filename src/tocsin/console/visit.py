@@ -170,9 +170,7 @@ class Needs:
 
 def _check_token(sent: object, csrf: str) -> None:
     if not isinstance(sent, str) or not secrets.compare_digest(sent.encode(), csrf.encode()):
-        raise Forbidden(
-            "this form does not belong to your session; load the page again and repeat"
-        )
+        raise Forbidden("this form does not belong to your session; load the page again and repeat")
 
 
 def check_origin(request: Request) -> None:

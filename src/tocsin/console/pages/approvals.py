@@ -1,7 +1,7 @@
 """Approvals: what an action would touch, what speaks against it, and a person's word on it."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
@@ -60,7 +60,7 @@ def approvals(visit: Reader, query: Annotated[ApprovalsState, Depends()]) -> Res
     found = attempt("The list of approvals", read)
     items = found.value.items if found.value else ()
     around = neighbours([approval.id for approval in items], query.open)
-    view = {
+    view: dict[str, Any] = {
         "query": query,
         "panel": attempt("The approval", lambda: _view(visit, query.open)) if query.open else None,
         "previous": query.address(open=around[0]) if around[0] else "",
@@ -69,9 +69,7 @@ def approvals(visit: Reader, query: Annotated[ApprovalsState, Depends()]) -> Res
     }
     if visit.asks_for("panel"):
         return visit.page("approval_panel_part.html", **view)
-    return visit.page(
-        "approvals.html", **view, approvals=found, statuses=list(ApprovalStatus)
-    )
+    return visit.page("approvals.html", **view, approvals=found, statuses=list(ApprovalStatus))
 
 
 @router.post("/approvals/{approval_id}/decide")

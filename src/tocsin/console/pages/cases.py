@@ -49,7 +49,10 @@ def cases(visit: Reader, query: Annotated[CasesState, Depends()]) -> Response:
             )
 
     return visit.page(
-        "cases.html", query=query, cases=attempt("The list of cases", read), statuses=list(CaseStatus)
+        "cases.html",
+        query=query,
+        cases=attempt("The list of cases", read),
+        statuses=list(CaseStatus),
     )
 
 

@@ -1,7 +1,7 @@
 """Leases: what is contained now and until when, how to end it early, and the signed record."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
@@ -46,7 +46,7 @@ def leases(visit: Reader, query: Annotated[LeasesState, Depends()]) -> Response:
     found = attempt("The list of leases", read)
     items = found.value.items if found.value else ()
     around = neighbours([lease.id for lease in items], query.open)
-    view = {
+    view: dict[str, Any] = {
         "query": query,
         "panel": attempt("The lease", lambda: _view(visit, query.open)) if query.open else None,
         "previous": query.address(open=around[0]) if around[0] else "",

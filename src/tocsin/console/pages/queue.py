@@ -86,7 +86,7 @@ def _alerts_tab(visit: Visit, query: QueueState) -> Response:
     ids = [alert.id for alert in alerts.value.items] if alerts.value else []
     around = neighbours(ids, query.alert)
     panel = attempt("The alert", lambda: alert_view(visit, query.alert)) if query.alert else None
-    view = {
+    view: dict[str, Any] = {
         "query": query,
         "panel": panel,
         "previous": query.address(alert=around[0]) if around[0] else "",
@@ -117,8 +117,10 @@ def _entities_tab(visit: Visit, query: QueueState) -> Response:
     risks = attempt("The list of entities", read)
     keys = [risk.entity.key for risk in risks.value.items] if risks.value else []
     around = neighbours(keys, query.entity)
-    panel = attempt("The entity", lambda: entity_view(visit, query.entity)) if query.entity else None
-    view = {
+    panel = (
+        attempt("The entity", lambda: entity_view(visit, query.entity)) if query.entity else None
+    )
+    view: dict[str, Any] = {
         "query": query,
         "panel": panel,
         "previous": query.address(entity=around[0]) if around[0] else "",
@@ -151,7 +153,10 @@ def change_many(visit: Writer) -> Response:
             if visit.text("scope") == "matching":
                 query = QueueState(
                     tab="alerts",
-                    **{name: visit.text(name) for name in ("status", "level", "q", "assignee", "entity")},
+                    **{
+                        name: visit.text(name)
+                        for name in ("status", "level", "q", "assignee", "entity")
+                    },
                 )
                 changed = tocsin.alerts.change_where(
                     tx, query.wanted(), **wish, by=visit.principal.name, now=visit.now

@@ -1,6 +1,7 @@
 """Rules: what is looked for, the text of each rule, and the files that can't be used with why."""
 
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -74,7 +75,9 @@ def rules(visit: Reader, query: Annotated[RulesState, Depends()]) -> Response:
         problem_count=len(problems),
         products=sorted({rule.logsource.product or "any" for rule in everything}),
         levels=list(reversed(Level)),
-        next_address=query.address(start=start + PAGE_ROWS) if start + PAGE_ROWS < len(items) else "",
+        next_address=query.address(start=start + PAGE_ROWS)
+        if start + PAGE_ROWS < len(items)
+        else "",
         first_address=query.address(start=0) if start else "",
     )
 
@@ -95,6 +98,7 @@ def rule(visit: Reader, rule_id: str) -> Response:
     return visit.page(
         "rule.html",
         rule=found,
+        short_path="/".join(PurePath(found.path).parts[-2:]),
         lines=yaml_lines(found.source_text),
         alerts=attempt("Its alerts", read) if visit.may(Permission.ALERTS_READ.value) else None,
     )

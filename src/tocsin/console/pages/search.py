@@ -89,6 +89,7 @@ def search(visit: Hunter, query: Asked) -> Response:
         open_fields=fields.OPEN_FIELDS,
         summary=fields.summary,
         tick_label=tick_label,
+        short_host=fields.short_host,
     )
 
 
@@ -99,7 +100,9 @@ def top(visit: Hunter, query: Asked, field: str) -> Response:
         "The values",
         lambda: visit.tocsin.events.top_values(query.query(visit.now), field[:200], 8),
     )
-    return visit.page("top_values.html", query=query, field=field, values=values)
+    return visit.page(
+        "top_values.html", query=query, field=field, values=values, value_title=fields.value_title
+    )
 
 
 @router.get("/complete")
@@ -213,4 +216,3 @@ def _rebuilt(event: StoredEvent) -> str:
 
 def _moment(time: datetime, shift_s: float) -> str:
     return stamp(time + timedelta(seconds=shift_s))
-

@@ -30,7 +30,7 @@ Entering = Annotated[Visit, Depends(Needs(before_own_password=True))]
 
 
 @router.get("/sign-in")
-def show(request: Request, next: str = "") -> Response:  # noqa: A002
+def show(request: Request, next: str = "") -> Response:
     return _sign_in_page(request, next)
 
 

@@ -1,0 +1,253 @@
+"""A lived-in house, clients for it in the process, and a real browser before a real server."""
+
+import re
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from fastapi import FastAPI
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from tests.console.living import PASSWORD, PEOPLE, Living, live_a_day, open_house
+
+from tocsin.app.wiring import Tocsin
+from tocsin.console.application import create_console
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def living(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
+    """A house in which the sample company's day has happened, and people have worked on it."""
+    house = open_house(tmp_path_factory.mktemp("living") / "home")
+    try:
+        yield live_a_day(house)
+    finally:
+        house.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Tocsin]:
+    """An empty house with the people of the tests."""
+    opened = open_house(tmp_path / "home")
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def portal() -> Iterator[BlockingPortal]:
+    with start_blocking_portal() as started:
+        yield started
+
+
+class Visitor:
+    """Someone at the console without a browser: keeps cookies, fills in the form's token."""
+
+    def __init__(self, portal: BlockingPortal, app: FastAPI, name: str = "") -> None:
+        self._portal = portal
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://console.test")
+        self._csrf = ""
+        if name:
+            self.sign_in(name)
+
+    def sign_in(self, name: str, password: str = PASSWORD) -> httpx.Response:
+        answer = self.send("POST", "/sign-in", data={"name": name, "password": password})
+        self._csrf = ""
+        return answer
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        return self._client.cookies
+
+    @property
+    def csrf(self) -> str:
+        """The token in the forms of this session's pages."""
+        if not self._csrf:
+            found = re.search(r'name="csrf" value="([^"]+)"', self.get("/password").text)
+            assert found is not None
+            self._csrf = found.group(1)
+        return self._csrf
+
+    def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            return await self._client.request(method, path, **options)
+
+        return self._portal.call(ask)
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.send("GET", path, **options)
+
+    def post(self, path: str, **fields: Any) -> httpx.Response:
+        return self.send("POST", path, data={"csrf": self.csrf, **fields})
+
+    def close(self) -> None:
+        self._portal.call(self._client.aclose)
+
+
+class Visitors:
+    """Makes visitors of one house and closes them."""
+
+    def __init__(self, portal: BlockingPortal, house: Tocsin) -> None:
+        self.app = create_console(house)
+        self._portal = portal
+        self._made: list[Visitor] = []
+
+    def __call__(self, name: str = "") -> Visitor:
+        self._made.append(Visitor(self._portal, self.app, name))
+        return self._made[-1]
+
+    def close(self) -> None:
+        for visitor in self._made:
+            visitor.close()
+
+
+@pytest.fixture
+def visitors(portal: BlockingPortal, house: Tocsin) -> Iterator[Visitors]:
+    """Visitors of an empty house: ``visitors("ada.lind")`` is signed in, ``visitors()`` is not."""
+    made = Visitors(portal, house)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def living_visitors(portal: BlockingPortal, living: Living) -> Iterator[Visitors]:
+    """Visitors of the lived-in house."""
+    made = Visitors(portal, living.house)
+    yield made
+    made.close()
+
+
+@dataclass
+class Served:
+    """A console on a real port."""
+
+    url: str
+    living: Living
+    cookies: dict[str, str] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="session")
+def served(living: Living, portal: BlockingPortal) -> Iterator[Served]:
+    """The lived-in house's console behind uvicorn on loopback."""
+    app = create_console(living.house)
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="console")
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started:
+        assert time.monotonic() < deadline, "the server did not start within 30 s"
+        time.sleep(0.01)
+    found = Served(f"http://127.0.0.1:{listener.getsockname()[1]}", living)
+    for name in PEOPLE:
+        visitor = Visitor(portal, app, name)
+        found.cookies[name] = visitor.cookies["tocsin_session"]
+        visitor.close()
+    yield found
+    server.should_exit = True
+    thread.join(timeout=30)
+    listener.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        pytest.skip("Chromium is not installed; apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Desk:
+    """A browser page of one signed-in person, and what must stay empty while it is used."""
+
+    page: Page
+    url: str
+    complaints: list[str]
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self.url}{path}")
+
+    def assert_quiet(self) -> None:
+        """No console error, no CSP report, no failed script, no request to anyone else."""
+        assert self.complaints == []
+
+
+class Desks:
+    """Makes desks; each has a fresh profile."""
+
+    def __init__(self, browser: Browser, served: Served) -> None:
+        self._browser = browser
+        self._served = served
+        self._contexts: list[BrowserContext] = []
+
+    def __call__(
+        self,
+        name: str = "ada.lind",
+        *,
+        theme: str = "light",
+        width: int = 1440,
+        height: int = 900,
+        script: bool = True,
+    ) -> Desk:
+        context = self._browser.new_context(
+            viewport={"width": width, "height": height}, java_script_enabled=script
+        )
+        self._contexts.append(context)
+        url = self._served.url
+        cookies = [{"name": "tocsin_view", "value": f"{theme}.comfortable.utc", "url": url}]
+        if name:
+            cookies.append({"name": "tocsin_session", "value": self._served.cookies[name], "url": url})
+        context.add_cookies(cookies)  # type: ignore[arg-type]
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        complaints: list[str] = []
+        page.on("console", lambda message: _complain(complaints, message))
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith((f"{url}/", "data:"))
+                else complaints.append(f"asked {request.url}")
+            ),
+        )
+        return Desk(page, url, complaints)
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+
+
+def _complain(complaints: list[str], message: ConsoleMessage) -> None:
+    if message.type in ("error", "warning"):
+        complaints.append(f"{message.type}: {message.text}")
+
+
+@pytest.fixture
+def desks(chromium: Browser, served: Served) -> Iterator[Desks]:
+    made = Desks(chromium, served)
+    yield made
+    made.close()
