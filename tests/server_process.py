@@ -25,6 +25,7 @@ class ServerProcess:
         self._environment = environment
         self.process: subprocess.Popen[bytes] | None = None
         self.client = httpx.Client()
+        self.facts: dict[str, Any] = {}
 
     def start(self) -> "ServerProcess":
         self.home.mkdir(parents=True, exist_ok=True)
@@ -49,6 +50,7 @@ class ServerProcess:
         )
         log.close()
         facts = self._facts()
+        self.facts = facts
         self.client.close()
         self.client = httpx.Client(
             base_url=facts["url"],

@@ -30,7 +30,7 @@ class Home:
         (folder / "run.json").unlink(missing_ok=True)
 
     def announce(self, facts: Mapping[str, Any]) -> None:
-        """Write ``run.json``: process id, address and a token for commands on this machine."""
+        """Write ``run.json``: process id, addresses and a token for commands on this machine."""
         path = self.folder / "run.json"
         draft = self.folder / "run.json.new"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

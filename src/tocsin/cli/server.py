@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -40,7 +41,11 @@ def create_application(house: Tocsin) -> FastAPI:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn that tells when it listens and leaves signals to the caller's stop."""
+    """Uvicorn that tells when it listens and leaves signals to us.
+
+    Its own way is to raise a caught signal again once it has stopped, which would end the process
+    before the house is closed.
+    """
 
     def __init__(self, config: uvicorn.Config, ready: asyncio.Event) -> None:
         super().__init__(config)
@@ -49,6 +54,18 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         await super().startup(sockets)  # type: ignore[arg-type]
         self._ready.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals end the server in an orderly way; a second one, at once."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
 
 
 async def serve_house(
@@ -135,12 +152,13 @@ def _announce(house: Tocsin, server: uvicorn.Server, syslog: SyslogServer | None
         by="server",
         now=now,
     )
-    house.home.announce({"url": url, "token": token})
+    udp, tcp = (syslog.udp_port, syslog.tcp_port) if syslog else (0, 0)
+    house.home.announce({"url": url, "token": token, "syslog_udp": udp, "syslog_tcp": tcp})
     return Listening(
         url=url,
         port=port,
-        syslog_udp=syslog.udp_port if syslog else 0,
-        syslog_tcp=syslog.tcp_port if syslog else 0,
+        syslog_udp=udp,
+        syslog_tcp=tcp,
         one_time_password=house.access.ensure_administrator(now),
         syslog=syslog,
     )
