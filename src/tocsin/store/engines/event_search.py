@@ -217,15 +217,15 @@ def _reaches_beyond(hit: _Hits, time: datetime, oldest_first: bool) -> bool:
 
 
 def _events(scan: Scan, places: list[_Found]) -> list[StoredEvent]:
-    rows_of: dict[str, list[_Found]] = {}
+    rows_of: dict[str, list[int]] = {}
     for place in places:
-        rows_of.setdefault(place.segment.id, []).append(place)
-    events: dict[str, StoredEvent] = {}
-    for chosen in rows_of.values():
-        where = build.ROW.copy().isin(*(place.row for place in chosen))
-        query = exp.select(*event_columns()).where(where)
-        found = scan.rows(lambda table, query=query: query.from_(table), [chosen[0].segment])  # type: ignore[misc]
-        events.update((row[0], stored_event(row)) for row in found)
+        rows_of.setdefault(scan.path(place.segment), []).append(place.row)
+    where = build.rows_at(rows_of)
+    segments = list({place.segment.id: place.segment for place in places}.values())
+    found = scan.rows(
+        lambda table: exp.select(*event_columns()).from_(table).where(where), segments
+    )
+    events = {row[0]: stored_event(row) for row in found}
     return [events[place.event_id] for place in places if place.event_id in events]
 
 

@@ -24,6 +24,7 @@ from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 from tocsin.store.ports import SeenField, Segment
 
 ROW_GROUP_ROWS = 50_000
+PAGE_BYTES = 65_536  # fetching one event opens a page of each column: halves that and the size
 UNFINISHED = ".unfinished"
 VARIANTS = ("ocsf", "native")
 _MOST_FIELDS = 2_000
@@ -89,7 +90,13 @@ def write_durably(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> 
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(UNFINISHED)
     try:
-        with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
+        with pq.ParquetWriter(
+            unfinished,
+            schema,
+            compression="zstd",
+            data_page_size=PAGE_BYTES,
+            dictionary_pagesize_limit=PAGE_BYTES,
+        ) as writer:
             for table in tables:
                 writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
         mark_variants(unfinished, VARIANTS)
