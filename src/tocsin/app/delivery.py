@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from tocsin.app.rehearsal_errors import DeliveryError
 from tocsin.exercise.sending import Channel, Sending
 from tocsin.ingest.files import read_paths
 from tocsin.model.record import RawBatch, Unreadable
@@ -28,10 +29,6 @@ class Doors:
     udp_port: int
     tcp_port: int
     udp_received: Callable[[], int]
-
-
-class DeliveryError(Exception):
-    """A sending that did not arrive; says by which door and why."""
 
 
 class Delivery:

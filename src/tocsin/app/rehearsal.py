@@ -10,6 +10,7 @@ from typing import Any
 
 from tocsin.app.delivery import Delivery, Doors
 from tocsin.app.machine import peak_rss_mb
+from tocsin.app.rehearsal_errors import RehearsalError
 from tocsin.app.wiring import Tocsin
 from tocsin.exercise.company import Company
 from tocsin.exercise.day import DAY_EVENTS, later_plan, sending_plan
@@ -21,10 +22,6 @@ from tocsin.model.response import Approval, ApprovalStatus, Lease, LeaseStatus, 
 
 _PATIENCE_S = 60.0
 _LIFE_S = 30.0
-
-
-class RehearsalError(Exception):
-    """The day could not be played to its end; says what was waited for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-import tocsin
 from tocsin.app.config import Settings
+from tocsin.app.shipped import PACKAGE, PLAYBOOKS, POLICIES
 from tocsin.model.response import Target
 from tocsin.respond.action import Action, ActionContext
 from tocsin.respond.blast_radius import AssetDirectory
@@ -22,10 +22,6 @@ from tocsin.respond.signature import open_signer
 from tocsin.respond.witness import AuditTrail, CaseJournal
 from tocsin.store.engines.dbos_runs import DbosRuns
 from tocsin.store.ports import StateStore
-
-_PACKAGE = Path(tocsin.__file__).parent
-PLAYBOOKS = _PACKAGE / "content" / "playbooks"
-POLICIES = _PACKAGE / "content" / "policies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +60,7 @@ def open_response(settings: Settings, state: StateStore, witnesses: Witnesses) -
 def find_actions(context: ActionContext) -> list[Action]:
     """Every action of every connector: ``make_actions`` in ``connectors/*/actions.py``."""
     found: list[Action] = []
-    for path in sorted((_PACKAGE / "connectors").glob("*/actions.py")):
+    for path in sorted((PACKAGE / "connectors").glob("*/actions.py")):
         module = importlib.import_module(f"tocsin.connectors.{path.parent.name}.actions")
         made: Sequence[Action] = module.make_actions(context)
         found.extend(made)

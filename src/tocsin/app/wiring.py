@@ -1,10 +1,8 @@
 """Wires the house: chooses the engines, opens them in order, closes them in reverse."""
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from tocsin.app.access import Access
 from tocsin.app.assets import AssetRegister, load_assets
@@ -14,17 +12,16 @@ from tocsin.app.doorkeeper import open_access
 from tocsin.app.flow import Flow, FlowParts
 from tocsin.app.home import Home
 from tocsin.app.response import Witnesses, open_response
+from tocsin.app.shipped import open_normalizer, rule_paths
 from tocsin.app.upkeep import Upkeep
 from tocsin.cases.casebook import CaseBook
 from tocsin.connectors.blocklist.actions import Blocklist
-from tocsin.connectors.catalog import mapping_paths
 from tocsin.detect.engine import Engine
 from tocsin.detect.ruleset import RuleSet, load_rules
 from tocsin.ingest.health_rules import HEALTH_RULES
 from tocsin.ingest.ledger import SourceBook
 from tocsin.model.record import RawBatch
 from tocsin.model.rule import Rule
-from tocsin.normalize.mapping import load_mapping
 from tocsin.normalize.normalizer import Normalizer
 from tocsin.respond.desk import ResponseDesk
 from tocsin.store.engines.file_spool import FileSpool
@@ -34,8 +31,6 @@ from tocsin.store.engines.sqlite_state import SqliteState
 from tocsin.store.ports import BlobStore, EventStore, StateStore, WorkQueue
 from tocsin.triage.alerts import AlertBook
 from tocsin.triage.risk import RiskBoard
-
-CONTENT = Path(__file__).resolve().parent.parent / "content"
 
 
 @dataclass(slots=True)
@@ -88,26 +83,6 @@ class Tocsin:
         """Stop what runs, then close what is open, in reverse order."""
         while self.closers:
             self.closers.pop()()
-
-
-def rule_paths(settings: Settings) -> list[Path]:
-    """Where rules are read from: the shipped pack, ``rules/`` in the home, and what is set."""
-    paths = [CONTENT / "rules"] if settings.detect.shipped_pack else []
-    own = settings.home / "rules"
-    if own.is_dir():
-        paths.append(own)
-    return [*paths, *settings.detect.rules]
-
-
-def cache_folder() -> Path:
-    """Where compiled rules are kept between runs (XDG base directory specification)."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base else Path.home() / ".cache") / "tocsin"
-
-
-def open_normalizer() -> Normalizer:
-    """The normalizer with the mappings of every connector."""
-    return Normalizer([load_mapping(path) for path in mapping_paths()])
 
 
 def open_tocsin(settings: Settings) -> Tocsin:

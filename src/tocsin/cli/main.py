@@ -9,21 +9,8 @@ import typer
 from tocsin import __version__
 from tocsin.app.access_errors import AccessError
 from tocsin.app.config import ConfigError
-from tocsin.app.delivery import DeliveryError
-from tocsin.app.rehearsal import RehearsalError
-from tocsin.cli.commands import (
-    admin,
-    bench,
-    case,
-    demo,
-    hunt,
-    ingest,
-    playbook,
-    rules,
-    search,
-    serve,
-    sources,
-)
+from tocsin.app.rehearsal_errors import RehearsalError
+from tocsin.cli.lazy import LazyCommands
 from tocsin.cli.output import Exit, err
 from tocsin.detect.errors import DetectError
 from tocsin.exercise.company import ExerciseError
@@ -33,25 +20,32 @@ from tocsin.respond.errors import RespondError
 from tocsin.store.durable import DurableError
 from tocsin.store.ports import StoreError
 
+
+class _Commands(LazyCommands):
+    names = (
+        "demo",
+        "serve",
+        "ingest",
+        "search",
+        "hunt",
+        "rules",
+        "sources",
+        "case",
+        "playbook",
+        "bench",
+        "admin",
+    )
+
+
 app = typer.Typer(
     name="tocsin",
+    cls=_Commands,
     help="The SecOps platform that security and IT operations share.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for single in (demo, serve, ingest, hunt, search):
-    single.register(app)
-for group, module in (
-    ("rules", rules),
-    ("sources", sources),
-    ("case", case),
-    ("playbook", playbook),
-    ("bench", bench),
-    ("admin", admin),
-):
-    app.add_typer(module.app, name=group)
 
 
 @app.callback(invoke_without_command=False)
@@ -82,7 +76,6 @@ _KNOWN = (
     DurableError,
     AccessError,
     ExerciseError,
-    DeliveryError,
     RehearsalError,
 )
 

@@ -7,7 +7,7 @@ import typer
 
 from tocsin.app.bench_ingest import bench_ingest
 from tocsin.app.bench_respond import bench_respond
-from tocsin.app.wiring import CONTENT
+from tocsin.app.shipped import CONTENT
 from tocsin.cli.options import JsonOption
 from tocsin.cli.output import item_progress, out, print_json
 from tocsin.detect.bench import bench_detect

@@ -25,14 +25,13 @@ from tocsin.exercise.company import Company, load_company
 from tocsin.exercise.day import DAY_EVENTS
 from tocsin.model.principal import Role
 
+app = typer.Typer()
+
 _LEASE_S = 4 * 3600
 _log = structlog.get_logger()
 
 
-def register(app: typer.Typer) -> None:
-    app.command("demo")(demo)
-
-
+@app.command("demo")
 def demo(
     check: Annotated[
         bool, typer.Option("--check", help="Headless: play the day, print one JSON summary, stop.")

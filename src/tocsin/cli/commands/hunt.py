@@ -13,7 +13,7 @@ from typing import Annotated, TextIO
 import orjson
 import typer
 
-from tocsin.app.wiring import CONTENT, cache_folder, open_normalizer
+from tocsin.app.shipped import CONTENT, cache_folder, open_normalizer
 from tocsin.cli.output import Exit, byte_progress, err, fail, item_progress, print_table
 from tocsin.detect.engine import Engine
 from tocsin.detect.hunt import HuntRow, ndjson_line
@@ -26,6 +26,8 @@ from tocsin.model.record import Origin, RawBatch, Unreadable
 from tocsin.model.severity import Level
 from tocsin.normalize.normalizer import Normalizer
 
+app = typer.Typer()
+
 
 class Form(StrEnum):
     """How the hits are written."""
@@ -36,10 +38,7 @@ class Form(StrEnum):
     TIMELINE = "timeline"
 
 
-def register(app: typer.Typer) -> None:
-    app.command("hunt")(hunt)
-
-
+@app.command("hunt")
 def hunt(
     paths: Annotated[
         list[Path], typer.Argument(help="Files or folders of logs.", metavar="PATH...")

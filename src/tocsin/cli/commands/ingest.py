@@ -11,20 +11,20 @@ from typing import Annotated, Any
 import typer
 
 from tocsin.app.wiring import Tocsin
-from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, open_house, server_of
+from tocsin.cli.data_folder import open_house, server_of
+from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, byte_progress, err, out, print_json
 from tocsin.cli.remote import Remote
 from tocsin.ingest.decode import decode
 from tocsin.ingest.files import read_paths
 from tocsin.model.record import RawBatch, Unreadable
 
+app = typer.Typer()
+
 _TURN_BYTES = 8 * 1024 * 1024
 
 
-def register(app: typer.Typer) -> None:
-    app.command("ingest")(ingest)
-
-
+@app.command("ingest")
 def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files or folders.", metavar="PATH...")],
     source: Annotated[

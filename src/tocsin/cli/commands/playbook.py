@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.response import PLAYBOOKS
-from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, open_house
+from tocsin.app.shipped import PLAYBOOKS
+from tocsin.cli.data_folder import open_house
+from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, fail, out, print_json, print_table
 from tocsin.model.response import Target
 from tocsin.respond.playbook import lint, load_playbook, load_playbooks

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.wiring import cache_folder, rule_paths
+from tocsin.app.shipped import cache_folder, rule_paths
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, err, fail, item_progress, out, print_json, print_table
 from tocsin.detect.lint import lint as lint_paths

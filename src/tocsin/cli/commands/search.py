@@ -7,16 +7,16 @@ import typer
 
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json as plain
-from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, open_house, server_of
+from tocsin.cli.data_folder import open_house, server_of
+from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, fail, out, print_json, print_table
 from tocsin.cli.remote import Remote
 from tocsin.store.query import EventQuery
 
-
-def register(app: typer.Typer) -> None:
-    app.command("search")(search)
+app = typer.Typer()
 
 
+@app.command("search")
 def search(
     query: Annotated[
         str,

@@ -10,11 +10,10 @@ from tocsin.cli.options import ConfigOption, HomeOption, settings_for
 from tocsin.cli.output import err
 from tocsin.cli.server import Listening, serve_house
 
-
-def register(app: typer.Typer) -> None:
-    app.command("serve")(serve)
+app = typer.Typer()
 
 
+@app.command("serve")
 def serve(
     home: HomeOption = None,
     config: ConfigOption = None,

@@ -7,7 +7,8 @@ import typer
 
 from tocsin.app.plain import as_json as plain
 from tocsin.app.plain import page_json
-from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, open_house, server_of
+from tocsin.cli.data_folder import open_house, server_of
+from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import print_json, print_table
 from tocsin.cli.remote import Remote
 

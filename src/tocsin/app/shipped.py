@@ -1,0 +1,35 @@
+"""What ships ready to use and where it is: rules, playbooks, policies, mappings."""
+
+import os
+from pathlib import Path
+
+import tocsin
+from tocsin.app.config import Settings
+from tocsin.connectors.catalog import mapping_paths
+from tocsin.normalize.mapping import load_mapping
+from tocsin.normalize.normalizer import Normalizer
+
+PACKAGE = Path(tocsin.__file__).parent
+CONTENT = PACKAGE / "content"
+PLAYBOOKS = CONTENT / "playbooks"
+POLICIES = CONTENT / "policies"
+
+
+def rule_paths(settings: Settings) -> list[Path]:
+    """Where rules are read from: the shipped pack, ``rules/`` in the home, and what is set."""
+    paths = [CONTENT / "rules"] if settings.detect.shipped_pack else []
+    own = settings.home / "rules"
+    if own.is_dir():
+        paths.append(own)
+    return [*paths, *settings.detect.rules]
+
+
+def cache_folder() -> Path:
+    """Where compiled rules are kept between runs (XDG base directory specification)."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base else Path.home() / ".cache") / "tocsin"
+
+
+def open_normalizer() -> Normalizer:
+    """The normalizer with the mappings of every connector."""
+    return Normalizer([load_mapping(path) for path in mapping_paths()])
