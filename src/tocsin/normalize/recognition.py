@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from tocsin.model.field_path import values_at
 from tocsin.normalize.mapping import Condition, Recognize
 
-_REMEMBERED = 65_536
+_REMEMBERED = 8_192
 Record = Mapping[str, object]
 
 
@@ -110,6 +110,7 @@ class Recognizer:
     def __init__(self, claims: Sequence[Claim]) -> None:
         self._claims = claims
         self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._plans_in_any_order: dict[frozenset[str], _Plan] = {}
 
     def group(self, records: Sequence[Record]) -> list[tuple[int | None, list[int]]]:
         """Rows by shape number, in first-seen order; None for what no shape claims."""
@@ -138,9 +139,19 @@ class Recognizer:
         return [(shape, sorted(rows)) for shape, rows in grouped.items()]
 
     def _plan(self, names: tuple[str, ...]) -> _Plan:
+        """The plan for records with these names; some senders shuffle them in every record."""
+        here = frozenset(names)
+        plan = self._plans_in_any_order.get(here)
+        if plan is None:
+            if len(self._plans_in_any_order) >= _REMEMBERED:
+                self._plans_in_any_order.clear()
+            plan = self._plans_in_any_order[here] = self._new_plan(here)
         if len(self._plans) >= _REMEMBERED:
             self._plans.clear()
-        here = frozenset(names)
+        self._plans[names] = plan
+        return plan
+
+    def _new_plan(self, here: frozenset[str]) -> _Plan:
         ways = [
             (claim.shape, way)
             for claim in self._claims
@@ -152,9 +163,7 @@ class Recognizer:
             for test in way:
                 if not _told_by_names(test):
                     asked.setdefault(test.paths)
-        plan = _Plan(_reader(tuple(asked), here), tuple(asked), tuple(ways), {})
-        self._plans[names] = plan
-        return plan
+        return _Plan(_reader(tuple(asked), here), tuple(asked), tuple(ways), {})
 
     def _decide(self, plan: _Plan, key: object) -> _Candidates:
         if len(plan.decided) >= _REMEMBERED:
