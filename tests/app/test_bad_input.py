@@ -13,7 +13,6 @@ import pytest
 
 from tests.server_process import ServerProcess, ndjson, wait_until
 
-
 START = (sys.executable, "-c", "from tocsin.cli.main import main; main()", "serve")
 
 

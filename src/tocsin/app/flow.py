@@ -12,6 +12,7 @@ import pyarrow as pa
 import structlog
 from sqlalchemy import Connection
 
+from tocsin.app.identity import EntitiesOf
 from tocsin.detect.engine import Engine
 from tocsin.detect.findings import findings_of
 from tocsin.ingest.decode import decode
@@ -23,7 +24,6 @@ from tocsin.model.record import Decoded, Origin, Unreadable
 from tocsin.normalize.normalizer import Normalizer
 from tocsin.store.ports import BlobStore, EventStore, SpoolEntry, StateStore, WorkQueue
 from tocsin.triage.alerts import AlertBook
-from tocsin.triage.entities import entities_of
 from tocsin.triage.finding_events import findings_batch
 
 _log = structlog.get_logger()
@@ -42,6 +42,7 @@ class FlowParts:
     normalizer: Normalizer
     engine: Engine
     alerts: AlertBook
+    entities_of: EntitiesOf
 
 
 @dataclass(slots=True)
@@ -176,7 +177,9 @@ class Flow:
         for batch in worked.batches:
             hits = parts.engine.evaluate(batch)
             if hits:
-                worked.findings.extend(findings_of(batch, hits, parts.engine.ruleset, entities_of))
+                worked.findings.extend(
+                    findings_of(batch, hits, parts.engine.ruleset, parts.entities_of)
+                )
         return worked
 
     def _commit(self, worked: _Worked) -> None:

@@ -78,6 +78,11 @@ class Rehearsal:
 
     def deliver(self, on_progress: Callable[[Progress], None]) -> None:
         """Send the whole day and wait until everything is stored; raises when some is not."""
+        with self._house.upkeep.history_comes_in():
+            self._send_the_day(on_progress)
+        self._house.upkeep.watch_sources()
+
+    def _send_the_day(self, on_progress: Callable[[Progress], None]) -> None:
         end = datetime.now(UTC)
         with Delivery(self._doors) as delivery:
             for sending in sending_plan(self._company, end=end, events=DAY_EVENTS, seed=self._seed):
@@ -90,7 +95,6 @@ class Rehearsal:
             lambda: self._house.flow.counts.records >= self.sent,
             lambda: f"{self._house.flow.counts.records} of {self.sent} records stored",
         )
-        self._house.upkeep.watch_sources()
 
     def live_on(self, stop: threading.Event) -> None:
         """Go on sending as the company would, every half minute, until ``stop``."""

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import structlog
@@ -37,6 +38,8 @@ class Upkeep:
         self._state = state
         self._sources = sources
         self._stop = threading.Event()
+        self._watching = threading.Event()
+        self._watching.set()
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -59,6 +62,19 @@ class Upkeep:
             thread.join()
         self._threads = []
 
+    @contextmanager
+    def history_comes_in(self) -> Iterator[None]:
+        """While old records are being read in, the regular look for silent sources waits.
+
+        Sources that are read in one after the other are at different moments of the past; only
+        when all are in can it be told who fell silent.
+        """
+        self._watching.clear()
+        try:
+            yield
+        finally:
+            self._watching.set()
+
     def watch_sources(self, now: datetime | None = None) -> int:
         """Look for sources that fell silent and add a finding for each; how many are silent."""
         moment = now or datetime.now(UTC)
@@ -77,10 +93,14 @@ class Upkeep:
         self._events.merge_small()
         self._spool.trim()
 
+    def _watch_regularly(self) -> None:
+        if self._watching.is_set():
+            self.watch_sources()
+
     def _run_jobs(self) -> None:
         jobs: list[tuple[float, Callable[[], object]]] = [
             (self._settings.store.merge_interval_s, self.keep_store),
-            (self._settings.health.silence_interval_s, self.watch_sources),
+            (self._settings.health.silence_interval_s, self._watch_regularly),
         ]
         due = [time.monotonic() + interval for interval, _ in jobs]
         while not self._stop.wait(timeout=max(0.05, min(due) - time.monotonic())):

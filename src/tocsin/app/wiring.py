@@ -11,6 +11,7 @@ from tocsin.app.config import Settings
 from tocsin.app.doorkeeper import open_access
 from tocsin.app.flow import Flow, FlowParts
 from tocsin.app.home import Home
+from tocsin.app.identity import entities_with
 from tocsin.app.response import Witnesses, open_response
 from tocsin.app.shipped import open_normalizer, rule_paths
 from tocsin.app.upkeep import Upkeep
@@ -119,7 +120,9 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
     blocklist = Blocklist(state)
     response = open_response(settings, state, Witnesses(audit, cases, assets))
     flow = Flow(
-        FlowParts(state, events, blobs, spool, sources, normalizer, engine, alerts),
+        FlowParts(
+            state, events, blobs, spool, sources, normalizer, engine, alerts, entities_with(assets)
+        ),
         batch_bytes=settings.flow.batch_bytes,
     )
     upkeep = Upkeep(settings, flow=flow, events=events, spool=spool, state=state, sources=sources)
