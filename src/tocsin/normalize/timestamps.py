@@ -106,7 +106,7 @@ def _micros(array: pa.Array, style: str, received_at: datetime) -> tuple[np.ndar
     if style == "iso":
         try:
             times = text.cast(pa.timestamp("us", "UTC"))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        except pa.ArrowInvalid:
             pass
         else:
             return _filled(times.cast(pa.int64()))
