@@ -15,6 +15,7 @@ from tocsin.store.engines.event_search import EventSearch
 from tocsin.store.engines.event_sql import run_sql
 from tocsin.store.engines.segment_file import UNFINISHED, new_path, write_segment
 from tocsin.store.engines.segment_merge import MergePlan, merge
+from tocsin.store.engines.writers_lock import WritersLock
 from tocsin.store.ports import SeenField, Segment, StateStore
 from tocsin.store.query import Bucket, EventPage, EventQuery, StoredEvent, TopValue
 
@@ -49,11 +50,13 @@ class ParquetEvents:
         self._unpublished: set[str] = set()
         self._known_fields: frozenset[SeenField] = frozenset()
         self._merging = threading.Lock()
+        self._writers = WritersLock(self._folder / ".writers")
 
     def write(self, batches: Sequence[EventBatch]) -> Segment | None:
         filled = [batch for batch in batches if len(batch)]
         if not filled:
             return None
+        self._writers.join()
         identifier, path = new_path()
         with self._guard:
             self._unpublished.add(path.as_posix())
@@ -94,29 +97,35 @@ class ParquetEvents:
         return self._search.catalogue().names()
 
     def merge_small(self) -> int:
+        self._writers.join()
         with self._merging:
             with self._state.read() as tx:
                 groups = self._plan.groups(manifest.between(tx, None, None))
             return sum(len(group) for group in groups if self._merge(group))
 
     def sweep_orphans(self) -> int:
-        with self._merging, self._guard:
-            with self._state.read() as tx:
-                counting = manifest.paths(tx)
-            self._unpublished -= counting
-            kept = counting | self._unpublished
-            kept |= {Path(path).with_suffix(UNFINISHED).as_posix() for path in self._unpublished}
-            swept = 0
-            for path in [*self._folder.glob("*/*.parquet"), *self._folder.glob(f"*/*{UNFINISHED}")]:
-                if path.relative_to(self._folder).as_posix() not in kept:
-                    path.unlink(missing_ok=True)
-                    swept += 1
+        """As the port says; nothing while another process writes, whose files may yet count."""
+        with self._merging, self._writers.alone() as is_alone, self._guard:
+            swept = self._sweep() if is_alone else 0
         if swept:
             _log.info("removed segments that never counted", files=swept)
         return swept
 
     def close(self) -> None:
         self._reader.close()
+        self._writers.close()
+
+    def _sweep(self) -> int:
+        with self._state.read() as tx:
+            counting = manifest.paths(tx)
+        self._unpublished -= counting
+        kept = counting | self._unpublished
+        kept |= {Path(path).with_suffix(UNFINISHED).as_posix() for path in self._unpublished}
+        found = [*self._folder.glob("*/*.parquet"), *self._folder.glob(f"*/*{UNFINISHED}")]
+        orphans = [path for path in found if path.relative_to(self._folder).as_posix() not in kept]
+        for path in orphans:
+            remove(path)
+        return len(orphans)
 
     def _merge(self, group: Sequence[Segment]) -> bool:
         merged = merge(self._folder, group)

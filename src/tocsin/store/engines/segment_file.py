@@ -161,7 +161,7 @@ def _split(ocsf: pa.RecordBatch) -> tuple[dict[str, pa.Array], pa.RecordBatch]:
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array | None:
     try:
         return plain(array).cast(kind)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    except pa.ArrowException:
         return None
 
 
