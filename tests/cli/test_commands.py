@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Ran
+from tests.places import REPOSITORY
 from tocsin.app.home import Home
 
 Tocsin = Callable[..., Ran]
@@ -203,3 +206,27 @@ def test_no_command_prints_help_that_teaches(tocsin: Tocsin) -> None:
     assert told.code == 0
     for name in ("demo", "serve", "ingest", "hunt", "search", "rules", "admin"):
         assert name in told.out
+
+
+def test_a_source_is_tested_before_it_is_sent(
+    tocsin: Tocsin, auth_log: Path, tmp_path: Path
+) -> None:
+    told = tocsin("sources", "test", auth_log, "--json")
+    assert told.code == 0, told.err
+    assert told.json["lanes"] == {"linux.sshd": 3}
+    strange = tmp_path / "strange.log"
+    strange.write_text("nobody knows this line\n")
+    assert tocsin("sources", "test", strange).code == 2
+
+
+def test_a_connector_is_written_as_contributing_says(tocsin: Tocsin, tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs" / "mapping.md").read_text()
+    (example,) = re.findall(r"^ +```yaml\n(.*?)^ +```$", page, re.DOTALL | re.MULTILINE)
+    folder = tmp_path / "door"
+    (folder / "samples").mkdir(parents=True)
+    (folder / "mapping.yml").write_text(textwrap.dedent(example))
+    record = {"badge": 7, "door": "n", "controller": "D-1", "at": "2026-06-30T08:00:00Z"}
+    (folder / "samples" / "swipe.json").write_text(json.dumps(record))
+    assert tocsin("sources", "test", folder).code == 2
+    assert tocsin("sources", "test", folder, "--write").code == 0
+    assert (folder / "samples" / "swipe.ocsf.json").is_file()

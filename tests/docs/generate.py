@@ -5,14 +5,13 @@ import typing
 from pathlib import Path
 from typing import Any
 
-import click
 import typer.main
 import yaml
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from tests.places import REPOSITORY, SOURCE
 
+from tests.places import REPOSITORY, SOURCE
 from tocsin.api.application import ROUTERS
 from tocsin.app.config import Settings
 from tocsin.app.permissions import ROLE_PERMISSIONS
@@ -76,13 +75,13 @@ def cli_page() -> str:
     return _NOTE + "\n".join(parts) + "\n"
 
 
-def _commands(command: click.Command, path: list[str]) -> list[str]:
-    context = click.Context(command, info_name=path[-1], max_content_width=96, terminal_width=96)
-    subcommands = getattr(command, "commands", None)
-    if subcommands:
+def _commands(command: Any, path: list[str]) -> list[str]:
+    """The command, or those of the group, each as a section."""
+    context = command.context_class(command, info_name=path[-1])
+    if hasattr(command, "list_commands"):
         parts: list[str] = []
-        for name in sorted(subcommands):
-            parts += _commands(subcommands[name], [*path, name])
+        for name in command.list_commands(context):
+            parts += _commands(command.get_command(context, name), [*path, name])
         return parts
     rows = [
         f"## `{' '.join(path)}`\n",
@@ -91,16 +90,10 @@ def _commands(command: click.Command, path: list[str]) -> list[str]:
         "|---|---|",
     ]
     for parameter in command.get_params(context):
-        if getattr(parameter, "hidden", False):
-            continue
-        names = (
-            ", ".join(parameter.opts)
-            if parameter.param_type_name == "option"
-            else (parameter.metavar or parameter.name or "").upper()
-        )
-        rows.append(
-            f"| `{names}` | {(getattr(parameter, 'help', '') or '').replace('|', chr(92) + '|')} |"
-        )
+        is_option = parameter.param_type_name == "option"
+        shown = ", ".join(parameter.opts) if is_option else parameter.metavar or parameter.name
+        meaning = (getattr(parameter, "help", None) or "").replace("|", "\\|")
+        rows.append(f"| `{shown if is_option else shown.upper()}` | {meaning} |")
     return [*rows, ""]
 
 

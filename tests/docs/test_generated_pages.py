@@ -1,6 +1,7 @@
 """The generated pages say what the code says."""
 
 import pytest
+
 from tests.docs.generate import FOLDER, PAGES
 
 

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tests.places import REPOSITORY, SOURCE
 
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if "node_modules" not in path.parts)
@@ -73,7 +74,7 @@ def test_no_name_is_vague() -> None:
 
 
 def test_folders_go_two_levels_deep() -> None:
-    third_level = {"connectors", "engines", "routes", "pages", "commands", "versions"}
+    third_level = {"connectors", "engines", "routes", "pages", "commands", "migrations"}
     deep = [
         _name(path)
         for path in MODULES
@@ -97,8 +98,8 @@ def test_the_product_never_imports_its_tests(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
 def test_the_environment_is_read_in_one_place(path: Path) -> None:
-    """Settings come from app/config.py; the cache folder's XDG variable from app/wiring.py."""
-    if _name(path) in {"tocsin/app/config.py", "tocsin/app/wiring.py"}:
+    """Settings come from app/config.py; the cache folder's XDG variable from app/shipped.py."""
+    if _name(path) in {"tocsin/app/config.py", "tocsin/app/shipped.py"}:
         return
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"os\.environ|os\.getenv", text), f"{_name(path)} reads the environment"

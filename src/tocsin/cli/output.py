@@ -22,7 +22,8 @@ from rich.text import Text
 
 from tocsin.app.plain import as_json
 
-out = Console(highlight=False)
+_WIDE = 200
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 err = Console(stderr=True, highlight=False)
 
 

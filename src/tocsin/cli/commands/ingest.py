@@ -79,23 +79,32 @@ def _take_in(
 ) -> None:
     before = house.flow.counts
     start = (before.records, before.unreadable, before.findings)
-    waiting = 0
+    waiting: list[RawBatch] = []
     for item in items:
         if isinstance(item, Unreadable):
             problems.append(item)
             house.flow.add_unreadable([item])
             continue
         house.spool.append([item])
-        waiting += len(item.payload)
-        if waiting >= _TURN_BYTES:
-            house.flow.drain()
-            waiting = 0
-    house.flow.drain()
+        waiting.append(item)
+        if sum(len(batch.payload) for batch in waiting) >= _TURN_BYTES:
+            problems += _worked_on(house, waiting)
+            waiting = []
+    problems += _worked_on(house, waiting)
     house.upkeep.keep_store()
     after = house.flow.counts
     counts["records"] = after.records - start[0]
     counts["unreadable"] = after.unreadable - start[1]
     counts["findings"] = after.findings - start[2]
+
+
+def _worked_on(house: Tocsin, batches: list[RawBatch]) -> list[Unreadable]:
+    """Let the flow work; what it could not read of the batches, for the report."""
+    before = house.flow.counts.unreadable
+    house.flow.drain()
+    if house.flow.counts.unreadable == before:
+        return []
+    return [problem for batch in batches for problem in decode(batch).unreadable]
 
 
 def _send(

@@ -11,6 +11,7 @@ from tocsin.cli.output import Exit, err, fail, item_progress, out, print_json, p
 from tocsin.detect.lint import lint as lint_paths
 from tocsin.detect.rule_tests import run_tests
 from tocsin.detect.ruleset import RuleSet, load_rules
+from tocsin.model.rule import Rule
 from tocsin.model.severity import Level
 
 app = typer.Typer(help="Check, test and list detection rules.", no_args_is_help=True)
@@ -44,47 +45,40 @@ def list_rules(
     for problem in ruleset.problems:
         err.print(f"{problem.path}:{problem.line}: {problem.reason}", markup=False)
     if as_json:
-        print_json(
-            [
-                {
-                    "id": rule.id,
-                    "title": rule.title,
-                    "level": rule.level,
-                    "status": rule.status,
-                    "logsource": rule.logsource,
-                    "techniques": rule.techniques,
-                    "tags": rule.tags,
-                    "path": rule.path,
-                }
-                for rule in wanted
-            ]
-        )
+        print_json([_facts(rule) for rule in wanted])
         return
-    print_table(
-        "",
-        ("level", "title", "log source", "techniques", "id"),
+    rows = (
         (
-            (
-                rule.level.value,
-                rule.title,
-                "/".join(
-                    part
-                    for part in (
-                        rule.logsource.product,
-                        rule.logsource.category,
-                        rule.logsource.service,
-                    )
-                    if part
-                ),
-                " ".join(rule.techniques),
-                rule.id,
-            )
-            for rule in sorted(wanted, key=lambda rule: (-rule.level.rank, rule.title))
-        ),
+            rule.level.value,
+            rule.title,
+            _logsource(rule),
+            " ".join(rule.techniques),
+            rule.id,
+        )
+        for rule in sorted(wanted, key=lambda rule: (-rule.level.rank, rule.title))
     )
+    print_table("", ("level", "title", "log source", "techniques", "id"), rows)
     out.print(
         f"{len(wanted)} rules, {len(ruleset.problems)} files or documents not loaded", markup=False
     )
+
+
+def _facts(rule: Rule) -> dict[str, object]:
+    return {
+        "id": rule.id,
+        "title": rule.title,
+        "level": rule.level,
+        "status": rule.status,
+        "logsource": rule.logsource,
+        "techniques": rule.techniques,
+        "tags": rule.tags,
+        "path": rule.path,
+    }
+
+
+def _logsource(rule: Rule) -> str:
+    parts = (rule.logsource.product, rule.logsource.category, rule.logsource.service)
+    return "/".join(part for part in parts if part)
 
 
 @app.command("lint")
