@@ -31,6 +31,8 @@ SENTENCES = st.lists(PIECES, max_size=12).map(lambda parts: " ".join(parts)) | s
 @example("user:bob'; DROP TABLE events; --")
 @example("\ud800")
 @example("/")
+@example("0^.")
+@example("a~1.1.1")
 @example('"')
 @example("\\")
 @example("a" * 9_999)

@@ -66,6 +66,9 @@ def _parse(text: str) -> tree.Item:
         place = _PLACE.search(str(error))
         at = min(int(place.group(1)), len(text)) if place else len(text)
         raise QueryError(_complaint(text, at), at) from error
+    except (ArithmeticError, TypeError) as error:  # a weight or nearness that is no number
+        at = max(text.rfind("^"), text.rfind("~"), 0)
+        raise QueryError("nearness (~) and weight (^) are not for logs", at) from error
     except RecursionError:
         raise QueryError("the query is nested too deeply", 0) from None
 

@@ -181,30 +181,24 @@ def _ip4(value: exp.Expr) -> exp.Expr:
 
 def _ip6(value: exp.Expr) -> exp.Expr:
     """The address as 32 hexadecimal digits; NULL for what isn't a plain IPv6 address."""
-    left = _groups(_call("split_part", value.copy(), _literal("::"), _integer(1)))
-    right = _groups(_call("split_part", value.copy(), _literal("::"), _integer(2)))
-    have = exp.Add(this=_call("len", left.copy()), expression=_call("len", right.copy()))
-    gap = _call("range", exp.Sub(this=_integer(8), expression=exp.paren(have)))
-    zeros = each(gap, lambda _it: _literal("0000"))
-    groups = _call("list_concat", _call("list_concat", left, zeros), right)
-    return exp.Case(
-        ifs=[
-            exp.If(
-                this=_call("regexp_full_match", value.copy(), _literal(_IPV6)),
-                true=_lower(_call("array_to_string", groups, _literal(""))),
-            )
-        ]
+    left, right = (
+        _digits(_call("split_part", value.copy(), _literal("::"), _integer(half)))
+        for half in (1, 2)
     )
+    written = exp.Add(this=_call("length", left.copy()), expression=_call("length", right.copy()))
+    gap = exp.Sub(this=_integer(32), expression=exp.paren(written))
+    zeros = _call("repeat", _literal("0"), gap)
+    is_address = _call("regexp_full_match", value.copy(), _literal(_IPV6))
+    return exp.Case(ifs=[exp.If(this=is_address, true=_lower(_call("concat", left, zeros, right)))])
 
 
-def _groups(text: exp.Expr) -> exp.Expr:
-    parts = _call(
-        "string_split",
-        exp.Case(ifs=[exp.If(this=exp.NEQ(this=text.copy(), expression=_literal("")), true=text)]),
-        _literal(":"),
-    )
-    padded = each(parts, lambda it: _call("lpad", it, _integer(4), _literal("0")))
-    return exp.Coalesce(this=padded, expressions=[exp.Array(expressions=[])])
+def _digits(text: exp.Expr) -> exp.Expr:
+    """The groups of half an address, four digits each; nothing for an empty half."""
+    parts = _call("string_split", text.copy(), _literal(":"))
+    padded = each(parts, lambda group: _call("lpad", group, _integer(4), _literal("0")))
+    is_empty = exp.EQ(this=text, expression=_literal(""))
+    digits = _call("array_to_string", padded, _literal(""))
+    return exp.Case(ifs=[exp.If(this=is_empty, true=_literal(""))], default=digits)
 
 
 def _moment(text: str, at: int | None) -> exp.Expr:

@@ -102,6 +102,8 @@ FOUND = {
     'src_ip:"fe80::/10"': "proc",
     'src_ip:"fe80::1:0/112"': "proc",
     'src_ip:"2001:db8::/32"': "",
+    'src_ip:"::/0"': "proc",
+    'session:"fe80::/10"': "",
     "src_ip:0.0.0.0/0": "ssh dns",
     "src_ip:[10.1.2.0 TO 10.1.2.255]": "ssh",
     "native.id.orig_h:10.0.0.0/8": "ssh",
