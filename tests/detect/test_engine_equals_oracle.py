@@ -189,6 +189,22 @@ def test_columns_whose_values_hardly_repeat_get_the_oracles_verdict(
         assert _engine_verdicts(engine, batch) == expected
 
 
+def test_letters_beyond_ascii_lose_their_case_where_values_hardly_repeat() -> None:
+    rules = [
+        _rule(0, Matcher("CommandLine", Operator.CONTAINS, ("müller7",))),
+        _rule(1, Matcher("CommandLine", Operator.STARTSWITH, ("STRASSE1",))),
+        _rule(2, Matcher("CommandLine", Operator.CONTAINS, ("MÜLLER7",), cased=True)),
+        _rule(3, Matcher("", Operator.CONTAINS, ("müller99",))),
+    ]
+    rows = [{"CommandLine": f"Straße{at} MÜLLER{at}"} for at in range(5000)]
+    batch = batch_of(LANE, rows)
+    engine = Engine(RuleSet(tuple(rules)))
+    expected = _verdicts(rules, batch)
+    assert len(expected) == 4
+    for _ in range(2):
+        assert _engine_verdicts(engine, batch) == expected
+
+
 def test_a_slice_of_a_batch_gets_the_oracles_verdict() -> None:
     rules = [
         _rule(0, Matcher("list.of", Operator.CONTAINS, ("net",))),

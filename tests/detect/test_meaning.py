@@ -34,6 +34,9 @@ def selection(line: str) -> str:
         ("Image|cased: cmd.exe", {"Image": "CMD.EXE"}, False),
         ("Image: MÜLLER", {"Image": "müller"}, True),
         ("Image: strasse", {"Image": "STRAẞE"}, True),
+        ("Image: straße", {"Image": "STRASSE"}, True),
+        ("Image|contains: ß", {"Image": "PASSWORD"}, True),
+        ("Flag|cased: 'true'", {"Flag": True}, True),
         ("Image: ''", {"Image": ""}, True),
         ("Image: ''", {"Other": "x"}, False),
         ("Image: '*'", {"Image": ""}, True),
@@ -117,6 +120,8 @@ def test_a_value_is_compared_as_sigma_says(
     [
         ("  k:\n    - mimikatz\n  condition: k", {"a": {"b": ["x", "use MIMIKATZ now"]}}, True),
         ("  k:\n    - mimikatz\n  condition: k", {"mimikatz": "x"}, False),
+        ("  k:\n    - müller\n  condition: k", {"a": "MÜLLER"}, True),
+        ("  k:\n    - 'true'\n  condition: k", {"a": True}, True),
         ("  k:\n    - 'mimi*katz'\n  condition: k", {"a": "a mimi and a katze"}, True),
         ("  k:\n    - 4624\n  condition: k", {"EventID": 14624}, True),
         ("  k:\n    '|all': [a1, b1]\n  condition: k", {"x": "a1", "y": "b1"}, True),
