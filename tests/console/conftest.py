@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ import uvicorn
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
-from tests.console.living import PASSWORD, PEOPLE, Living, live_a_day, open_house
 
+from tests.console.living import PASSWORD, PEOPLE, Living, live_a_day, open_house
 from tocsin.app.wiring import Tocsin
 from tocsin.console.application import create_console
 
@@ -42,10 +43,10 @@ def living(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
         house.close()
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[Tocsin]:
-    """An empty house with the people of the tests."""
-    opened = open_house(tmp_path / "home")
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tocsin]:
+    """A house without a day, with the people of the tests; each test plants what it needs."""
+    opened = open_house(tmp_path_factory.mktemp("quiet") / "home")
     try:
         yield opened
     finally:
@@ -67,7 +68,13 @@ class Visitor:
         self._client = httpx.AsyncClient(transport=transport, base_url="http://console.test")
         self._csrf = ""
         if name:
-            self.sign_in(name)
+            session = app.state.tocsin.access.sign_in(name, PASSWORD, name, datetime.now(UTC))
+            self.come_back(session.cookie)
+
+    def come_back(self, cookie: str) -> None:
+        """Go on with the session of this cookie."""
+        self._client.cookies.set("tocsin_session", cookie)
+        self._csrf = ""
 
     def sign_in(self, name: str, password: str = PASSWORD) -> httpx.Response:
         answer = self.send("POST", "/sign-in", data={"name": name, "password": password})
@@ -110,25 +117,33 @@ class Visitors:
         self.app = create_console(house)
         self._portal = portal
         self._made: list[Visitor] = []
+        self._cookies: dict[str, str] = {}
 
-    def __call__(self, name: str = "") -> Visitor:
-        self._made.append(Visitor(self._portal, self.app, name))
-        return self._made[-1]
+    def __call__(self, name: str = "", *, anew: bool = False) -> Visitor:
+        """Someone signed in (in one session for all tests, or ``anew``), or a stranger."""
+        known = self._cookies.get(name, "")
+        visitor = Visitor(self._portal, self.app, "" if known and not anew else name)
+        if known and not anew:
+            visitor.come_back(known)
+        elif name and not anew:
+            self._cookies[name] = visitor.cookies["tocsin_session"]
+        self._made.append(visitor)
+        return visitor
 
     def close(self) -> None:
         for visitor in self._made:
             visitor.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def visitors(portal: BlockingPortal, house: Tocsin) -> Iterator[Visitors]:
-    """Visitors of an empty house: ``visitors("ada.lind")`` is signed in, ``visitors()`` is not."""
+    """Visitors of the quiet house: ``visitors("ada.lind")`` is signed in, ``visitors()`` is not."""
     made = Visitors(portal, house)
     yield made
     made.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def living_visitors(portal: BlockingPortal, living: Living) -> Iterator[Visitors]:
     """Visitors of the lived-in house."""
     made = Visitors(portal, living.house)
@@ -186,9 +201,16 @@ class Desk:
     page: Page
     url: str
     complaints: list[str]
+    has_script: bool = True
 
     def open(self, path: str) -> None:
         self.page.goto(f"{self.url}{path}")
+        self.ready()
+
+    def ready(self) -> None:
+        """Wait until the keys work (pages for strangers have none)."""
+        if self.has_script and self.page.locator('script[type="module"]').count():
+            self.page.locator("html[data-ready]").wait_for(state="attached")
 
     def assert_quiet(self) -> None:
         """No console error, no CSP report, no failed script, no request to anyone else."""
@@ -219,7 +241,9 @@ class Desks:
         url = self._served.url
         cookies = [{"name": "tocsin_view", "value": f"{theme}.comfortable.utc", "url": url}]
         if name:
-            cookies.append({"name": "tocsin_session", "value": self._served.cookies[name], "url": url})
+            cookies.append(
+                {"name": "tocsin_session", "value": self._served.cookies[name], "url": url}
+            )
         context.add_cookies(cookies)  # type: ignore[arg-type]
         page = context.new_page()
         page.set_default_timeout(15_000)
@@ -234,7 +258,7 @@ class Desks:
                 else complaints.append(f"asked {request.url}")
             ),
         )
-        return Desk(page, url, complaints)
+        return Desk(page, url, complaints, script)
 
     def close(self) -> None:
         for context in self._contexts:

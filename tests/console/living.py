@@ -19,7 +19,7 @@ from tocsin.model.alert import Alert
 from tocsin.model.case import Case
 from tocsin.model.entity import Entity, EntityKind
 from tocsin.model.finding import Finding, MatchedField
-from tocsin.model.identifier import event_id, repeatable_id
+from tocsin.model.identifier import event_id, new_id
 from tocsin.model.principal import Role
 from tocsin.model.record import Framing, RawBatch
 from tocsin.model.response import Approval, ApprovalStatus, Lease, LeaseStatus
@@ -212,11 +212,11 @@ def plant_alert(
 ) -> Alert:
     """A new alert of its own rule, for a test to do with as it likes."""
     now = datetime.now(UTC)
-    rule_id = repeatable_id("rule", title)
+    rule_id = new_id("rule")
     given = fields or {"CommandLine": "whoami /all"}
     name, value = next(iter(given.items()))
     finding = Finding(
-        finding_id=repeatable_id("finding", title),
+        finding_id=new_id("finding"),
         rule_id=rule_id,
         rule_title=title,
         level=Level.INFORMATIONAL,

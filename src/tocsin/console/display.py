@@ -121,15 +121,14 @@ def span(duration_s: float) -> str:
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
-    """How far away a time is: ``4 min ago``, ``in 2 h``."""
+    """How far away a time is: ``4 min ago``, ``in 2 h 10 min``."""
     if moment is None:
         return "never"
     distance = (now - moment).total_seconds()
     if abs(distance) < 1:
         return "now"
-    nearest = span(abs(distance)).split(" ")
-    text = " ".join(nearest[:2])
-    return f"{text} ago" if distance > 0 else f"in {text}"
+    text = span(abs(distance))
+    return f"{' '.join(text.split(' ')[:2])} ago" if distance > 0 else f"in {text}"
 
 
 def stamp(moment: datetime) -> str:

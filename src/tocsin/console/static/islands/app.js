@@ -18,6 +18,7 @@ function refresh() {
 }
 
 refresh();
+document.documentElement.dataset.ready = "true";
 document.addEventListener("htmx:afterSettle", refresh);
 
 document.addEventListener("htmx:configRequest", (event) => {

@@ -33,8 +33,20 @@ function showLocal() {
 function tick() {
   for (const time of document.querySelectorAll("time[data-relative]")) {
     const distance = (Date.now() - new Date(time.dateTime)) / 1000;
-    const [length, unit] = SPANS.find(([size]) => Math.abs(distance) >= size) ?? [1, "s"];
-    const amount = `${Math.floor(Math.abs(distance) / length)} ${unit}`;
-    time.textContent = distance >= 0 ? `${amount} ago` : `in ${amount}`;
+    const units = parts(Math.abs(distance));
+    time.textContent = distance >= 0 ? `${units[0]} ago` : `in ${units.join(" ")}`;
   }
+}
+
+/** The two largest units of a duration in seconds, as the server writes them. */
+function parts(seconds) {
+  let left = Math.floor(seconds);
+  const found = [];
+  for (const [length, unit] of SPANS) {
+    if (left >= length && found.length < 2) {
+      found.push(`${Math.floor(left / length)} ${unit}`);
+      left %= length;
+    } else if (found.length) break;
+  }
+  return found.length ? found : ["0 s"];
 }

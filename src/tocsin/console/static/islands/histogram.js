@@ -8,7 +8,7 @@ export function startHistogram() {
 }
 
 function bind(figure) {
-  const svg = figure.querySelector("svg");
+  const svg = figure.querySelector(".chart svg");
   const bars = [...figure.querySelectorAll("[data-bar]")];
   const brush = figure.querySelector("[data-brush]");
   const label = figure.querySelector("[data-brush-label]");

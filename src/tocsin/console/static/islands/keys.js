@@ -90,6 +90,7 @@ function escape(event, isTyping) {
     return;
   }
   if (isTyping && !event.target.closest("dialog")) {
+    event.preventDefault(); // a search field would empty itself
     event.target.blur();
     return;
   }

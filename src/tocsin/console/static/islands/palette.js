@@ -6,10 +6,10 @@ export function openPalette() {
   const dialog = document.getElementById("palette");
   if (!dialog || dialog.open) return;
   const list = document.getElementById("palette-list");
-  initial ??= list.innerHTML;
+  initial ??= [...list.children];
   const input = document.getElementById("palette-input");
   input.value = "";
-  list.innerHTML = initial;
+  list.replaceChildren(...initial);
   dialog.showModal();
   input.focus();
   select(0);

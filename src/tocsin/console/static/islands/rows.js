@@ -44,7 +44,10 @@ export function startRows() {
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
     kept = { row: currentRow()?.id ?? "", scroll: document.querySelector("#list .body")?.scrollTop ?? 0 };
-    if (event.detail.target?.id === "panel") markSelected(event.detail.requestConfig?.elt);
+    if (event.detail.target?.id !== "panel") return;
+    const opener = event.detail.requestConfig?.elt;
+    if (opener?.hasAttribute("data-close-panel")) leavePanel();
+    else markSelected(opener);
   });
   document.addEventListener("htmx:afterSettle", (event) => {
     const list = document.querySelector("#list .body");
@@ -54,6 +57,13 @@ export function startRows() {
       document.getElementById(kept.row)?.querySelector("a.row-link")?.focus({ preventScroll: true });
     }
   });
+}
+
+/** The panel closes: its row stays the current one. */
+function leavePanel() {
+  const row = document.querySelector('tr[data-row][aria-selected="true"]');
+  row?.setAttribute("aria-selected", "false");
+  row?.querySelector("a.row-link")?.focus({ preventScroll: true });
 }
 
 function markSelected(opener) {

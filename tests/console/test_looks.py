@@ -1,0 +1,108 @@
+"""Every page, dark and light: seen, quiet, and without a barrier; screenshots in test-results/."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.console.conftest import Desks, Served
+from tests.places import REPOSITORY
+from tocsin.model.principal import Permission
+
+pytestmark = pytest.mark.browser
+RESULTS = REPOSITORY / "test-results"
+STANDARD = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa"]}}
+
+
+@dataclass(frozen=True)
+class Look:
+    """A page to look at; ``{case}`` and such are filled in, ``keys`` pressed after it opened."""
+
+    name: str
+    path: str
+    keys: tuple[str, ...] = ()
+    wait: str = "main"
+    person: str = "ada.lind"
+    width: int = 1440
+
+
+LOOKS = [
+    Look("sign-in", "/sign-in", person=""),
+    Look("password", "/password"),
+    Look("queue", "/queue"),
+    Look("queue-entity", "/queue", ("j", "Enter"), "#panel .block"),
+    Look("queue-alerts", "/queue?tab=alerts"),
+    Look("queue-alert", "/queue?tab=alerts", ("j", "Enter"), "#panel .block"),
+    Look("queue-close", "/queue?tab=alerts", ("j", "x", "c"), ".bulk details[open] .drop-box"),
+    Look("queue-empty", "/queue?tab=alerts&q=nothingofthekind", wait=".empty"),
+    Look("queue-narrow", "/queue?tab=alerts", width=420),
+    Look("alert", "/alerts/{alert}"),
+    Look("entity", "/entities/{entity}"),
+    Look("search", "/search", wait=".top-values"),
+    Look("search-record", "/search?q=source:windows", ("j", "Enter"), "#panel .block"),
+    Look("search-fault", "/search?q=user%3Aalice+AND+(host%3A", wait="#query-fault"),
+    Look("cases", "/cases"),
+    Look("case", "/cases/{case}"),
+    Look("approvals", "/approvals?open={pending}", person="otto.berg", wait="#panel .block"),
+    Look("leases", "/leases?open={undone}", wait="#panel .block"),
+    Look("run", "/runs/{run}"),
+    Look("sources", "/sources", person="otto.berg"),
+    Look("quarantine", "/sources/quarantine"),
+    Look("rules", "/rules"),
+    Look("rule", "/rules/{rule}"),
+    Look("problems", "/rules?tab=problems"),
+    Look("palette", "/queue", ("Control+k",), "#palette[open]"),
+    Look("keys", "/queue", ("?",), "#help[open]"),
+    Look("nothing-here", "/nothing-here"),
+]
+
+
+@pytest.fixture(scope="session")
+def names(served: Served) -> dict[str, str]:
+    living = served.living
+    with living.house.state.read() as tx:
+        worst = living.house.alerts.page(tx, case_id=living.case.id, size=1).items[0]
+    return {
+        "alert": worst.id,
+        "entity": worst.entity.key,
+        "rule": worst.rule_id,
+        "case": living.case.id,
+        "pending": living.pending.id,
+        "undone": living.undone.id,
+        "run": living.active.run_id,
+    }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def results() -> Iterator[Path]:
+    RESULTS.mkdir(exist_ok=True)
+    return RESULTS
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
+def test_a_page_looks_right(desks: Desks, names: dict[str, str], look: Look, theme: str) -> None:
+    desk = desks(look.person, theme=theme, width=look.width)
+    page = desk.page
+    desk.open(look.path.format(**names))
+    for key in look.keys:
+        page.keyboard.press(key)
+    page.locator(look.wait).first.wait_for()
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=RESULTS / f"{look.name}-{theme}.png", animations="disabled")
+    found = Axe().run(page, options=STANDARD)
+    assert found.violations_count == 0, found.generate_report()
+    too_wide = page.evaluate("document.documentElement.scrollWidth > innerWidth + 1")
+    assert not too_wide
+    expected = ["error: Failed to load resource"] if look.name == "nothing-here" else []
+    assert [one[:30] for one in desk.complaints] == expected
+
+
+def test_the_looks_cover_every_place_of_the_menu(served: Served) -> None:
+    paths = {look.path.partition("?")[0] for look in LOOKS}
+    assert {"/queue", "/cases", "/search", "/approvals", "/leases", "/sources", "/rules"} <= paths
+    assert (
+        Permission.RESPONSE_APPROVE in served.living.house.access.principal("otto.berg").permissions
+    )
