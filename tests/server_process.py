@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import httpx
+import httpx2
 
 from tocsin.app.home import running_server
 
@@ -24,7 +24,7 @@ class ServerProcess:
         self.home = home
         self._environment = environment
         self.process: subprocess.Popen[bytes] | None = None
-        self.client = httpx.Client()
+        self.client = httpx2.Client()
         self.facts: dict[str, Any] = {}
 
     def start(self) -> "ServerProcess":
@@ -52,7 +52,7 @@ class ServerProcess:
         facts = self._facts()
         self.facts = facts
         self.client.close()
-        self.client = httpx.Client(
+        self.client = httpx2.Client(
             base_url=facts["url"],
             headers={"Authorization": f"Bearer {facts['token']}"},
             timeout=30.0,

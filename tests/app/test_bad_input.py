@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.server_process import ServerProcess, ndjson, wait_until
@@ -196,7 +196,7 @@ def test_a_full_disk_slows_the_sender_and_keeps_what_was_acknowledged(
     with ServerProcess(
         home, TOCSIN_SPOOL__LIMIT_BYTES=str(1024**2), TOCSIN_FLOW__CUT_S="5"
     ) as server:
-        refused: httpx.Response | None = None
+        refused: httpx2.Response | None = None
         for _ in range(200):
             answer = server.client.post("/api/v1/events", content=body, params={"source": "much"})
             if answer.status_code == 429:

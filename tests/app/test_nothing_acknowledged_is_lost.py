@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.server_process import ServerProcess, ndjson, wait_until
@@ -34,7 +34,7 @@ def test_kill_at_ten_random_points(tmp_path: Path) -> None:
                     content=ndjson([_record(number) for number in numbers]),
                     params={"source": "crash-test"},
                 )
-            except httpx.HTTPError:
+            except httpx2.HTTPError:
                 break
             assert answer.status_code == 200, answer.text
             assert answer.json()["accepted"] == BATCH

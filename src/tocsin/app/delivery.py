@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from tocsin.app.rehearsal_errors import DeliveryError
 from tocsin.exercise.sending import Channel, Sending
@@ -41,7 +41,7 @@ class Delivery:
     def __init__(self, doors: Doors) -> None:
         """Nothing is sent yet."""
         self._doors = doors
-        self._http = httpx.Client(
+        self._http = httpx2.Client(
             base_url=doors.url,
             headers={"Authorization": f"Bearer {doors.token}"},
             timeout=60.0,

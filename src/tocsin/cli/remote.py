@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import httpx2
 
 from tocsin.cli.output import Exit, fail
 
@@ -12,7 +12,7 @@ class Remote:
 
     def __init__(self, facts: dict[str, str], timeout_s: float = 120.0) -> None:
         """``facts`` are what the server announced: ``url`` and ``token``."""
-        self._client = httpx.Client(
+        self._client = httpx2.Client(
             base_url=facts["url"],
             headers={"Authorization": f"Bearer {facts['token']}"},
             timeout=timeout_s,
@@ -30,7 +30,7 @@ class Remote:
     def _answer(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         try:
             response = self._client.request(method, path, **more)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             fail(
                 f"the server at {self._client.base_url} does not answer: {error}",
                 Exit.BAD_CONFIGURATION,
