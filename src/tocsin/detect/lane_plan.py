@@ -9,15 +9,14 @@ import structlog
 from tocsin.detect.batch_view import BatchView
 from tocsin.detect.column import Column, Rows
 from tocsin.detect.column_reader import ColumnReader
+from tocsin.detect.drift import Drift
 from tocsin.detect.evaluator import Step, StepBuilder, holds
 from tocsin.detect.hit_rate import SAMPLE_ROWS, HitRates
 from tocsin.detect.literal_scan import Literal, LiteralScan
 from tocsin.detect.match_rule import SigmaMatchRule
-from tocsin.detect.matcher import KEYWORD
-from tocsin.detect.witness import FieldLiteral, Witness, choose_witness, literals_in
+from tocsin.detect.matcher import KEYWORD, matchers_in
+from tocsin.detect.witness import FieldLiteral, Witness, choose_witness
 
-_LEARN_AGAIN_AT = (5_000, 200_000, 5_000_000)
-"""Rows seen after which the witnesses are chosen anew by what has been learned since."""
 _WORTH_IT = 0.9
 """A new choice must be this much cheaper than the old to be compiled."""
 
@@ -34,11 +33,7 @@ class LanePlan:
         self._builder = StepBuilder()
         self._steps: dict[int, Step] = {}
         self._rates = HitRates()
-        self._fields = {
-            literal.field for rule in self.rules for literal in literals_in(rule.condition)
-        }
-        self._rows_seen = 0
-        self._learned_at: int | None = None
+        self._drift = Drift()
         self._chosen: list[Witness | None] = []
         self._scans: dict[str, LiteralScan] = {}
         self._probes: list[tuple[Step, tuple[int, ...]]] = []
@@ -47,9 +42,11 @@ class LanePlan:
     def matches(self, native: pa.RecordBatch) -> Iterator[tuple[SigmaMatchRule, Rows]]:
         """Each rule that matches with its rows, ascending."""
         view = BatchView(native, self._reader)
-        if self._is_to_learn(native.num_rows):
+        if self._drift.calls_for_learning(self._rates.rows):
             self._learn(view)
-        for number, rows in self._candidates(view).items():
+        candidates = self._candidates(view)
+        self._drift.saw(native.num_rows, sum(len(rows) for rows in candidates.values()))
+        for number, rows in candidates.items():
             passed = holds(self._step(number), view, rows)
             if passed.any():
                 yield self.rules[number], rows[passed]
@@ -82,18 +79,11 @@ class LanePlan:
         column = view.column(field)
         return [] if column is None else [column]
 
-    def _is_to_learn(self, rows: int) -> bool:
-        before = self._rows_seen
-        self._rows_seen += rows
-        if self._learned_at is None:
-            return True
-        return any(before < mark <= self._rows_seen for mark in _LEARN_AGAIN_AT)
-
     def _learn(self, view: BatchView) -> None:
-        self._learned_at = self._rows_seen
         step = max(1, len(view.rows) // SAMPLE_ROWS)
         sample = view.rows[::step][:SAMPLE_ROWS]
-        texts = {field: list(_sampled(view, field, sample)) for field in self._fields}
+        fields = {m.field for rule in self.rules for m in matchers_in(rule.condition)}
+        texts = {field: list(_sampled(view, field, sample)) for field in fields}
         self._rates.learn(texts, len(sample))
         chosen = [choose_witness(rule.condition, self._rates.rate) for rule in self.rules]
         if self._chosen and self._cost(chosen) > _WORTH_IT * self._cost(self._chosen):
@@ -101,7 +91,7 @@ class LanePlan:
         self._chosen = chosen
         self._look_for(chosen)
         self._reader.forget_hits()
-        _log.debug("lane planned", lane=self._lane_id, rules=len(self.rules), rows=self._rows_seen)
+        _log.debug("lane planned", lane=self._lane_id, rules=len(self.rules))
 
     def _cost(self, chosen: Sequence[Witness | None]) -> float:
         """What the choice costs an event by what is known today."""

@@ -165,7 +165,13 @@ class _Targets:
 
 def is_scannable(literal: Literal) -> bool:
     """False when nothing of the literal can be looked for, so that it is no witness."""
-    return literal.operator is Operator.EXACT or bool(_needle(literal))
+    text = literal.text
+    if literal.operator is Operator.EXACT:
+        return True
+    if literal.operator is Operator.CONTAINS:
+        return bool(text.strip("\0"))
+    edge = text[:1] if literal.operator is Operator.STARTSWITH else text[-1:]
+    return edge not in ("", "\0")
 
 
 def _needle(literal: Literal) -> bytes:

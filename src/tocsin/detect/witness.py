@@ -7,7 +7,7 @@ from typing import TypeAlias
 from tocsin.detect import wildcard
 from tocsin.detect.literal_scan import Literal, is_scannable
 from tocsin.detect.mandatory import mandatory_literal
-from tocsin.detect.matcher import FIELD_REFERENCES, All, Any, Matcher, Node, Not, Operator
+from tocsin.detect.matcher import FIELD_REFERENCES, All, Matcher, Node, Not, Operator
 
 _LITERALS = frozenset({Operator.EXACT, Operator.CONTAINS, Operator.STARTSWITH, Operator.ENDSWITH})
 _PROBE_COST = 0.25
@@ -65,15 +65,6 @@ def choose_witness(node: Node, rate: Rate) -> Witness | None:
         together.update(dict.fromkeys(part.atoms))
         cost += part.cost
     return Witness(cost, tuple(together))
-
-
-def literals_in(node: Node) -> list[FieldLiteral]:
-    """Every literal that could be chosen."""
-    if isinstance(node, Matcher):
-        return _literals(node) or []
-    if isinstance(node, All | Any):
-        return [literal for part in node.parts for literal in literals_in(part)]
-    return []
 
 
 def _of_matcher(matcher: Matcher, rate: Rate) -> Witness | None:
