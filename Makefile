@@ -28,8 +28,10 @@ check: $(READY) ## format, lint, types, layers, the house's own tests, generated
 	@$(BIN)/deptry src
 	@$(BIN)/python -m pytest -q tests/house tests/docs
 
-docs: $(READY) ## write the generated pages of docs/ anew
+docs: $(READY) ## write the generated pages and the README's picture anew
 	@$(BIN)/python -m tests.docs.generate
+	@$(BIN)/python -m pytest -q tests/console/test_looks.py
+	@mkdir -p docs/images && cp test-results/queue-light.png docs/images/queue.png
 
 format: $(READY) ## format the code
 	@$(BIN)/ruff format .

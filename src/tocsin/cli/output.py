@@ -24,7 +24,7 @@ from tocsin.app.plain import as_json
 
 _WIDE = 200
 out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _WIDE)
 
 
 class Exit(IntEnum):
