@@ -1,6 +1,7 @@
 """A record walks from the spool to an alert, exactly once."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from tocsin.app.config import load_settings
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.ingest.lines import split_lines
-from tocsin.model.record import Framing, RawBatch
+from tocsin.model.event import EventBatch
+from tocsin.model.record import Decoded, Framing, Origin, RawBatch
 from tocsin.store.query import EventQuery
 
 NOW = datetime.now(UTC)
@@ -112,3 +114,26 @@ def test_syslog_and_json_of_one_turn_land_in_their_lanes(house: Tocsin) -> None:
     found = house.events.search(EventQuery("src_ip:203.0.113.0/24"))
     assert [event.source for event in found.events] == ["syslog/web-01"]
     assert found.events[0].lane.startswith("linux.")
+
+
+def test_a_batch_no_room_can_work_on_is_set_aside_and_stops_nobody(
+    house: Tocsin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    normal = house.normalizer.normalize_all
+
+    def stumbles(parts: Sequence[tuple[Decoded, Origin]]) -> list[EventBatch]:
+        if any(origin.source == "poison" for _, origin in parts):
+            raise ZeroDivisionError("made up")
+        return normal(parts)
+
+    monkeypatch.setattr(house.normalizer, "normalize_all", stumbles)
+    for source in ("before", "poison", "after"):
+        _append(house, b'{"a": 1}\n{"a": 2}', source)
+    house.flow.drain()
+    with house.state.read() as tx:
+        ledgers = {one.name: one for one in house.sources.sources(tx)}
+        kept = house.sources.quarantined(tx, source="poison").items
+    assert (ledgers["before"].stored, ledgers["after"].stored) == (2, 2)
+    assert (ledgers["poison"].stored, ledgers["poison"].quarantined) == (0, 2)
+    assert "ZeroDivisionError: made up" in kept[0].reason
+    assert house.spool.backlog_bytes() == 0

@@ -104,9 +104,9 @@ class Flow:
             entries = list(self._parts.spool.read(start, self._batch_bytes))
             if not entries:
                 return 0
-            worked = self._work_on(entries)
+            worked, done = self._work_safely(entries)
             self._commit(worked)
-            return len(entries)
+            return done
 
     def drain(self, on_turn: Callable[[int], None] | None = None) -> None:
         """Work until the spool is empty; ``on_turn`` gets the entries each turn finished."""
@@ -147,6 +147,21 @@ class Flow:
                 _log.exception("flow_turn_failed", retry_s=pause_s)
                 stop.wait(pause_s)
                 pause_s = min(pause_s * 2, 60.0)
+
+    def _work_safely(self, entries: Sequence[SpoolEntry]) -> tuple[_Worked, int]:
+        """Work on as many entries as go through; one that never does is set aside, whole.
+
+        What a record can make a room stumble over must not stop everyone else's records.
+        """
+        while True:
+            try:
+                return self._work_on(entries), len(entries)
+            except Exception as error:
+                if len(entries) > 1:
+                    entries = entries[: len(entries) // 2]
+                    continue
+                _log.exception("spool_entry_set_aside", source=entries[0].batch.source)
+                return _set_aside(entries[0], error), 1
 
     def _work_on(self, entries: Sequence[SpoolEntry]) -> _Worked:
         parts = self._parts
@@ -240,6 +255,22 @@ class Flow:
         counts.unreadable += len(worked.unreadable)
         counts.findings += len(worked.findings)
         counts.batches += 1
+
+
+def _set_aside(entry: SpoolEntry, error: Exception) -> _Worked:
+    """Every line of an entry as unreadable, with what went wrong."""
+    raw = entry.batch
+    reason = f"Tocsin failed on this batch ({type(error).__name__}: {error}); please report it"
+    lines = [
+        Unreadable(raw.source, raw.place, raw.first_ordinal + number, reason, line)
+        for number, line in enumerate(raw.payload.split(b"\n"))
+        if line.strip()
+    ]
+    worked = _Worked(position=entry.position)
+    worked.received[raw.tenant, raw.source] = len(lines)
+    worked.received_bytes[raw.tenant, raw.source] = len(raw.payload)
+    worked.unreadable = [(raw.tenant, raw.received_at, line) for line in lines]
+    return worked
 
 
 @dataclass(slots=True)
