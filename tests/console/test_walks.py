@@ -1,6 +1,7 @@
 """People at work in a real browser: by keyboard, by mouse, and without JavaScript."""
 
 import re
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlparse
 
 import pytest
@@ -8,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.console.conftest import Desks, Served
 from tests.console.living import PASSWORD, plant_alert
-from tocsin.model.alert import Alert
+from tocsin.model.alert import Alert, AlertStatus
 from tocsin.model.response import ApprovalStatus, LeaseStatus
 
 pytestmark = pytest.mark.browser
@@ -371,3 +372,27 @@ def test_everything_needed_works_without_scripts(desks: Desks, served: Served) -
 
 def _count(page: Page) -> int:
     return int(page.locator("figcaption strong").inner_text().replace(",", ""))
+
+
+def test_a_closed_alert_is_opened_again(desks: Desks, served: Served) -> None:
+    house = served.living.house
+    alert = plant_alert(house, "Closed too early")
+    with house.state.begin() as tx:
+        house.alerts.change(
+            tx,
+            [alert.id],
+            status=AlertStatus.CLOSED,
+            reason="hasty",
+            by="ada.lind",
+            now=datetime.now(UTC),
+        )
+    desk = desks()
+    desk.open(f"/alerts/{alert.id}")
+    expect(desk.page.locator(".story-head")).to_contain_text("hasty")
+    desk.page.get_by_text("Open again…").click()
+    desk.page.get_by_label("Reason").fill("it came back")
+    desk.page.get_by_role("button", name="Open again", exact=True).click()
+    expect(desk.page.locator("#toasts")).to_contain_text("Open again")
+    assert alert_now(served, alert).status is AlertStatus.NEW
+    expect(desk.page.get_by_label("History")).to_contain_text("ada.lind")
+    desk.assert_quiet()

@@ -14,6 +14,8 @@ from tocsin.respond.playbook import Playbook
 from tocsin.triage.alert_changes import AlertChange
 from tocsin.triage.attack import tactics_of
 
+_OTHERS_SHOWN = 5
+
 
 @dataclass(frozen=True, slots=True)
 class ShownExemplar:
@@ -57,7 +59,9 @@ def alert_view(visit: Visit, alert_id: str) -> AlertView:
         alert = tocsin.alerts.get(tx, alert_id)
         if alert is None:
             raise Missing(f"There is no alert {alert_id[:80]}.")
-        others = tocsin.alerts.page(tx, entity_key=alert.entity.key, is_open=True, size=6)
+        risk = tocsin.risk.get(tx, alert.entity.key, alert.tenant)
+        others = [other for other in (risk.alert_ids if risk else ()) if other != alert_id]
+        other_alerts = tocsin.alerts.get_many(tx, others[:_OTHERS_SHOWN])
         case = tocsin.cases.get(tx, alert.case_id) if alert.case_id else None
         history = tocsin.alerts.history(tx, alert_id)
     entities = (alert.entity, *alert.related)
@@ -68,7 +72,7 @@ def alert_view(visit: Visit, alert_id: str) -> AlertView:
         touched=touched_assets(visit, entities),
         tactics=tactics_of(alert.tags),
         addresses=[entity for entity in entities if entity.kind is EntityKind.ADDRESS],
-        other_alerts=[other for other in others.items if other.id != alert.id][:5],
+        other_alerts=other_alerts,
         case=case,
         history=history,
         playbooks=list(tocsin.response.playbooks()),

@@ -1,14 +1,12 @@
 """How values are shown: counts, sizes, durations, times, and text an attacker may have written."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 TEXT_LIMIT = 4096
 """Characters of one value shown on a page; the rest is cut with a note."""
 
-_UNSEEN = frozenset(("Cc", "Cf", "Co", "Cs", "Zl", "Zp"))
 _SPANS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -42,9 +40,7 @@ def _shown(character: str) -> str:
         return "\n" if character == "\n" else chr(0x2400 + code)
     if code == 0x7F:
         return "\u2421"
-    if unicodedata.category(character) in _UNSEEN:
-        return f"⟨U+{code:04X}⟩"
-    return character
+    return character if character.isprintable() else f"⟨U+{code:04X}⟩"
 
 
 def marked(value: object, needles: Iterable[str]) -> list[tuple[str, bool]]:

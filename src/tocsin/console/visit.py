@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 from jinja2 import Environment
@@ -185,6 +185,7 @@ def check_origin(request: Request) -> None:
 def redirect(request: Request, to: str, *, message: str = "", kind: str = "good") -> Response:
     response = RedirectResponse(to, status_code=303)
     if message:
+        message = f"{message[:1].upper()}{message[1:]}"
         packed = base64.urlsafe_b64encode(json.dumps([message[:600], kind]).encode()).decode()
         set_cookie(request, response, MESSAGE_COOKIE, packed, max_age_s=60)
     return response
@@ -218,8 +219,9 @@ def preferences_of(request: Request) -> Preferences:
 
 def address_of(request: Request) -> str:
     """Path and query of the page the person sees (htmx parts ask on its behalf)."""
+    path = quote(request.url.path, safe="/:@")
     query = request.url.query
-    return f"{request.url.path}?{query}" if query else request.url.path
+    return f"{path}?{query}" if query else path
 
 
 def _message(request: Request) -> tuple[str, str]:

@@ -48,7 +48,9 @@ def close(visit: Writer, alert_id: str) -> Response:
 
 @router.post("/{alert_id}/reopen")
 def reopen(visit: Writer, alert_id: str) -> Response:
-    _change(visit, alert_id, "reopen", status=AlertStatus.NEW)
+    """Take a closing back, with the reason."""
+    reason = visit.required("reason", "the reason for opening it again")
+    _change(visit, alert_id, "reopen", status=AlertStatus.NEW, reason=reason)
     return visit.done("Open again.")
 
 

@@ -15,6 +15,15 @@ function refresh() {
   startClock();
   startFilterBar();
   startHistogram();
+  fadeToasts();
+}
+
+/* Good news goes by itself; what went wrong stays until the next page. */
+function fadeToasts() {
+  for (const toast of document.querySelectorAll(".toast.good:not([data-seen])")) {
+    toast.dataset.seen = "true";
+    setTimeout(() => toast.remove(), 6000);
+  }
 }
 
 refresh();
@@ -64,6 +73,3 @@ document.addEventListener("toggle", (event) => {
   }
 }, true);
 
-setTimeout(() => {
-  for (const toast of document.querySelectorAll(".toast.good")) toast.remove();
-}, 6000);
