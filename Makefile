@@ -18,7 +18,7 @@ serve: $(READY) ## the server on this machine (http://127.0.0.1:8600)
 	@$(BIN)/tocsin serve $(ARGS)
 
 test: $(READY) ## all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: $(READY) ## format, lint, types, layers, the house's own tests, generated docs
 	@$(BIN)/ruff format --check .

@@ -15,3 +15,11 @@ def test_data() -> Path:
     if not (folder / "MANIFEST.jsonl").is_file():
         pytest.skip(f"real test data is not at {folder}; set TOCSIN_TEST_DATA to its folder")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a module's tests on one worker, and all of the console's (Playwright's loop runs there)."""
+    for item in items:
+        folder = item.path.parent
+        group = "console" if folder.name == "console" else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))

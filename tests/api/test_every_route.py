@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -54,9 +53,7 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tocsin]:
-    opened = open_tocsin(
-        load_settings(home=tmp_path_factory.mktemp("home"), syslog__enabled=False)
-    )
+    opened = open_tocsin(load_settings(home=tmp_path_factory.mktemp("home"), syslog__enabled=False))
     yield opened
     opened.close()
 
@@ -108,3 +105,9 @@ def test_no_token_no_entry(client: TestClient, method: str, path: str) -> None:
 @pytest.mark.parametrize("path", sorted(OPEN))
 def test_health_and_feeds_need_no_token(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 200
+
+
+def test_an_unknown_route_is_told_in_json(client: TestClient) -> None:
+    answer = client.get("/api/v1/nothing")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"

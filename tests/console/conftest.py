@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -33,7 +33,7 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def living(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
     """A house in which the sample company's day has happened, and people have worked on it."""
     house = open_house(tmp_path_factory.mktemp("living") / "home")
@@ -43,7 +43,7 @@ def living(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
         house.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tocsin]:
     """A house without a day, with the people of the tests; each test plants what it needs."""
     opened = open_house(tmp_path_factory.mktemp("quiet") / "home")
@@ -53,7 +53,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tocsin]:
         opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def portal() -> Iterator[BlockingPortal]:
     with start_blocking_portal() as started:
         yield started
@@ -64,8 +64,8 @@ class Visitor:
 
     def __init__(self, portal: BlockingPortal, app: FastAPI, name: str = "") -> None:
         self._portal = portal
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        self._client = httpx.AsyncClient(transport=transport, base_url="http://console.test")
+        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+        self._client = httpx2.AsyncClient(transport=transport, base_url="http://console.test")
         self._csrf = ""
         if name:
             session = app.state.tocsin.access.sign_in(name, PASSWORD, name, datetime.now(UTC))
@@ -76,13 +76,13 @@ class Visitor:
         self._client.cookies.set("tocsin_session", cookie)
         self._csrf = ""
 
-    def sign_in(self, name: str, password: str = PASSWORD) -> httpx.Response:
+    def sign_in(self, name: str, password: str = PASSWORD) -> httpx2.Response:
         answer = self.send("POST", "/sign-in", data={"name": name, "password": password})
         self._csrf = ""
         return answer
 
     @property
-    def cookies(self) -> httpx.Cookies:
+    def cookies(self) -> httpx2.Cookies:
         return self._client.cookies
 
     @property
@@ -94,16 +94,16 @@ class Visitor:
             self._csrf = found.group(1)
         return self._csrf
 
-    def send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        async def ask() -> httpx.Response:
+    def send(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        async def ask() -> httpx2.Response:
             return await self._client.request(method, path, **options)
 
         return self._portal.call(ask)
 
-    def get(self, path: str, **options: Any) -> httpx.Response:
+    def get(self, path: str, **options: Any) -> httpx2.Response:
         return self.send("GET", path, **options)
 
-    def post(self, path: str, **fields: Any) -> httpx.Response:
+    def post(self, path: str, **fields: Any) -> httpx2.Response:
         return self.send("POST", path, data={"csrf": self.csrf, **fields})
 
     def close(self) -> None:
@@ -135,7 +135,7 @@ class Visitors:
             visitor.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def visitors(portal: BlockingPortal, house: Tocsin) -> Iterator[Visitors]:
     """Visitors of the quiet house: ``visitors("ada.lind")`` is signed in, ``visitors()`` is not."""
     made = Visitors(portal, house)
@@ -143,7 +143,7 @@ def visitors(portal: BlockingPortal, house: Tocsin) -> Iterator[Visitors]:
     made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def living_visitors(portal: BlockingPortal, living: Living) -> Iterator[Visitors]:
     """Visitors of the lived-in house."""
     made = Visitors(portal, living.house)
@@ -160,7 +160,7 @@ class Served:
     cookies: dict[str, str] = field(default_factory=dict)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(living: Living, portal: BlockingPortal) -> Iterator[Served]:
     """The lived-in house's console behind uvicorn on loopback."""
     app = create_console(living.house)
@@ -184,7 +184,7 @@ def served(living: Living, portal: BlockingPortal) -> Iterator[Served]:
     listener.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip("Chromium is not installed; apt-get install chromium")

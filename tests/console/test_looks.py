@@ -59,7 +59,7 @@ LOOKS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def names(served: Served) -> dict[str, str]:
     living = served.living
     with living.house.state.read() as tx:
@@ -75,7 +75,7 @@ def names(served: Served) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def results() -> Iterator[Path]:
     RESULTS.mkdir(exist_ok=True)
     return RESULTS

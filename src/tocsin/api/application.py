@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from tocsin import __version__
-from tocsin.api.problem import install_problem_handlers
+from tocsin.api.problem import Problem, install_problem_handlers
 from tocsin.api.routes import (
     alerts,
     audit,
@@ -36,4 +36,14 @@ def create_api(tocsin: Tocsin) -> FastAPI:
     install_problem_handlers(app)
     for module in ROUTERS:
         app.include_router(module.router)
+
+    @app.api_route(
+        "/api/{path:path}",
+        methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        include_in_schema=False,
+    )
+    def unknown(path: str) -> None:
+        """Keeps the console's page for people out of programs' answers."""
+        raise Problem(404, "No such route", f"/api/{path} is not there; see /api/openapi.json")
+
     return app
