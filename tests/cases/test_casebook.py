@@ -160,7 +160,7 @@ def test_tasks_are_set_and_finished_once(state: SqliteState, case: Case, noon: d
         assert BOOK.tasks(tx, case.id) == [done]
     assert (task.done_at, done.done_at, done.done_by) == (None, due, "bo")
     assert texts(state, case)[3:] == [
-        ("task", "ann", f"Task set for bo, due {due.isoformat()}: Reset the key"),
+        ("task", "ann", f"Task set for bo, due {due:%Y-%m-%d %H:%M} UTC: Reset the key"),
         ("task", "bo", "Task done: Reset the key"),
     ]
 

@@ -173,7 +173,7 @@ class CaseBook:
             )
         )
         whom = f" for {task.assignee}" if task.assignee else ""
-        until = f", due {due_at.isoformat()}" if due_at else ""
+        until = f", due {due_at:%Y-%m-%d %H:%M} UTC" if due_at else ""
         text = f"Task set{whom}{until}: {task.title}"
         self._write(tx, case_id, EntryKind.TASK, by, text, now, task.id)
         return task

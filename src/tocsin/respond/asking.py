@@ -107,7 +107,7 @@ class Asking:
             is_new = self._books.approvals.add(tx, approval, walk_id)
             kept = self._books.approvals.get(tx, approval.id) or approval
             self._books.runs.begin_step(tx, facts.run_id, entry.key, entry.step_id, entry.name, now)
-            until = kept.expires_at.isoformat(timespec="seconds")
+            until = f"{kept.expires_at:%Y-%m-%d %H:%M:%S} UTC"
             detail = f"asked {kept.asked_of}, until {until}"
             self._books.runs.end_step(tx, facts.run_id, entry.key, "waiting", detail, None)
             self._books.runs.mark(tx, facts.run_id, RunStatus.WAITING)

@@ -169,7 +169,7 @@ class Leasing:
 
     def _made(self, facts: RunFacts, entry: LogEntry, lease: Lease, passed: JsonObject) -> None:
         now = self._parts.clock()
-        until = lease.expires_at.isoformat(timespec="seconds")
+        until = f"{lease.expires_at:%Y-%m-%d %H:%M:%S} UTC"
         text = f"{lease.action}: {lease.target.value} contained until {until}"
         with self._parts.state.begin() as tx:
             if self._books.leases.was_applied(tx, lease.id):
@@ -236,7 +236,7 @@ class Leasing:
             self._books.runs.begin_step(tx, facts.run_id, entry.key, entry.step_id, entry.name, now)
             if lease.status is LeaseStatus.UNDONE:
                 return {"wait_s": 0}
-            until = lease.expires_at.isoformat(timespec="seconds")
+            until = f"{lease.expires_at:%Y-%m-%d %H:%M:%S} UTC"
             detail = "undoing" if end_now else f"holds until {until}"
             self._books.runs.end_step(tx, facts.run_id, entry.key, "waiting", detail, None)
             self._books.runs.mark(tx, facts.run_id, RunStatus.WAITING)
