@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from tocsin.app.collector import spare_long_lived
 from tocsin.app.config import load_settings
 from tocsin.app.machine import machine_facts, peak_rss_mb
 from tocsin.app.wiring import open_tocsin
@@ -45,6 +46,7 @@ def bench_ingest(
             detect__shipped_pack=False if rules else None,
         )
         house = open_tocsin(settings)
+        spare_long_lived()
         try:
             started = time.perf_counter()
             for batch in batches:

@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from tocsin.api.application import create_api
+from tocsin.app.collector import spare_long_lived
 from tocsin.app.wiring import Tocsin
 from tocsin.console.application import create_console
 from tocsin.ingest.syslog_server import SyslogServer
@@ -97,6 +98,7 @@ async def serve_house(
         if not ready.is_set():
             await _startup_failed(serving, http.host, http.port)
         house.start()
+        spare_long_lived()
         listening = _announce(house, server, syslog)
         on_ready(listening)
         if stop is not None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tocsin.app.collector import spare_long_lived
 from tocsin.app.wiring import Tocsin
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
@@ -49,6 +50,7 @@ def ingest(
             _send(Remote(facts), items, counts, problems)
         else:
             house = open_house(home, config)
+            spare_long_lived()
             try:
                 _take_in(house, items, counts, problems)
             finally:
