@@ -3,12 +3,13 @@
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from tocsin.cli import main as command_line
 
@@ -37,7 +38,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tocsin(
     home: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Ran]:
+) -> Iterator[Callable[..., Ran]]:
     """Run ``tocsin ARGS…``; the exit code is that of the process."""
 
     def run(*arguments: object) -> Ran:
@@ -53,4 +54,5 @@ def tocsin(
         return Ran(code, printed.out.decode(), printed.err.decode())
 
     assert isinstance(sys.stdout, io.TextIOBase)
-    return run
+    yield run
+    structlog.reset_defaults()  # what a command configures is not for the tests after it
