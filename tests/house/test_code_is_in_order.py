@@ -74,7 +74,15 @@ def test_no_name_is_vague() -> None:
 
 
 def test_folders_go_two_levels_deep() -> None:
-    third_level = {"connectors", "engines", "routes", "pages", "commands", "migrations"}
+    third_level = {
+        "connectors",
+        "engines",
+        "routes",
+        "pages",
+        "commands",
+        "migrations",
+        "correlate",
+    }
     deep = [
         _name(path)
         for path in MODULES

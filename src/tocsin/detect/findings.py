@@ -21,8 +21,11 @@ def findings_of(
 ) -> list[Finding]:
     """A finding for each rule and row, in the order of the hits; rows are read once each.
 
+    Hits of silent rules make none.
+
     Raises ``DetectError`` when a hit's rule is not in the rule set.
     """
+    hits = [hit for hit in hits if hit.rule.id not in ruleset.silent]
     rows = sorted({row for hit in hits for row in hit.rows})
     native = dict(zip(rows, batch.native_rows(rows), strict=True))
     ocsf = dict(zip(rows, batch.ocsf_rows(rows), strict=True))

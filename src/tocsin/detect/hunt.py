@@ -31,6 +31,8 @@ def hunt(
     for file, batch in batches:
         found: dict[int, list[SigmaMatchRule]] = {}
         for hit in engine.evaluate(batch):
+            if hit.rule.id in engine.ruleset.silent:
+                continue
             rule = engine.ruleset.by_id(hit.rule.id)
             if rule is not None and rule.rule.level.rank >= level.rank:
                 for row in hit.rows:

@@ -18,9 +18,13 @@ class RuleTest:
 
 @dataclass(frozen=True, slots=True)
 class SigmaMatchRule:
-    """A Sigma match rule ready to run. ``line`` is where its document begins, from 1."""
+    """A Sigma match rule ready to run. ``line`` is where its document begins, from 1.
+
+    ``name`` is what correlations may call it besides its id (Sigma's ``name``).
+    """
 
     rule: Rule
     condition: Node
     tests: tuple[RuleTest, ...] = ()
     line: int = 1
+    name: str = ""

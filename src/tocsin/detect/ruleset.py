@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tocsin.detect.health_rule import HealthRule
 from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.rule_cache import RuleCache, cache_file, digest_of, write_cache
 from tocsin.detect.rule_reading import Read, read_rules
-from tocsin.model.rule import RuleProblem
+from tocsin.detect.stateful_rule import StatefulRule
+from tocsin.model.rule import Rule, RuleProblem
 
 _SUFFIXES = frozenset({".yml", ".yaml"})
 _RETIRED = frozenset({"deprecated", "unsupported"})
@@ -15,20 +17,40 @@ _RETIRED = frozenset({"deprecated", "unsupported"})
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """Rules with distinct ids, in the order of their paths; problems with their places."""
+    """Rules with distinct ids, in the order of their paths; problems with their places.
+
+    ``rules`` are those that look at one event, ``stateful`` those that look at several (they
+    take the hits of ``rules``), ``health`` those that look at measurements of the platform.
+    ``silent`` are ids of match rules whose hits are no findings by themselves: what a correlation
+    refers to without ``generate``, and the detection of a new-terms rule (same id as the rule).
+    """
 
     rules: tuple[SigmaMatchRule, ...] = ()
     problems: tuple[RuleProblem, ...] = ()
+    stateful: tuple[StatefulRule, ...] = ()
+    health: tuple[HealthRule, ...] = ()
+    silent: frozenset[str] = frozenset()
     _by_id: dict[str, SigmaMatchRule] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
+    _all: dict[str, Rule] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._by_id.update((found.rule.id, found) for found in self.rules)
+        kinds = (*self.rules, *self.stateful, *self.health)
+        self._all.update((found.rule.id, found.rule) for found in kinds)
 
     def by_id(self, rule_id: str) -> SigmaMatchRule | None:
-        """The rule of that id, or None."""
+        """The match rule of that id, or None."""
         return self._by_id.get(rule_id)
+
+    def rule(self, rule_id: str) -> Rule | None:
+        """The rule of that id whatever its kind, or None."""
+        return self._all.get(rule_id)
+
+    def all_rules(self) -> tuple[Rule, ...]:
+        """Every rule of every kind, each once."""
+        return tuple(self._all.values())
 
 
 def load_rules(

@@ -1,4 +1,4 @@
-"""A finding: one rule recognized one event, with the fields that made it so."""
+"""A finding: what a rule recognized in one event or in several, with the fields that made it so."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,10 +21,15 @@ class MatchedField:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One rule, one event. ``finding_id`` repeats for the same rule and event (idempotent).
+    """One rule and what it recognized. ``finding_id`` repeats for the same input (idempotent).
 
     ``entities`` are what it is about, the one to fold on first. ``fields`` are the event's
-    native fields; ``ocsf`` the dotted OCSF columns.
+    native fields; ``ocsf`` the dotted OCSF columns. Of several events (a correlation), ``event_id``,
+    ``time``, ``fields`` and ``ocsf`` are the last one's, ``since`` is the first one's time,
+    ``evidence`` holds event ids (the first hundred) and ``event_count`` how many there are.
+
+    ``supersedes`` is the finding this one corrects (late or further events); ``retracted`` says
+    that what was found no longer holds.
     """
 
     finding_id: str
@@ -42,3 +47,8 @@ class Finding:
     fields: dict[str, object]
     ocsf: dict[str, object]
     tenant: str = "default"
+    since: datetime | None = None
+    evidence: tuple[str, ...] = ()
+    event_count: int = 1
+    supersedes: str = ""
+    retracted: bool = False

@@ -11,6 +11,10 @@ class RuleKind(StrEnum):
     """Which engine gives the rule its meaning."""
 
     SIGMA = "sigma"
+    CORRELATION = "correlation"
+    ABSENCE = "absence"
+    NEW_TERMS = "new_terms"
+    INDICATOR = "indicator"
     HEALTH = "health"
 
 
