@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 import orjson
 import pyarrow as pa
 
+from tocsin.detect.value_text import text_of
 from tocsin.model.event import EventBatch
 from tocsin.model.identifier import event_id
 from tocsin.model.lane import Lane
@@ -96,4 +97,6 @@ def _lists(values: list[object]) -> pa.Array:
 def _text(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, _Scalar):
+        return text_of(value)
     return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()

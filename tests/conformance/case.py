@@ -1,0 +1,115 @@
+"""The conformance cases, as they stand in the files of ``cases/``."""
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tocsin.detect.sample_batch import lane_for
+from tocsin.model.lane import Lane
+
+FOLDER = Path(__file__).parent / "cases"
+REFUSED_HERE = "# here"
+"""Ends the line of a rule at which it must be refused."""
+
+_KEYS = frozenset(
+    {
+        "feature", "says", "selection", "detection", "rules", "title", "lane", "match", "silent",
+        "refused", "events", "until", "found", "retracted", "pipeline", "arrives", "eql",
+    }
+)  # fmt: skip
+_HEAD = """\
+title: A rule
+id: 5f0b7f3e-0000-4000-8000-000000000001
+status: test
+logsource:
+  product: windows
+  category: process_creation
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One statement on a feature and what proves it: rules, events, what must come of them.
+
+    ``text`` is a rule file. ``match`` and ``silent`` are events that the rule called ``title``
+    (empty: the only one) must and must not match, in ``lane``. ``refused`` is what the reason of
+    a refusal must hold, at ``line``. ``events`` are (seconds, rule whose log source they are of,
+    fields) in order of arrival and ``found`` what stateful rules must find in them.
+    """
+
+    feature: str
+    says: str
+    text: str
+    file: str
+    number: int
+    title: str = ""
+    lane: Lane = field(default_factory=lambda: lane_for("windows", "process_creation", None))
+    match: tuple[dict[str, Any], ...] = ()
+    silent: tuple[dict[str, Any], ...] = ()
+    refused: str = ""
+    line: int = 0
+    events: tuple[tuple[float, str, dict[str, Any]], ...] = ()
+    until: float | None = None
+    found: tuple[dict[str, Any], ...] | None = None
+    pipeline: str = ""
+    eql: str = ""
+
+    @property
+    def id(self) -> str:
+        """``modifiers:contains:3``: file, feature and number within the file."""
+        return f"{self.file}:{self.feature}:{self.number}"
+
+
+def cases() -> list[Case]:
+    """Every case of every file, in their order."""
+    return [case for path in sorted(FOLDER.glob("*.yml")) for case in _cases_of(path)]
+
+
+def _cases_of(path: Path) -> Iterator[Case]:
+    for number, given in enumerate(yaml.safe_load(path.read_text(encoding="utf-8")), start=1):
+        unknown = set(given) - _KEYS
+        assert not unknown, f"{path.name} case {number}: unknown keys {sorted(unknown)}"
+        yield _case(path.stem, number, given)
+
+
+def _case(file: str, number: int, given: Mapping[str, Any]) -> Case:
+    text = _text(given)
+    lines = [at for at, row in enumerate(text.splitlines(), 1) if row.endswith(REFUSED_HERE)]
+    refused = str(given.get("refused", ""))
+    assert bool(refused) == bool(lines) or given.get("eql"), f"{file} {number}: mark the line"
+    lane = given.get("lane", {"product": "windows", "category": "process_creation"})
+    return Case(
+        feature=given["feature"],
+        says=given["says"],
+        text=text,
+        file=file,
+        number=number,
+        title=given.get("title", ""),
+        lane=lane_for(lane.get("product"), lane.get("category"), lane.get("service")),
+        match=tuple(given.get("match", ())),
+        silent=tuple(given.get("silent", ())),
+        refused=refused,
+        line=lines[0] if lines else 0,
+        events=tuple((float(at), name, fields) for at, name, fields in given.get("events", ())),
+        until=given.get("until"),
+        found=tuple(given["found"]) if "found" in given else None,
+        pipeline=given.get("pipeline", ""),
+        eql=given.get("eql", ""),
+    )
+
+
+def _text(given: Mapping[str, Any]) -> str:
+    if "rules" in given:
+        return str(given["rules"])
+    if "eql" in given:
+        return ""
+    if "selection" in given:
+        body = f"selection:\n{textwrap.indent(given['selection'].strip(), '  ')}\n"
+        body += "condition: selection\n"
+    else:
+        body = given["detection"]
+    return f"{_HEAD}detection:\n{textwrap.indent(body, '  ')}level: high\n"
