@@ -1,7 +1,8 @@
 """Findings become events that can be searched for."""
 
+import dataclasses
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -90,3 +91,34 @@ def test_the_event_is_valid_ocsf(finding: Make, noon: datetime) -> None:
     checked = schema.get_class_schema("detection_finding", event["metadata"]["profiles"])
     faults = [fault.message for fault in Draft202012Validator(checked).iter_errors(event)]
     assert faults == []
+
+
+@pytest.mark.parametrize(
+    ("supersedes", "retracted", "type_uid"),
+    [("", False, 200401), ("finding-before", False, 200402), ("finding-before", True, 200403)],
+)
+def test_a_verdict_on_several_events_names_them_and_is_valid_ocsf(
+    finding: Make, noon: datetime, supersedes: str, retracted: bool, type_uid: int
+) -> None:
+    told = dataclasses.replace(
+        finding(7),
+        since=noon - timedelta(minutes=5),
+        evidence=("event-1", "event-2"),
+        event_count=12,
+        supersedes=supersedes,
+        retracted=retracted,
+        because="12 failed sign-ins of alice within 5 minutes",
+    )
+    batch = findings_batch([told, finding(8)], noon)
+    row = batch.ocsf_rows([0])[0]
+    event = to_ocsf(row, noon, batch.lane)
+    schema = OcsfJsonSchemaEmbedded(get_ocsf_schema(event["metadata"]["version"]))
+    checked = schema.get_class_schema("detection_finding", event["metadata"]["profiles"])
+    assert [fault.message for fault in Draft202012Validator(checked).iter_errors(event)] == []
+    assert (event["type_uid"], event["count"]) == (type_uid, 12)
+    assert event["message"] == "12 failed sign-ins of alice within 5 minutes"
+    assert [one["uid"] for one in event["finding_info"]["related_events"]] == ["event-1", "event-2"]
+    assert event["end_time"] - event["start_time"] == 307_000
+    (native,) = batch.native_rows([0])
+    assert (native["event_count"], native["retracted"]) == (12, retracted)
+    assert "because" not in batch.native_rows([1])[0]

@@ -1,4 +1,4 @@
-"""Tables of the sources and of what could not be read."""
+"""Tables of the sources, of how much each sends, and of what could not be read."""
 
 from sqlalchemy import JSON, BigInteger, Column, Float, Index, String, Table, Text
 
@@ -37,4 +37,17 @@ quarantine = Table(
     Column("excerpt", Text, nullable=False),
     Column("received_at", Utc, nullable=False),
     Index(None, "source", "id"),
+)
+
+source_slots = Table(
+    "source_slots",
+    metadata,
+    Column("tenant", String(100), primary_key=True),
+    Column("source", String(300), primary_key=True),
+    Column("slot", BigInteger, primary_key=True, index=True),
+    Column("events", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("unreadable", BigInteger, nullable=False),
+    Column("unrecognized", BigInteger, nullable=False),
+    Column("lag_sum_s", Float, nullable=False),
 )

@@ -19,17 +19,26 @@ class AlertStatus(StrEnum):
 
 
 class Disposition(StrEnum):
-    """What a closed alert turned out to be."""
+    """What a closed alert turned out to be; ``RETRACTED`` only the platform itself says."""
 
     TRUE_POSITIVE = "true_positive"
     BENIGN_TRUE_POSITIVE = "benign_true_positive"
     FALSE_POSITIVE = "false_positive"
     UNDETERMINED = "undetermined"
+    RETRACTED = "retracted"
+
+
+PEOPLE_SAY = tuple(one for one in Disposition if one is not Disposition.RETRACTED)
+"""What people may close an alert as."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exemplar:
-    """One event kept with an alert so that people see what made it."""
+    """One event kept with an alert so that people see what made it.
+
+    Of a finding made of several events it is the last one; ``since``, ``evidence`` (ids of at
+    most a hundred events), ``event_count`` and ``because`` tell of them all.
+    """
 
     event_id: str
     time: datetime
@@ -37,6 +46,29 @@ class Exemplar:
     lane: str
     matched: tuple[MatchedField, ...]
     fields: dict[str, object]
+    finding_id: str = ""
+    since: datetime | None = None
+    evidence: tuple[str, ...] = ()
+    event_count: int = 1
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CountedFinding:
+    """One verdict on several events as an alert remembers it.
+
+    ``state`` is ``standing``, ``corrected`` (by another), ``retracted`` or, for the verdict that
+    took one back, ``retraction``.
+    """
+
+    finding_id: str
+    state: str
+    corrects: str
+    since: datetime
+    time: datetime
+    event_count: int
+    because: str
+    told_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +77,9 @@ class Alert:
 
     ``event_ids`` of all findings are in the event store (lane ``tocsin.finding``); the alert
     keeps the first, and the latest few as ``exemplars``. ``previous_id`` names the closed alert
-    of the same fold that came before this one.
+    of the same fold that came before this one. Of findings made of several events, ``count``
+    are those that stand; ``corrected`` says how often later events changed one, ``retracted``
+    how many were taken back.
     """
 
     id: str
@@ -72,6 +106,8 @@ class Alert:
     updated_at: datetime | None = None
     created_at: datetime | None = None
     previous_id: str = ""
+    corrected: int = 0
+    retracted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

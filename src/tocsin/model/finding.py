@@ -29,7 +29,8 @@ class Finding:
     ``evidence`` holds event ids (the first hundred) and ``event_count`` how many there are.
 
     ``supersedes`` is the finding this one corrects (late or further events); ``retracted`` says
-    that what was found no longer holds.
+    that what was found no longer holds. ``because`` says in words what was counted or measured,
+    empty when the matched fields say it all.
     """
 
     finding_id: str
@@ -52,3 +53,14 @@ class Finding:
     event_count: int = 1
     supersedes: str = ""
     retracted: bool = False
+    because: str = ""
+
+    @property
+    def is_counted(self) -> bool:
+        """True when it was made of several events, so that a later finding may correct it."""
+        return bool(self.evidence or self.supersedes or self.retracted)
+
+    @property
+    def began(self) -> datetime:
+        """The time of its first event."""
+        return self.since or self.time

@@ -23,6 +23,8 @@ def row_of(alert: Alert, recent_findings: Sequence[str]) -> dict[str, Any]:
         "open_fold_key": alert.fold_key if is_open else None,
         "is_open": is_open,
         "previous_id": alert.previous_id,
+        "corrected": alert.corrected,
+        "retracted": alert.retracted,
         "rule_id": alert.rule_id,
         "rule_title": alert.rule_title,
         "level": alert.level.value,
@@ -75,6 +77,8 @@ def alert_of(row: RowMapping) -> Alert:
         updated_at=row["updated_at"],
         created_at=row["created_at"],
         previous_id=row["previous_id"],
+        corrected=row["corrected"],
+        retracted=row["retracted"],
     )
 
 
@@ -100,9 +104,23 @@ def exemplar_rows(exemplars: Sequence[Exemplar]) -> list[dict[str, Any]]:
             "lane": exemplar.lane,
             "matched": [[part.name, part.value, part.pattern] for part in exemplar.matched],
             "fields": exemplar.fields,
+            **_counted(exemplar),
         }
         for exemplar in exemplars
     ]
+
+
+def _counted(exemplar: Exemplar) -> dict[str, Any]:
+    """What only an exemplar of several events has; nothing for the many of one."""
+    if exemplar.since is None:
+        return {}
+    return {
+        "finding_id": exemplar.finding_id,
+        "since": exemplar.since.isoformat(),
+        "evidence": list(exemplar.evidence),
+        "event_count": exemplar.event_count,
+        "because": exemplar.because,
+    }
 
 
 def exemplars_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Exemplar, ...]:
@@ -114,6 +132,11 @@ def exemplars_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Exemplar, ...]:
             lane=row["lane"],
             matched=tuple(MatchedField(*part) for part in row["matched"]),
             fields=dict(row["fields"]),
+            finding_id=row.get("finding_id", ""),
+            since=datetime.fromisoformat(row["since"]) if "since" in row else None,
+            evidence=tuple(row.get("evidence", ())),
+            event_count=row.get("event_count", 1),
+            because=row.get("because", ""),
         )
         for row in rows
     )

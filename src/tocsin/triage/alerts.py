@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
 
-from tocsin.model.alert import Alert, AlertStatus, Disposition
+from tocsin.model.alert import PEOPLE_SAY, Alert, AlertStatus, CountedFinding, Disposition
 from tocsin.model.because import Score
 from tocsin.model.finding import Finding
 from tocsin.model.identifier import new_id
@@ -16,6 +16,15 @@ from tocsin.model.severity import Level
 from tocsin.triage.alert_changes import AlertChange, Wish, apply_wish, changes_of
 from tocsin.triage.alert_filter import AlertFilter, after_cursor, cursor_behind
 from tocsin.triage.alert_rows import alert_of, row_of
+from tocsin.triage.corrections import (
+    Sorted,
+    corrected_alert,
+    is_untouched,
+    keep_verdicts,
+    overtake,
+    sort_out,
+    verdicts_of,
+)
 from tocsin.triage.errors import RefusedChange, TriageError, UnknownAlert
 from tocsin.triage.folding import (
     RECENT_KEPT,
@@ -26,11 +35,17 @@ from tocsin.triage.folding import (
     joined_exemplars,
 )
 from tocsin.triage.risk import refresh_risk
-from tocsin.triage.scoring import AssetTiers, NoTiers, alert_score
+from tocsin.triage.scoring import AssetTiers, NoTiers, alert_score, without_grounds
 from tocsin.triage.tables import ALERTS
 
 __all__ = ["AlertBook", "AlertFilter", "RefusedChange", "TriageError", "UnknownAlert"]
 
+PLATFORM = "tocsin"
+"""Who changed an alert when no person did."""
+_WITHDRAWN = (
+    "Retracted: with events that came late, what the rule looks for no longer holds, and "
+    "nothing else is in this alert."
+)
 _CHUNK = 500
 
 
@@ -51,13 +66,42 @@ class AlertBook:
         """Fold findings into the open alert of their rule and primary entity, or a new one.
 
         A closed alert stays closed: its next finding starts a new alert that names it as
-        ``previous_id``. Returns the alerts that are new or have grown, no finding ever dropped.
+        ``previous_id``. Returns the alerts that are new, have grown or were corrected, no finding
+        ever dropped.
+
+        A finding that supersedes one takes its place in the alert that holds it, one that
+        retracts it takes it away; an alert of which nothing is left says so, and is closed by
+        the platform unless a person has worked on it.
         """
-        groups = group_by_key(findings)
+        sorted_out = sort_out(tx, findings)
+        alerts = self._correct(tx, sorted_out, now)
+        alerts += self._fold_plain(tx, sorted_out, now)
+        refresh_risk(tx, {(alert.tenant, alert.entity.key) for alert in alerts}, now)
+        return list({alert.id: alert for alert in alerts}.values())
+
+    def _correct(self, tx: Connection, sorted_out: Sorted, now: datetime) -> list[Alert]:
+        overtake(tx, sorted_out.overtaken)
+        alerts = []
+        for alert_id, findings in sorted_out.corrections.items():
+            keep_verdicts(tx, alert_id, findings, sorted_out.states, now)
+            row = tx.execute(select(ALERTS).where(ALERTS.c.id == alert_id)).mappings().one()
+            alert = corrected_alert(tx, alert_of(row), findings, sorted_out.states)
+            alert = self._scored(dataclasses.replace(alert, updated_at=now))
+            tx.execute(_GROW, [_grow_values(row_of(alert, row["recent_findings"]))])
+            if not alert.count and is_untouched(tx, alert):
+                wish = Wish(AlertStatus.CLOSED, Disposition.RETRACTED, None, _WITHDRAWN, PLATFORM)
+                apply_wish(tx, [alert.id], wish, now)
+                alert = self.get_many(tx, [alert.id])[0]
+            alerts.append(alert)
+        return alerts
+
+    def _fold_plain(self, tx: Connection, sorted_out: Sorted, now: datetime) -> list[Alert]:
+        groups = group_by_key(sorted_out.plain)
         before = dict(_latest_rows(tx, list(groups)))
         added: list[dict[str, Any]] = []
         grown: list[dict[str, Any]] = []
         alerts: list[Alert] = []
+        verdicts: list[tuple[str, list[Finding]]] = []
         for key, members in groups.items():
             row = before.get(key)
             known = set(row["recent_findings"]) if row else set()
@@ -74,11 +118,13 @@ class AlertBook:
             recent = [*(row["recent_findings"] if row else ()), *part.finding_ids][-RECENT_KEPT:]
             (grown if is_growing else added).append(row_of(alert, recent))
             alerts.append(alert)
+            verdicts.append((alert.id, fresh))
         if added:
             tx.execute(insert(ALERTS), added)
         if grown:
             tx.execute(_GROW, [_grow_values(row) for row in grown])
-        refresh_risk(tx, {(alert.tenant, alert.entity.key) for alert in alerts}, now)
+        for alert_id, fresh in verdicts:
+            keep_verdicts(tx, alert_id, fresh, sorted_out.states, now)
         return alerts
 
     def get(self, tx: Connection, alert_id: str) -> Alert | None:
@@ -164,6 +210,10 @@ class AlertBook:
         Closing needs a reason and takes a disposition (``undetermined`` when none is given);
         acknowledging assigns to ``by`` who has no one. All change or, on ``TriageError``, none.
         """
+        if disposition is not None and disposition not in PEOPLE_SAY:
+            raise RefusedChange(
+                "only the platform retracts; close the alert as what it turned out to be"
+            )
         wish = Wish(status, disposition, assignee, reason.strip(), by)
         changed = apply_wish(tx, list(dict.fromkeys(ids)), wish, now)
         return self.get_many(tx, changed)
@@ -197,6 +247,10 @@ class AlertBook:
         """What people changed in an alert, oldest first."""
         return changes_of(tx, alert_id)
 
+    def verdicts(self, tx: Connection, alert_id: str) -> list[CountedFinding]:
+        """The verdicts on several events an alert holds or has held, latest told first."""
+        return verdicts_of(tx, alert_id)
+
     def link_case(self, tx: Connection, ids: Sequence[str], case_id: str, now: datetime) -> None:
         """Note on each alert which case it is in."""
         self.get_many(tx, ids)
@@ -210,13 +264,15 @@ class AlertBook:
         score = alert_score(
             alert.level, alert.count, tier, alert.sources, alert.techniques, alert.rule_id
         )
+        if not alert.count:
+            score = without_grounds(score, alert.level)
         return dataclasses.replace(alert, score=score)
 
 
 _GROWING = (
     *("level", "count", "first_seen", "last_seen", "related", "sources", "techniques", "tags"),
     *("exemplars", "recent_findings", "score", "addends", "rule_title", "search_text"),
-    "updated_at",
+    *("updated_at", "corrected", "retracted"),
 )
 _GROW = (
     update(ALERTS)

@@ -65,7 +65,7 @@ def explain_alert(
 
 def _what(alert: Alert) -> Statement:
     kind = _KIND_WORDS[alert.entity.kind]
-    times = "once" if alert.count == 1 else f"{alert.count:,} times"
+    times = "once" if alert.count == 1 else f"{alert.count:,} times" if alert.count else "retracted"
     when = _when(alert)
     others = _listed([entity.name for entity in alert.related])
     involved = f", involving {others}" if others else ""

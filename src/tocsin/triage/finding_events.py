@@ -21,8 +21,8 @@ FINDING_SOURCE = "tocsin"
 _OCSF_VERSION = "1.8.0"
 _CLASS_UID = 2004
 _CATEGORY_UID = 2
-_ACTIVITY_CREATE = 1
-_STATUS_NEW = 1
+_ACTIVITY_CREATE, _ACTIVITY_UPDATE, _ACTIVITY_CLOSE = 1, 2, 3
+_STATUS_NEW, _STATUS_RESOLVED = 1, 4
 _ANALYTIC_RULE = 1
 _TIME = pa.timestamp("us", "UTC")
 _TEXTS = pa.list_(pa.string())
@@ -39,6 +39,12 @@ _NATIVE = pa.schema(
         ("entities", _TEXTS),
         ("techniques", _TEXTS),
         ("tags", _TEXTS),
+        ("because", pa.string()),
+        ("since", pa.string()),
+        ("event_count", pa.int64()),
+        ("event_ids", _TEXTS),
+        ("supersedes", pa.string()),
+        ("retracted", pa.bool_()),
         (
             "matched",
             pa.list_(
@@ -62,6 +68,13 @@ _OCSF = pa.schema(
         ("finding_info.analytic.uid", pa.string()),
         ("finding_info.analytic.name", pa.string()),
         ("finding_info.analytic.type_id", pa.int64()),
+        ("finding_info.first_seen_time", pa.int64()),
+        ("finding_info.last_seen_time", pa.int64()),
+        ("finding_info.related_events_count", pa.int64()),
+        ("finding_info.related_events", pa.list_(pa.struct([("uid", pa.string())]))),
+        ("count", pa.int64()),
+        ("start_time", pa.int64()),
+        ("end_time", pa.int64()),
         ("metadata.version", pa.string()),
         ("metadata.product.name", pa.string()),
         ("metadata.product.vendor_name", pa.string()),
@@ -122,18 +135,56 @@ def _native(finding: Finding) -> dict[str, object]:
             {"name": _text(part.name), "value": _text(part.value), "pattern": _text(part.pattern)}
             for part in finding.matched
         ],
+        **(_told_of_several(finding) if finding.is_counted else {}),
     }
 
 
+def _told_of_several(finding: Finding) -> dict[str, object]:
+    return {
+        "because": _text(finding.because),
+        "since": finding.began.isoformat(),
+        "event_count": finding.event_count,
+        "event_ids": list(finding.evidence),
+        "supersedes": finding.supersedes or None,
+        "retracted": finding.retracted,
+    }
+
+
+def _several(finding: Finding) -> dict[str, object]:
+    """When the events happened, how many they were and which (OCSF times are in ms)."""
+    first, last = _ms(finding.began), _ms(finding.time)
+    return {
+        "finding_info.first_seen_time": first,
+        "finding_info.last_seen_time": last,
+        "finding_info.related_events_count": finding.event_count,
+        "finding_info.related_events": [{"uid": one} for one in finding.evidence] or None,
+        "count": finding.event_count,
+        "start_time": first,
+        "end_time": last,
+    }
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _activity(finding: Finding) -> int:
+    """A verdict is created, a correction updates it, a retraction closes it."""
+    if finding.retracted:
+        return _ACTIVITY_CLOSE
+    return _ACTIVITY_UPDATE if finding.supersedes else _ACTIVITY_CREATE
+
+
 def _ocsf(finding: Finding) -> dict[str, object]:
+    activity = _activity(finding)
     row: dict[str, object] = {
         "class_uid": _CLASS_UID,
-        "activity_id": _ACTIVITY_CREATE,
+        "activity_id": activity,
         "category_uid": _CATEGORY_UID,
         "severity_id": finding.level.severity_id,
-        "type_uid": _CLASS_UID * 100 + _ACTIVITY_CREATE,
-        "status_id": _STATUS_NEW,
-        "message": finding.rule_title,
+        "type_uid": _CLASS_UID * 100 + activity,
+        "status_id": _STATUS_RESOLVED if finding.retracted else _STATUS_NEW,
+        "message": _text(finding.because) or finding.rule_title,
         "finding_info.uid": finding.finding_id,
         "finding_info.title": finding.rule_title,
         "finding_info.analytic.uid": finding.rule_id,
@@ -143,6 +194,8 @@ def _ocsf(finding: Finding) -> dict[str, object]:
         "metadata.product.name": "Tocsin",
         "metadata.product.vendor_name": "Tocsin",
     }
+    if finding.is_counted:
+        row |= _several(finding)
     for column, kinds in _ENTITY_COLUMNS.items():
         row[column] = _first(finding.entities, kinds)
     if row["cloud.account.uid"] is not None:

@@ -89,7 +89,7 @@ def fold(key: str, findings: Sequence[Finding]) -> Fold:
         level=max({finding.level for finding in findings}, key=lambda level: level.rank),
         entity=entity,
         count=len(findings),
-        first_seen=min(finding.time for finding in findings),
+        first_seen=min(finding.began for finding in findings),
         last_seen=max(finding.time for finding in findings),
         related=tuple(related)[:RELATED_KEPT],
         sources=_distinct(finding.source for finding in findings),
@@ -124,6 +124,11 @@ def exemplar_of(finding: Finding) -> Exemplar:
             for part in finding.matched
         ),
         fields={str(name): _plain(value) for name, value in finding.fields.items()},
+        finding_id=finding.finding_id if finding.is_counted else "",
+        since=finding.began if finding.is_counted else None,
+        evidence=finding.evidence,
+        event_count=finding.event_count,
+        because=_text(finding.because),
     )
 
 

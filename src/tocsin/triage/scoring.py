@@ -60,6 +60,12 @@ def alert_score(
     return bounded_score(addends)
 
 
+def without_grounds(score: Score, level: Level) -> Score:
+    """The score of an alert whose findings were all retracted: what its level gave is gone."""
+    addend = Addend("retracted: late events show it did not hold", -float(level.base_score))
+    return bounded_score([*score.addends, addend])
+
+
 def bounded_score(addends: list[Addend]) -> Score:
     """The sum of the addends within 0-100; what bounding took away is an addend of its own."""
     total = math.fsum(addend.points for addend in addends)

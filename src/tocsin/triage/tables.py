@@ -1,4 +1,4 @@
-"""The tables of triage: alerts, what people changed in them, and the risk of each entity."""
+"""The tables of triage: alerts, verdicts on several events, what people changed, and risk."""
 
 from sqlalchemy import (
     JSON,
@@ -49,10 +49,13 @@ ALERTS = Table(
     Column("case_id", String, nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("updated_at", Utc, nullable=False),
+    Column("corrected", Integer, nullable=False, server_default="0"),
+    Column("retracted", Integer, nullable=False, server_default="0"),
     Index(None, "is_open", "score", "last_seen", "id"),
     Index(None, "status", "is_open"),
     Index(None, "score", "last_seen", "id"),
-    Index(None, "entity_key", "is_open"),
+    Index(None, "entity_key", "is_open", "score", "last_seen", "id"),
+    Index(None, "entity_key", "score", "last_seen", "id"),
     Index(None, "fold_key"),
     Index(None, "rule_id"),
     Index(None, "case_id"),
@@ -68,6 +71,20 @@ ALERT_CHANGES = Table(
     Column("before", JSON, nullable=False),
     Column("after", JSON, nullable=False),
     Column("reason", Text, nullable=False),
+)
+
+COUNTED_FINDINGS = Table(
+    "counted_findings",
+    metadata,
+    Column("finding_id", String, primary_key=True),
+    Column("alert_id", String, ForeignKey("alerts.id"), nullable=False, index=True),
+    Column("state", String, nullable=False),
+    Column("corrects", String, nullable=False),
+    Column("since", Utc, nullable=False),
+    Column("time", Utc, nullable=False),
+    Column("event_count", BigInteger, nullable=False),
+    Column("because", Text, nullable=False),
+    Column("told_at", Utc, nullable=False),
 )
 
 ENTITY_RISK = Table(

@@ -12,7 +12,7 @@ from tocsin.console.entity_view import entity_view
 from tocsin.console.pages.counters import alert_total
 from tocsin.console.panes import attempt
 from tocsin.console.visit import Needs, Refused, Visit, with_query
-from tocsin.model.alert import Alert, AlertStatus, Disposition, EntityRisk
+from tocsin.model.alert import PEOPLE_SAY, Alert, AlertStatus, Disposition, EntityRisk
 from tocsin.model.page import Page
 from tocsin.model.principal import Permission
 from tocsin.model.severity import Level
@@ -101,7 +101,7 @@ def _alerts_tab(visit: Visit, query: QueueState) -> Response:
         alerts=alerts,
         known=_alert_total(visit),
         levels=list(reversed(Level)),
-        dispositions=list(Disposition),
+        dispositions=PEOPLE_SAY,
         hidden={name: getattr(query, name) for name in ("status", "level", "q", "assignee")}
         | {"entity": query.entity},
     )
