@@ -60,15 +60,13 @@ def test_a_rule_keeps_what_people_need_to_know_of_it() -> None:
         (rule_text("  s:\n    Image: x\n  condition: s | count() > 5"), 11, "correlation"),
         (rule_text("  s:\n    Image: x\n  timeframe: 5m\n  condition: s"), 11, "timeframe"),
         (
-            rule_text("  s:\n    Image|re: '(?<=a)b'\n  condition: s"),
+            rule_text("  s:\n    Image|re: '(?<=a)b('\n  condition: s"),
             10,
             "invalid perl operator: (?<= (RE2 syntax)",
         ),
         (rule_text("  s:\n    Image|expand: '%admins%'\n  condition: s"), 10, "placeholder"),
         (rule_text("  s:\n    Ip|cidr: 10.0.0.0/99\n  condition: s"), 10, "CIDR"),
         (rule_text("  s:\n    - null\n  condition: s"), 8, "keyword"),
-        ("title: c\ncorrelation:\n  type: event_count\n", 2, "correlation rules"),
-        ("title: f\nfilter:\n  rules: [a]\n", 2, "filter rules"),
         (rule_text(PLAIN, rule_id="not-a-uuid"), 2, "UUID"),
         (rule_text(PLAIN, extra="tocsin:\n  entty: [host]\n"), 16, "entty"),
         (rule_text(PLAIN, extra="tocsin:\n  tests:\n    - expect: match\n"), 18, "event"),
@@ -100,16 +98,25 @@ def test_one_broken_document_leaves_the_others_usable() -> None:
     assert [one.line for one in found if isinstance(one, RuleProblem)] == [17]
 
 
-def test_old_global_documents_are_merged_into_those_that_follow() -> None:
+def test_old_global_documents_go_into_the_match_rules_that_follow_until_reset() -> None:
     text = (
         "action: global\ntitle: Two places\nlogsource: {product: windows, service: a}\n"
         "detection:\n  s: {EventID: 1}\n  condition: s\n"
-        "---\nlogsource: {service: b}\n---\nlogsource: {service: c}\nlevel: low\n"
+        "---\nlogsource: {category: b, service: over}\n---\nlogsource: {category: c}\nlevel: low\n"
+        "---\naction: repeat\nlogsource: {category: d}\n"
+        "---\naction: reset\n---\ntitle: Alone\nlogsource: {category: e}\n"
+        "detection:\n  s: {EventID: 2}\n  condition: s\n"
     )
     found = [one for one in read_rules(text, "old.yml") if isinstance(one, SigmaMatchRule)]
-    assert [one.rule.logsource.service for one in found] == ["b", "c"]
-    assert [one.rule.logsource.product for one in found] == ["windows", "windows"]
-    assert len({one.rule.id for one in found}) == 2
+    assert [one.rule.logsource.category for one in found] == ["b", "c", "d", "e"]
+    assert [one.rule.logsource.service for one in found] == ["a", "a", "a", None]
+    assert [one.rule.level for one in found] == [Level.MEDIUM, Level.LOW, Level.LOW, Level.MEDIUM]
+    assert len({one.rule.id for one in found}) == 4
+
+
+def test_an_unknown_action_is_refused() -> None:
+    problem = one_problem(rule_text(PLAIN) + "---\naction: globl\ntitle: b\n")
+    assert (problem.line, "action globl" in problem.reason) == (17, True)
 
 
 def test_a_chain_of_aliases_is_refused_before_it_expands() -> None:

@@ -28,7 +28,8 @@ from sigma.types import (
 
 from tocsin.detect import wildcard
 from tocsin.detect.errors import Unsupported
-from tocsin.detect.matcher import KEYWORD, TEXT_OPERATORS, All, Any, Matcher, Node, Not, Operator
+from tocsin.detect.matcher import KEYWORD, All, Any, Matcher, Node, Not, Operator
+from tocsin.detect.simplify import simplify
 from tocsin.detect.value_text import text_of
 
 _COMPARISONS = {
@@ -156,34 +157,3 @@ def _text_operator(pieces: list[wildcard.Piece]) -> tuple[Operator, str]:
     if open_start:
         return Operator.ENDSWITH, text
     return (Operator.STARTSWITH if open_end else Operator.EXACT), text
-
-
-def simplify(node: Node) -> Node:
-    """The same truth with nested lists flattened and like alternatives put in one matcher."""
-    if isinstance(node, Matcher):
-        return node
-    if isinstance(node, Not):
-        part = simplify(node.part)
-        return part.part if isinstance(part, Not) else Not(part)
-    parts: list[Node] = []
-    for part in node.parts:
-        simple = simplify(part)
-        parts.extend(simple.parts if isinstance(simple, type(node)) else [simple])
-    if isinstance(node, Any):
-        parts = _merged(parts)
-    return parts[0] if len(parts) == 1 else type(node)(tuple(parts))
-
-
-def _merged(parts: list[Node]) -> list[Node]:
-    merged: dict[object, Node] = {}
-    for at, part in enumerate(parts):
-        if isinstance(part, Matcher) and part.operator in TEXT_OPERATORS:
-            key: object = (part.field, part.operator, part.cased)
-            before = merged.get(key)
-            if isinstance(before, Matcher):
-                values = tuple(dict.fromkeys(before.values + part.values))
-                part = Matcher(part.field, part.operator, values, part.cased)
-            merged[key] = part
-        else:
-            merged[at] = part
-    return list(merged.values())

@@ -17,10 +17,21 @@ class RuleTest:
 
 
 @dataclass(frozen=True, slots=True)
+class AppliedFilter:
+    """A Sigma filter that is part of a rule's condition, and where it is written."""
+
+    id: str
+    title: str
+    path: str
+    line: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class SigmaMatchRule:
     """A Sigma match rule ready to run. ``line`` is where its document begins, from 1.
 
-    ``name`` is what correlations may call it besides its id (Sigma's ``name``).
+    ``name`` is what correlations may call it besides its id (Sigma's ``name``). ``filters`` are
+    already part of ``condition``.
     """
 
     rule: Rule
@@ -28,3 +39,4 @@ class SigmaMatchRule:
     tests: tuple[RuleTest, ...] = ()
     line: int = 1
     name: str = ""
+    filters: tuple[AppliedFilter, ...] = ()

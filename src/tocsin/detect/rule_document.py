@@ -1,11 +1,10 @@
 """Rule files as YAML documents that know their lines."""
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
-from sigma.collection import deep_dict_update
 from sigma.exceptions import SigmaError
 from sigma.rule.base import check_alias_expansion
 
@@ -20,11 +19,16 @@ class RuleDocument:
     text: str
     line: int
     node: yaml.Node
+    _lines: dict[tuple[str, ...], int] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     @property
     def lines(self) -> dict[tuple[str, ...], int]:
         """The line of every key path, list members by their number."""
-        return dict(_key_lines(self.node, ()))
+        if not self._lines:
+            self._lines.update(_key_lines(self.node, ()))
+        return self._lines
 
     def line_near(self, *places: str) -> int:
         """The line of the first key path (``detection/condition``) found, else the document's.
@@ -66,21 +70,46 @@ class BrokenYaml(Unsupported):
     """A file that is not YAML; ``line`` is where reading failed."""
 
 
+_ON_THEIR_OWN = frozenset({"correlation", "absence", "filter", "health"})
+"""Kinds of document that a ``global`` one is not merged into (as in pySigma)."""
+
+
 def read_documents(text: str) -> Iterator[RuleDocument]:
-    """The documents of a rule file, old ``action`` documents merged. Raises ``BrokenYaml``."""
+    """The documents of a rule file, old ``action`` documents merged. Raises ``BrokenYaml``.
+
+    Sigma 2.1 has no ``action`` any more; as in pySigma, what a ``global`` document says goes into
+    every match rule after it (over what that says) until ``reset``, and ``repeat`` is the document
+    before with what it says anew.
+    """
     shared: dict[str, Any] = {}
     before: dict[str, Any] = {}
     for content, document_text, node in _parsed(text):
         line = node.start_mark.line + 1
         action = content.pop("action", None)
         if action == "global":
-            shared = content
-        elif action == "reset":
+            shared = before = content
+            continue
+        if action == "reset":
             shared = {}
-        else:
-            merged = deep_dict_update({}, before if action == "repeat" else shared)
-            before = deep_dict_update(merged, content)
-            yield RuleDocument(before, document_text, line, node)
+            continue
+        if action == "repeat":
+            content = before = _merged(before, content)
+        elif action is not None:
+            raise BrokenYaml(f"action {action} is not known: global, reset or repeat", line=line)
+        elif not _ON_THEIR_OWN & content.keys():
+            content = before = _merged(content, shared)
+        yield RuleDocument(content, document_text, line, node)
+
+
+def _merged(below: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """A copy of ``below`` with ``over`` laid on it, map by map."""
+    merged = dict(below)
+    for key, value in over.items():
+        under = merged.get(key)
+        if isinstance(value, dict) and isinstance(under, dict):
+            value = _merged(under, value)
+        merged[key] = value
+    return merged
 
 
 def _parsed(text: str) -> Iterator[tuple[dict[str, Any], str, yaml.Node]]:

@@ -7,12 +7,13 @@ from pathlib import Path
 from tocsin.detect.health_rule import HealthRule
 from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.rule_cache import RuleCache, cache_file, digest_of, write_cache
-from tocsin.detect.rule_reading import Read, read_rules
+from tocsin.detect.rule_draft import Read
+from tocsin.detect.rule_linking import link
+from tocsin.detect.rule_reading import read_rules
 from tocsin.detect.stateful_rule import StatefulRule
 from tocsin.model.rule import Rule, RuleProblem
 
 _SUFFIXES = frozenset({".yml", ".yaml"})
-_RETIRED = frozenset({"deprecated", "unsupported"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,9 @@ class RuleSet:
 
     ``rules`` are those that look at one event, ``stateful`` those that look at several (they
     take the hits of ``rules``), ``health`` those that look at measurements of the platform.
-    ``silent`` are ids of match rules whose hits are no findings by themselves: what a correlation
-    refers to without ``generate``, and the detection of a new-terms rule (same id as the rule).
+    ``silent`` are ids of rules whose hits are no findings by themselves: what a correlation (of
+    matches or of other correlations) refers to without ``generate``, and the detection of a
+    new-terms rule (same id as the rule).
     """
 
     rules: tuple[SigmaMatchRule, ...] = ()
@@ -62,8 +64,7 @@ def load_rules(
     """Read every ``.yml``/``.yaml`` file below ``paths``; what can't be used is in ``problems``.
 
     ``cache`` is a folder for compiled rules: with it, only new or changed files are parsed.
-    ``on_progress(done, total)`` counts files. Of rules with one id the first is used, one that
-    is not retired (status deprecated or unsupported) before one that is.
+    ``on_progress(done, total)`` counts files. See ``rule_linking.link`` for ids given twice.
     """
     files, problems = rule_files(paths)
     kept = cache_file(cache, paths) if cache else None
@@ -92,7 +93,8 @@ def load_rules(
         on_progress(len(files), len(files))
     if kept and (parsed or len(earlier) != len(entries)):
         write_cache(kept, entries, texts)
-    return _with_distinct_ids(found)
+    linked = link(found)
+    return RuleSet(linked.rules, linked.problems, linked.stateful, linked.health, linked.silent)
 
 
 def rule_files(paths: Sequence[Path]) -> tuple[list[Path], list[RuleProblem]]:
@@ -109,16 +111,3 @@ def rule_files(paths: Sequence[Path]) -> tuple[list[Path], list[RuleProblem]]:
             reason = "no such file or folder: check the path of the rules"
             problems.append(RuleProblem(str(path), reason))
     return list(files), problems
-
-
-def _with_distinct_ids(found: Sequence[Read]) -> RuleSet:
-    rules = [one for one in found if isinstance(one, SigmaMatchRule)]
-    problems = [one for one in found if isinstance(one, RuleProblem)]
-    used: dict[str, SigmaMatchRule] = {}
-    for one in sorted(rules, key=lambda one: one.rule.status in _RETIRED):
-        first = used.setdefault(one.rule.id, one)
-        if first is not one:
-            rule = one.rule
-            reason = f"the id is taken by {first.rule.path}: give this rule its own"
-            problems.append(RuleProblem(rule.path, reason, one.line, rule.id, rule.title))
-    return RuleSet(tuple(one for one in rules if used[one.rule.id] is one), tuple(problems))

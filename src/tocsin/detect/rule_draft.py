@@ -1,0 +1,93 @@
+"""What reading one rule file gives, before the rules of all files are known to each other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from tocsin.detect.health_rule import HealthRule
+from tocsin.detect.match_rule import SigmaMatchRule
+from tocsin.detect.matcher import Node
+from tocsin.detect.stateful_rule import CorrelationRule, NewTermsRule
+from tocsin.model.lane import LogSource
+from tocsin.model.rule import Rule, RuleProblem
+
+
+@dataclass(frozen=True, slots=True)
+class CorrelationDraft:
+    """A correlation that names its rules as written: by name or id, perhaps of other files.
+
+    ``lines`` gives the line of ``rules/0``, ``aliases/NAME`` and ``aliases/NAME/RULE``.
+    """
+
+    correlation: CorrelationRule
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def rule(self) -> Rule:
+        return self.correlation.rule
+
+    @property
+    def name(self) -> str:
+        return self.correlation.name
+
+    @property
+    def line(self) -> int:
+        return self.correlation.line
+
+
+@dataclass(frozen=True, slots=True)
+class NewTermsDraft:
+    """A new-terms rule and the match rule (of the same id) whose hits it takes."""
+
+    new_terms: NewTermsRule
+    match: SigmaMatchRule
+
+    @property
+    def rule(self) -> Rule:
+        return self.new_terms.rule
+
+    @property
+    def name(self) -> str:
+        return self.match.name
+
+    @property
+    def line(self) -> int:
+        return self.new_terms.line
+
+
+@dataclass(frozen=True, slots=True)
+class HealthDraft:
+    """A health rule and its ``name``."""
+
+    health: HealthRule
+    name: str = ""
+
+    @property
+    def rule(self) -> Rule:
+        return self.health.rule
+
+    @property
+    def line(self) -> int:
+        return self.health.line
+
+
+@dataclass(frozen=True, slots=True)
+class FilterDraft:
+    """A Sigma filter: match rules it names are true only where ``condition`` is, too.
+
+    ``rules`` are ids or names, none: every rule whose log source is within ``logsource``.
+    ``lines`` gives the line of ``rules/0``.
+    """
+
+    id: str
+    title: str
+    logsource: LogSource
+    rules: tuple[str, ...]
+    condition: Node
+    path: str
+    line: int = 1
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+
+RuleRead: TypeAlias = SigmaMatchRule | CorrelationDraft | NewTermsDraft | HealthDraft
+Read: TypeAlias = RuleRead | FilterDraft | RuleProblem
