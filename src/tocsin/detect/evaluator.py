@@ -9,6 +9,7 @@ import numpy as np
 from tocsin.detect.batch_view import BatchView
 from tocsin.detect.column import Column, Rows
 from tocsin.detect.matcher import FIELD_REFERENCES, KEYWORD, All, Any, Matcher, Node, Operator
+from tocsin.detect.patience import Patience
 from tocsin.detect.predicate import Predicate, cost_of, predicate_of
 from tocsin.detect.vocabulary import Codes, Mask
 
@@ -73,7 +74,8 @@ Step: TypeAlias = ValueStep | PresenceStep | ReferenceStep | AllStep | AnyStep |
 class StepBuilder:
     """Makes steps of conditions; equal matchers share their key, so their verdicts too."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
         self._known: dict[Matcher, ValueStep] = {}
 
     def build(self, node: Node) -> Step:
@@ -93,7 +95,7 @@ class StepBuilder:
             return ReferenceStep(matcher.field, matcher.values[0], holds)
         step = self._known.get(matcher)
         if step is None:
-            step = ValueStep(matcher.field, len(self._known), predicate_of(matcher))
+            step = ValueStep(matcher.field, len(self._known), predicate_of(matcher, self._patience))
             self._known[matcher] = step
         return step
 

@@ -15,6 +15,7 @@ from tocsin.detect.hit_rate import SAMPLE_ROWS, HitRates
 from tocsin.detect.literal_scan import Literal, LiteralScan
 from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.matcher import KEYWORD, matchers_in
+from tocsin.detect.patience import Patience
 from tocsin.detect.witness import FieldLiteral, Witness, choose_witness
 
 _WORTH_IT = 0.9
@@ -30,7 +31,7 @@ class LanePlan:
         self._lane_id = lane_id
         self.rules = tuple(rules)
         self._reader = ColumnReader()
-        self._builder = StepBuilder()
+        self._builder = StepBuilder(Patience())
         self._steps: dict[int, Step] = {}
         self._rates = HitRates()
         self._drift = Drift()

@@ -1,8 +1,13 @@
 """Text that every match of a regular expression must contain, for use as a witness."""
 
+import re
+
 _CLASSES = frozenset("dDwWsSbBAzZpPxQEaC0123456789")
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v"}
 _REPEATS = "*+?{"
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_READS_ON = re.compile(r"\(\?[a-zA-Z]*x")
+"""White space is no text: expressions so written are not looked into."""
 
 
 def mandatory_literal(pattern: str) -> str:
@@ -15,6 +20,8 @@ def mandatory_literal(pattern: str) -> str:
         flags, closed, rest = pattern[2:].partition(")")
         if closed and flags and set(flags) <= set("imsU"):
             pattern = rest
+    if _is_strange(pattern):
+        return ""
     runs: list[str] = []
     run = ""
     at = 0
@@ -36,6 +43,12 @@ def mandatory_literal(pattern: str) -> str:
             at = _after_repeat(pattern, at)
     runs.append(run)
     return max(runs, key=len).lower()
+
+
+def _is_strange(pattern: str) -> bool:
+    """True when more may be meant than is read here."""
+    letters = {found.group(1) for found in _ESCAPE.finditer(pattern) if found.group(1).isalpha()}
+    return not letters <= (_CLASSES | _CONTROLS.keys()) or bool(_READS_ON.search(pattern))
 
 
 def _one(pattern: str, at: int) -> tuple[str, int]:

@@ -5,7 +5,8 @@ Semantics, where Sigma 2.1 leaves room:
 - A value is compared by its text (``value_text.text_of``): number 4624 matches 4624 and "4624".
 - Letter case is ignored by Unicode case folding (``str.casefold``) unless ``cased``; it works
   character by character, so folding a part is part of the folding. ``?`` is one folded character.
-- Regular expressions are RE2, search anywhere in the text, and mind letter case unless ``|i``.
+- Regular expressions (``expression.py``) are searched for anywhere in the text and mind letter
+  case unless ``|i``. A value that an expression takes too long for counts as not matching.
 - An array matches when any member does. Objects have no text: only ``exists`` sees them.
 - A field is present when it has a value that is not null. A missing field matches no value;
   ``null`` is true and ``exists`` false for it. (Null and absent are one: columns keep no more.)
@@ -20,9 +21,8 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any as AnyValue
 
-import re2
-
 from tocsin.detect import wildcard
+from tocsin.detect.expression import compiled
 from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.matcher import (
     FIELD_REFERENCES,
@@ -149,14 +149,14 @@ def _compares(matcher: Matcher, text: str, value: str) -> bool:
         seen = time_part_in(text, matcher.part) if matcher.part else number_in(text)
         return seen is not None and _COMPARE[kind](seen, number_in(value))
     if kind is Operator.REGEX:
-        return _expression(value).search(text) is not None
+        return _is_found(value, text)
     if kind is Operator.CIDR:
         address, network = address_in(text), _network(value)
         return address is not None and address.version == network.version and address in network
     if not matcher.cased:
         text, value = text.casefold(), value.casefold()
     if kind is Operator.GLOB:
-        return _glob(text, wildcard.read(value))
+        return wildcard.matches(text, wildcard.read(value))
     return {
         Operator.EXACT: text == value,
         Operator.CONTAINS: value in text,
@@ -165,29 +165,11 @@ def _compares(matcher: Matcher, text: str, value: str) -> bool:
     }[kind]
 
 
-def _glob(text: str, pieces: list[wildcard.Piece]) -> bool:
-    """Whole-text wildcard match that goes back only to the last ``*``: no blow-up."""
-    steps = [step for piece in pieces for step in (piece if isinstance(piece, str) else [piece])]
-    at = step = 0
-    star, resume = -1, 0
-    while at < len(text):
-        if step < len(steps) and steps[step] is wildcard.MANY:
-            star, resume = step, at
-            step += 1
-        elif step < len(steps) and (steps[step] is wildcard.ONE or steps[step] == text[at]):
-            step += 1
-            at += 1
-        elif star >= 0:
-            resume += 1
-            step, at = star + 1, resume
-        else:
-            return False
-    return all(rest is wildcard.MANY for rest in steps[step:])
-
-
-@lru_cache(maxsize=4096)
-def _expression(pattern: str) -> AnyValue:
-    return re2.compile(pattern)
+def _is_found(pattern: str, text: str) -> bool:
+    try:
+        return compiled(pattern).found_in(text)
+    except TimeoutError:
+        return False
 
 
 @lru_cache(maxsize=4096)

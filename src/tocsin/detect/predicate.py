@@ -3,7 +3,6 @@
 import operator as compare
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from ipaddress import ip_network
 from typing import Any as AnyValue
 
@@ -11,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import re2
 
 from tocsin.detect import wildcard
+from tocsin.detect.errors import Unsupported
+from tocsin.detect.expression import ExpressionKind, Searcher, compiled
 from tocsin.detect.matcher import Matcher, Operator
+from tocsin.detect.patience import Patience
 from tocsin.detect.value_text import address_in, number_in, time_part_in
 
 Test = Callable[[Sequence[str]], list[bool]]
@@ -41,37 +42,63 @@ _FEW = 24
 """Up to so many texts it is quicker not to have Arrow compile the expression anew."""
 
 
+Verdicts = npt.NDArray[np.uint8]
+FALSE, TRUE, UNKNOWN = np.uint8(0), np.uint8(1), np.uint8(2)
+
+
 @dataclass(frozen=True, slots=True)
 class Predicate:
     """Says of each text whether the matcher holds; ``folded``: it wants folded texts.
 
-    Expressions (``patterns``: any of them) are searched by Arrow's RE2 in whole arrays, all else
-    by ``test`` in lists.
+    Expressions (any of them) are searched for in whole arrays: ``patterns`` by Arrow's RE2,
+    ``limited`` one by one within ``patience``. All else is done by ``test`` in lists.
     """
 
     folded: bool
     test: Test | None = None
     patterns: tuple[str, ...] = ()
+    limited: tuple[Searcher, ...] = ()
+    patience: Patience | None = None
 
-    def in_array(self, texts: pa.Array) -> npt.NDArray[np.bool_]:
-        """Of each text whether any of ``patterns`` is found in it; null counts as no."""
+    def in_array(self, texts: pa.Array) -> Verdicts:
+        """Of each text whether any expression is found in it; null counts as no."""
         if len(texts) <= _FEW:
-            searches = [_compiled(pattern).search for pattern in self.patterns]
-            return np.array(
-                [
-                    text is not None and any(search(text) is not None for search in searches)
-                    for text in texts.to_pylist()
-                ],
-                np.bool_,
-            )
-        found = np.zeros(len(texts), np.bool_)
-        for pattern in self.patterns:
-            held = pc.match_substring_regex(texts, pattern)
-            found |= pc.fill_null(held, False).to_numpy(zero_copy_only=False)
-        return found
+            found = _few_found(self.patterns, texts.to_pylist())
+        else:
+            found = np.zeros(len(texts), np.bool_)
+            for pattern in self.patterns:
+                held = pc.match_substring_regex(texts, pattern)
+                found |= pc.fill_null(held, False).to_numpy(zero_copy_only=False)
+        verdicts = found.astype(np.uint8)
+        if self.limited:
+            for at in np.flatnonzero(~found).tolist():
+                verdicts[at] = self._limited_verdict(texts[at].as_py())
+        return verdicts
+
+    def _limited_verdict(self, text: str | None) -> np.uint8:
+        if text is None:
+            return FALSE
+        assert self.patience is not None  # noqa: S101 - comes with ``limited``
+        verdict = FALSE
+        for searcher in self.limited:
+            found = self.patience.found_in(searcher, text)
+            if found:
+                return TRUE
+            if found is None:
+                verdict = UNKNOWN
+        return verdict
 
 
-def predicate_of(matcher: Matcher) -> Predicate:
+def _few_found(patterns: Sequence[str], texts: list[str | None]) -> npt.NDArray[np.bool_]:
+    searchers = [compiled(pattern) for pattern in patterns]
+    found = [
+        text is not None and any(searcher.found_in(text) for searcher in searchers)
+        for text in texts
+    ]
+    return np.array(found, np.bool_)
+
+
+def predicate_of(matcher: Matcher, patience: Patience) -> Predicate:
     """The test of a matcher that looks at one field's texts."""
     kind = matcher.operator
     folded = not matcher.cased
@@ -85,9 +112,9 @@ def predicate_of(matcher: Matcher) -> Predicate:
     if kind is Operator.ENDSWITH:
         return Predicate(folded, lambda texts: [text.endswith(values) for text in texts])
     if kind is Operator.GLOB:
-        return Predicate(folded, patterns=tuple(wildcard.to_regex(value) for value in values))
+        return _wildcards(folded, values)
     if kind is Operator.REGEX:
-        return Predicate(folded=False, patterns=matcher.values)
+        return _expressions(matcher.values, patience)
     if kind is Operator.CIDR:
         return Predicate(False, _within(matcher.values))
     return Predicate(False, _compares(_COMPARE[kind], matcher.values[0], matcher.part))
@@ -124,9 +151,28 @@ def _contains(needles: tuple[str, ...]) -> Test:
     return test
 
 
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> AnyValue:
-    return re2.compile(pattern)
+def _wildcards(folded: bool, values: Sequence[str]) -> Predicate:
+    patterns = tuple(wildcard.to_regex(value) for value in values)
+    if all(_is_quick(pattern) for pattern in patterns):
+        return Predicate(folded, patterns=patterns)
+    pieces = [wildcard.read(value) for value in values]  # too large for RE2
+    return Predicate(
+        folded, lambda texts: [any(wildcard.matches(text, one) for one in pieces) for text in texts]
+    )
+
+
+def _is_quick(pattern: str) -> bool:
+    try:
+        return compiled(pattern).kind is ExpressionKind.RE2
+    except Unsupported:
+        return False
+
+
+def _expressions(patterns: Sequence[str], patience: Patience) -> Predicate:
+    searchers = [compiled(pattern) for pattern in patterns]
+    quick = tuple(one.pattern for one in searchers if one.kind is ExpressionKind.RE2)
+    limited = tuple(one for one in searchers if one.kind is ExpressionKind.FALLBACK)
+    return Predicate(False, patterns=quick, limited=limited, patience=patience)
 
 
 def _within(networks: Sequence[str]) -> Test:

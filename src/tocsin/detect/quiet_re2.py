@@ -1,4 +1,4 @@
-"""RE2 for pySigma, as it checks expressions: without writing to stderr, with a readable reason."""
+"""How pySigma checks expressions: by the engines that run them later, with a readable reason."""
 
 from typing import Any
 
@@ -6,22 +6,21 @@ import re2
 from sigma.policy import SigmaPolicy
 from sigma.policy.regex_engine import RE2RegexEngine
 
+from tocsin.detect.errors import Unsupported
+from tocsin.detect.expression import compiled
+
 _FLAGS = ((2, "i"), (8, "m"), (16, "s"))
 
 
 class QuietRe2(RE2RegexEngine):
-    """The same engine that runs the expressions later: what it refuses is refused with the rule."""
+    """What no engine takes is refused with the rule; nothing is written to stderr."""
 
     def compile(self, pattern: str, flags: int = 0) -> Any:
         letters = "".join(letter for bit, letter in _FLAGS if int(flags) & bit)
-        options = re2.Options()
-        options.log_errors = False
         try:
-            return re2.compile(f"(?{letters}){pattern}" if letters else pattern, options)
-        except re2.error as error:
-            reason = error.args[0] if error.args else "not understood"
-            text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-            raise re2.error(f"{text} (RE2 syntax)") from error
+            return compiled(f"(?{letters}){pattern}" if letters else pattern).native
+        except Unsupported as error:
+            raise re2.error(str(error)) from error
 
 
 POLICY = SigmaPolicy(regex_engine=QuietRe2())

@@ -8,13 +8,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.detect.predicate import Predicate
+from tocsin.detect.predicate import FALSE, UNKNOWN, Predicate
 
 Codes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 _Verdicts = npt.NDArray[np.uint8]
 
-FALSE, TRUE, UNKNOWN = np.uint8(0), np.uint8(1), np.uint8(2)
 CAPACITY = 16_384
 """Texts a vocabulary keeps over batches before it starts anew; bounds the memory of verdicts."""
 
@@ -85,7 +84,10 @@ class Vocabulary:
         return pa.array(self.texts(codes, folded=folded), pa.string())
 
     def verdicts(self, key: int, predicate: Predicate, codes: Codes) -> _Verdicts:
-        """The verdict of a matcher by code, known at least for ``codes``; code -1 is false."""
+        """The verdict of a matcher by code, asked for ``codes``; code -1 is false.
+
+        A verdict may stay ``UNKNOWN`` (counts as no) where the predicate was not to be had.
+        """
         verdicts = self._verdicts.get(key)
         if verdicts is None or len(verdicts) <= len(self):
             verdicts = self._verdicts[key] = self._grown(verdicts)

@@ -48,6 +48,26 @@ def to_regex(pattern: str) -> str:
     return f"(?s)\\A{''.join(parts)}\\z"
 
 
+def matches(text: str, pieces: list[Piece]) -> bool:
+    """Whether the whole text is like the pieces; goes back only to the last ``*``: no blow-up."""
+    steps = [step for piece in pieces for step in (piece if isinstance(piece, str) else [piece])]
+    at = step = 0
+    star, resume = -1, 0
+    while at < len(text):
+        if step < len(steps) and steps[step] is MANY:
+            star, resume = step, at
+            step += 1
+        elif step < len(steps) and (steps[step] is ONE or steps[step] == text[at]):
+            step += 1
+            at += 1
+        elif star >= 0:
+            resume += 1
+            step, at = star + 1, resume
+        else:
+            return False
+    return all(rest is MANY for rest in steps[step:])
+
+
 def longest_literal(pattern: str) -> str:
     """The longest text every match contains, empty when there is none."""
     return max((piece for piece in read(pattern) if isinstance(piece, str)), key=len, default="")
