@@ -1,23 +1,38 @@
-"""The offline hunt's rows have the shape others rely on."""
+"""The offline hunt's hits have the shape others rely on."""
 
 import json
 
+import pytest
+
 from tests.detect.rule_texts import ID, one_rule
 from tocsin.detect.engine import Engine
-from tocsin.detect.hunt import hunt, ndjson_line
+from tocsin.detect.hunt import HuntHit, Place, hits_in, iso_time, ndjson_line
 from tocsin.detect.ruleset import RuleSet
 from tocsin.detect.sample_batch import batch_of, lane_for
-from tocsin.model.severity import Level
+from tocsin.model.event import EventBatch
 
 LANE = lane_for("windows", "process_creation", None)
-ENGINE = Engine(RuleSet((one_rule("  s: {Image: cmd.exe}\n  condition: s"),)))
-EVENTS = [{"Image": "cmd.exe", "EventRecordID": 77}, {"Image": "x"}, {"Image": "CMD.exe"}]
+RULE = one_rule("  s: {Image: cmd.exe}\n  condition: s")
+ENGINE = Engine(RuleSet((RULE,)))
+EVENTS = [
+    {"Image": "cmd.exe", "EventRecordID": 77, "Computer": "pc1"},
+    {"Image": "x"},
+    {"Image": "CMD.exe"},
+]
 
 
-def test_a_row_tells_rule_event_and_file() -> None:
-    batch = batch_of(LANE, EVENTS)
-    rows = [json.loads(ndjson_line(row)) for row in hunt([("log.evtx", batch)], ENGINE)]
-    assert rows[0] == {
+def found_in(batch: EventBatch) -> list[HuntHit]:
+    numbers = {event_id: at for at, event_id in enumerate(batch.event_ids.to_pylist(), 1)}
+
+    def place_of(event_id: str) -> Place:
+        return "log.evtx", numbers[event_id]
+
+    return hits_in(batch, ENGINE.evaluate(batch), place_of)
+
+
+def test_a_line_tells_rule_event_and_file() -> None:
+    lines = [json.loads(ndjson_line(RULE.rule, hit)) for hit in found_in(batch_of(LANE, EVENTS))]
+    assert lines[0] == {
         "rule_id": ID,
         "rule_title": "A rule",
         "level": "high",
@@ -26,19 +41,36 @@ def test_a_row_tells_rule_event_and_file() -> None:
         "source": "sample",
         "record_id": "77",
         "file": "log.evtx",
-        "event": {"Image": "cmd.exe", "EventRecordID": 77},
+        "event": {"Image": "cmd.exe", "EventRecordID": 77, "Computer": "pc1"},
     }
-    assert [row["event"]["Image"] for row in rows] == ["cmd.exe", "CMD.exe"]
-    assert rows[1]["record_id"] == batch.event_ids[2].as_py()
+    assert [line["event"]["Image"] for line in lines] == ["cmd.exe", "CMD.exe"]
 
 
-def test_rules_below_the_level_are_left_out() -> None:
-    batch = batch_of(LANE, EVENTS)
-    assert list(hunt([("f", batch)], ENGINE, level=Level.CRITICAL)) == []
-    assert len(list(hunt([("f", batch)], ENGINE, level=Level.HIGH))) == 2
+def test_a_record_its_source_did_not_number_has_its_number_in_the_file() -> None:
+    first, second = found_in(batch_of(LANE, EVENTS))
+    assert (first.record, first.host) == ("77", "pc1")
+    assert (second.record, second.host) == ("3", "")
+
+
+def test_a_correlation_is_told_beside_the_event() -> None:
+    (hit, _) = found_in(batch_of(LANE, EVENTS))
+    told = json.loads(ndjson_line(RULE.rule, hit._replace(correlation=b'{"measured":5.0}')))
+    assert told["correlation"] == {"measured": 5.0}
 
 
 def test_what_json_has_no_word_for_is_written_as_text() -> None:
-    batch = batch_of(LANE, [{"Image": "cmd.exe", "Data": b"\xffx"}])
-    (row,) = hunt([("f", batch)], ENGINE)
-    assert json.loads(ndjson_line(row))["event"]["Data"] == "\ufffdx"
+    (hit,) = found_in(batch_of(LANE, [{"Image": "cmd.exe", "Data": b"\xffx"}]))
+    assert json.loads(ndjson_line(RULE.rule, hit))["event"]["Data"] == "\ufffdx"
+
+
+@pytest.mark.parametrize(
+    ("time_us", "told"),
+    [
+        (0, "1970-01-01T00:00:00Z"),
+        (1_500_000, "1970-01-01T00:00:01.500000Z"),
+        (-(2**62), "0001-01-01T00:00:00Z"),
+        (2**62, "9999-12-31T23:59:59.999999Z"),
+    ],
+)
+def test_any_time_is_told(time_us: int, told: str) -> None:
+    assert iso_time(time_us) == told

@@ -74,6 +74,20 @@ def byte_progress() -> Progress:
     )
 
 
+def rate_progress() -> Progress:
+    """``byte_progress`` with a field ``rate`` that the task tells itself."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=err,
+        disable=not err.is_terminal,
+    )
+
+
 def item_progress() -> Progress:
     """A progress bar for counted work; silent when stderr is not a terminal."""
     return Progress(
@@ -90,7 +104,11 @@ def item_progress() -> Progress:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else str(as_json(value))
+    return plain(value if isinstance(value, str) else str(as_json(value)))
+
+
+def plain(text: str) -> str:
+    """Text that can't steer a terminal: what is not printable is written out."""
     return "".join(
         char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text
     )

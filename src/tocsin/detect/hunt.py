@@ -1,70 +1,138 @@
-"""The offline hunt: what rules find in events, one plain row for each rule and event."""
+"""The offline hunt: what rules find in events, one plain hit for each rule and event."""
 
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import orjson
+import pyarrow as pa
 
-from tocsin.detect.engine import Engine
-from tocsin.detect.match_rule import SigmaMatchRule
+from tocsin.detect.engine import Hit
 from tocsin.model.event import EventBatch
-from tocsin.model.severity import Level
+from tocsin.model.rule import Rule
 
 _RECORD_ID_FIELDS = ("EventRecordID", "RecordNumber", "eventID", "uid", "auditID", "uuid", "id")
 """Fields that sources number their records with, the first that is present is told."""
+_HOST_FIELDS = ("Computer", "hostname", "host", "Hostname", "HostName", "computer_name", "device")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST = datetime.min.replace(tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
 
-HuntRow = dict[str, object]
+Place = tuple[str, int]
+"""A file, and the number of a record in it, from 1."""
 
 
-def hunt(
-    batches: Iterable[tuple[str, EventBatch]],
-    engine: Engine,
-    *,
-    level: Level = Level.INFORMATIONAL,
-) -> Iterator[HuntRow]:
-    """A row ``rule_id, rule_title, level, tags, time, source, record_id, file, event`` for each hit.
+class HuntHit(NamedTuple):
+    """A rule and the event it recognized.
 
-    ``batches`` come with the file they were read from. ``time`` is ISO 8601 in UTC, ``event`` the
-    native fields, ``record_id`` the source's own number or the event id. Rules below ``level``
-    are left out. Rows of a batch come in the order of their events.
+    ``record_id`` is the source's own number; empty where the source numbers nothing, then
+    ``ordinal`` (the record's number in the file, a line's, say) stands for it. ``event`` is the
+    JSON of the native fields, ``correlation`` that of what a stateful rule measured (empty: the
+    rule looks at one event). ``time_us`` counts microseconds since 1970, UTC.
     """
-    for file, batch in batches:
-        found: dict[int, list[SigmaMatchRule]] = {}
-        for hit in engine.evaluate(batch):
-            if hit.rule.id in engine.ruleset.silent:
-                continue
-            rule = engine.ruleset.by_id(hit.rule.id)
-            if rule is not None and rule.rule.level.rank >= level.rank:
-                for row in hit.rows:
-                    found.setdefault(row, []).append(rule)
-        rows = sorted(found)
-        for row, event in zip(rows, batch.native_rows(rows), strict=True):
-            for rule in found[row]:
-                yield _row(rule, batch, row, event, file)
+
+    time_us: int
+    rule_id: str
+    source: str
+    host: str
+    file: str
+    record_id: str
+    ordinal: int
+    event_id: str
+    event: bytes
+    correlation: bytes = b""
+
+    @property
+    def record(self) -> str:
+        """How the record is called in its file."""
+        return self.record_id or str(self.ordinal)
 
 
-def ndjson_line(row: HuntRow) -> bytes:
-    """The row as one line of JSON; times and bytes inside the event as text."""
-    return orjson.dumps(row, default=_plain, option=orjson.OPT_NON_STR_KEYS) + b"\n"
+def hits_in(
+    batch: EventBatch,
+    found: Sequence[Hit],
+    place_of: Callable[[str], Place],
+    *,
+    with_events: bool = True,
+) -> list[HuntHit]:
+    """A hit for each rule and row of ``found``, in the order of rows, then of rules.
+
+    ``place_of`` tells where the event of an id was read. Without ``with_events`` their JSON is
+    left empty.
+    """
+    by_row: dict[int, list[str]] = {}
+    for hit in found:
+        for row in hit.rows:
+            by_row.setdefault(row, []).append(hit.rule.id)
+    rows = sorted(by_row)
+    if not rows:
+        return []
+    taken = pa.array(rows, pa.int64())
+    sources = batch.sources.take(taken).to_pylist()
+    ids = batch.event_ids.take(taken).to_pylist()
+    times = batch.times.take(taken).cast(pa.int64()).to_pylist()
+    hits = []
+    for at, event in enumerate(batch.native_rows(rows)):
+        file, ordinal = place_of(ids[at])
+        record_id = record_id_of(event)
+        text = event_json(event) if with_events else b""
+        host = host_of(event)
+        hits += [
+            HuntHit(times[at], rule_id, sources[at], host, file, record_id, ordinal, ids[at], text)
+            for rule_id in by_row[rows[at]]
+        ]
+    return hits
 
 
-def _row(
-    found: SigmaMatchRule, batch: EventBatch, row: int, event: dict[str, object], file: str
-) -> HuntRow:
-    moment: datetime = batch.times[row].as_py()
-    named = (event[name] for name in _RECORD_ID_FIELDS if name in event)
-    record_id = next(named, batch.event_ids[row].as_py())
-    return {
-        "rule_id": found.rule.id,
-        "rule_title": found.rule.title,
-        "level": str(found.rule.level),
-        "tags": list(found.rule.tags),
-        "time": moment.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        "source": batch.sources[row].as_py(),
-        "record_id": str(record_id),
-        "file": file,
-        "event": event,
+def record_id_of(event: dict[str, object]) -> str:
+    """The number the source gave the event; empty when it numbers nothing."""
+    return next((str(event[name]) for name in _RECORD_ID_FIELDS if name in event), "")
+
+
+def host_of(event: dict[str, object]) -> str:
+    """The machine an event names as its own; empty when it names none."""
+    for name in _HOST_FIELDS:
+        value = event.get(name)
+        if isinstance(value, dict):
+            value = value.get("name", value.get("hostname"))
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def event_json(event: dict[str, object]) -> bytes:
+    """Native fields as JSON; times and bytes inside as text."""
+    return orjson.dumps(event, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+
+
+def iso_time(time_us: int) -> str:
+    """ISO 8601 in UTC, ``Z`` at its end; a time no calendar has becomes the nearest it has."""
+    try:
+        moment = _EPOCH + timedelta(microseconds=time_us)
+    except OverflowError:
+        moment = _FIRST if time_us < 0 else _LAST
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def ndjson_line(rule: Rule, hit: HuntHit) -> bytes:
+    """One object ``rule_id, rule_title, level, tags, time, source, record_id, file, event``.
+
+    That of a stateful rule has ``correlation`` besides.
+    """
+    told = {
+        "rule_id": rule.id,
+        "rule_title": rule.title,
+        "level": rule.level.value,
+        "tags": rule.tags,
+        "time": iso_time(hit.time_us),
+        "source": hit.source,
+        "record_id": hit.record,
+        "file": hit.file,
+        "event": orjson.Fragment(hit.event or b"{}"),
     }
+    if hit.correlation:
+        told["correlation"] = orjson.Fragment(hit.correlation)
+    return orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _plain(value: object) -> str:

@@ -13,10 +13,10 @@ from tocsin.model.record import Framing
 
 FILE_MAGIC = b"ElfFile\0"
 _CHUNK_MAGIC = b"ElfChnk\0"
-_HEADER_BYTES = 4096
-_CHUNK_BYTES = 65536
+HEADER_BYTES = 4096
+CHUNK_BYTES = 65536
 _RECORD_NUMBERS = struct.Struct("<QQ")  # of the chunk's first and last record, at byte 8
-_MOST_RECORDS = _CHUNK_BYTES // 32  # no record is smaller than its 24-byte frame and a token
+_MOST_RECORDS = CHUNK_BYTES // 32  # no record is smaller than its 24-byte frame and a token
 
 
 def cut_evtx(stream: ByteStream, maker: Maker) -> Iterator[Cut]:
@@ -25,12 +25,17 @@ def cut_evtx(stream: ByteStream, maker: Maker) -> Iterator[Cut]:
     A chunk that gives fewer records than its header names comes out Unreadable as well, whole,
     with the number that is missing; so does a file that ends inside a chunk.
     """
-    grouping = Grouping(lambda payload, first: maker.batch(payload, first, Framing.EVTX))
-    if len(header := _read(stream, _HEADER_BYTES)) < _HEADER_BYTES:
+    if len(header := _read(stream, HEADER_BYTES)) < HEADER_BYTES:
         yield maker.unreadable(1, "Windows event log cut off inside its file header", header)
         return
-    number = 0
-    while chunk := _read(stream, _CHUNK_BYTES):
+    yield from cut_chunks(stream, maker)
+
+
+def cut_chunks(stream: ByteStream, maker: Maker, before: int = 0) -> Iterator[Cut]:
+    """The same for a stream that begins at a chunk; ``before`` chunks of the file precede it."""
+    grouping = Grouping(lambda payload, first: maker.batch(payload, first, Framing.EVTX))
+    number = before
+    while chunk := _read(stream, CHUNK_BYTES):
         number += 1
         if not chunk.strip(b"\0"):
             continue  # space Windows has set aside
@@ -38,7 +43,7 @@ def cut_evtx(stream: ByteStream, maker: Maker) -> Iterator[Cut]:
         for record in records:
             yield from grouping.add(record)
         missing = _named_records(chunk) - len(records)
-        if missing > 0 or fault or len(chunk) < _CHUNK_BYTES:
+        if missing > 0 or fault or len(chunk) < CHUNK_BYTES:
             yield from grouping.skip()
             reason = _reason(chunk, number, missing, fault)
             yield maker.unreadable(grouping.taken, reason, chunk)
@@ -51,7 +56,7 @@ def _records(chunk: bytes) -> tuple[list[bytes], str]:
         return [], "it does not begin like a chunk"
     records: list[bytes] = []
     faults: list[str] = []
-    file = io.BytesIO(_ONE_CHUNK_HEADER + chunk.ljust(_CHUNK_BYTES, b"\0"))
+    file = io.BytesIO(_ONE_CHUNK_HEADER + chunk.ljust(CHUNK_BYTES, b"\0"))
     try:
         rendered: Any = PyEvtxParser(file, number_of_threads=1).records_json()
     except (RuntimeError, OSError, ValueError) as error:
@@ -78,8 +83,8 @@ def _named_records(chunk: bytes) -> int:
 
 def _reason(chunk: bytes, number: int, missing: int, fault: str) -> str:
     parts = [f"chunk {number} of the Windows event log can't be read whole"]
-    if len(chunk) < _CHUNK_BYTES:
-        parts.append(f"the file ends at its byte {len(chunk):,} of {_CHUNK_BYTES:,}")
+    if len(chunk) < CHUNK_BYTES:
+        parts.append(f"the file ends at its byte {len(chunk):,} of {CHUNK_BYTES:,}")
     if missing > 0:
         parts.append(f"{missing} of its {_named_records(chunk)} records are missing")
     if fault:
@@ -97,8 +102,8 @@ def _read(stream: ByteStream, size: int) -> bytes:
 
 def _file_header() -> bytes:
     """The header of a log with one chunk ([MS-EVEN6], EVTX file header): our reading needs no more."""
-    header = bytearray(_HEADER_BYTES)
-    struct.pack_into("<8sQQQIHHHH", header, 0, FILE_MAGIC, 0, 0, 1, 128, 1, 3, _HEADER_BYTES, 1)
+    header = bytearray(HEADER_BYTES)
+    struct.pack_into("<8sQQQIHHHH", header, 0, FILE_MAGIC, 0, 0, 1, 128, 1, 3, HEADER_BYTES, 1)
     struct.pack_into("<I", header, 124, zlib.crc32(bytes(header[:120])))
     return bytes(header)
 

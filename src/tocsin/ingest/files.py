@@ -15,9 +15,9 @@ from tocsin.ingest.lines import cut_stream
 from tocsin.ingest.recognition import HEAD_BYTES, Shape, recognize
 
 Progress = Callable[[int, int], None]
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read_paths(
@@ -38,7 +38,7 @@ def read_paths(
     done = 0
     for file in files:
         size = _size(file)
-        for cut, at in _read_file(file, source or source_name(file), received_at):
+        for cut, at in read_file(file, source or source_name(file), received_at):
             yield cut
             if on_progress is not None:
                 on_progress(done + min(at, size), total)
@@ -79,7 +79,8 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _read_file(path: Path, source: str, received_at: datetime) -> Iterator[tuple[Cut, int]]:
+def read_file(path: Path, source: str, received_at: datetime) -> Iterator[tuple[Cut, int]]:
+    """Raw batches of one file, or what is unreadable of it, each with the bytes read so far."""
     maker = Maker(source, str(path), received_at)
     try:
         file = path.open("rb")
@@ -106,7 +107,7 @@ class _Opened:
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        is_gzip = file.read(2) == _GZIP
+        is_gzip = file.read(2) == GZIP
         file.seek(0)
         self._stream: ByteStream = _Unzipped(file) if is_gzip else file
         self._decoder: codecs.IncrementalDecoder | None = None
@@ -115,7 +116,7 @@ class _Opened:
         head = self._raw(HEAD_BYTES)
         while len(head) < HEAD_BYTES and (more := self._raw(HEAD_BYTES - len(head))):
             head += more
-        if head.startswith(_UTF16):
+        if head.startswith(UTF16):
             self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
             head = self._utf8(head)
         self.head = head.removeprefix(_BOM)

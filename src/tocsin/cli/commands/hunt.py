@@ -1,44 +1,60 @@
 """``tocsin hunt``: run Sigma rules over files; no server, no state."""
 
-import csv
+import inspect
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from enum import StrEnum
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, BinaryIO
 
 import orjson
 import typer
 
-from tocsin.app.shipped import CONTENT, cache_folder, open_normalizer
-from tocsin.cli.output import Exit, byte_progress, err, fail, item_progress, print_table
-from tocsin.detect.engine import Engine
-from tocsin.detect.hunt import HuntRow, ndjson_line
-from tocsin.detect.hunt import hunt as hunt_in
+from tocsin.app.hunt_selection import selected
+from tocsin.app.hunt_summary import HuntSummary
+from tocsin.app.hunting import Hunt, HuntPlan, OnProgress
+from tocsin.app.moment import parse_moment
+from tocsin.app.shipped import CONTENT, cache_folder
+from tocsin.cli.hunt_output import Form, write_table, written
+from tocsin.cli.hunt_report import print_problems, print_summary
+from tocsin.cli.output import Exit, fail, item_progress, rate_progress
 from tocsin.detect.ruleset import RuleSet, load_rules
-from tocsin.ingest.decode import decode
-from tocsin.ingest.files import read_paths
-from tocsin.model.event import EventBatch
-from tocsin.model.record import Origin, RawBatch, Unreadable
 from tocsin.model.severity import Level
-from tocsin.normalize.normalizer import Normalizer
 
 app = typer.Typer()
+_INTERRUPTED = 130
+_MATCHING = "What is hunted for"
+_OUTPUT = "What is written"
+_WORK = "How it works"
+
+_HELP = """
+Run Sigma rules over log files (EVTX, JSON, syslog, Zeek, audit …) offline: no server, no state.
+
+What a file holds is told from its content, record by record; gzip is read as it is. Correlations
+look over all files together, in order of time. What can't be read is told with its place, and the
+hunt goes on.
+
+Examples:
+
+  tocsin hunt C/Windows/System32/winevt/Logs --rules sigma/rules
+      every rule over an evidence folder: a table of rules, then a summary
+
+  tocsin hunt logs --rules sigma/rules --level high --format timeline | less
+      what is serious, as one timeline over all files
+
+  tocsin hunt logs --rules sigma/rules --format ndjson -o hits.ndjson --summary summary.json
+      one object a hit for other tools, and the totals beside it
+
+  tocsin hunt logs --tag t1059 --from 2026-11-20T22:00:00Z --to 2026-11-21
+      one technique of the shipped rules, in a range of time
+
+Exit codes: 0 nothing found, 1 something found, 2 bad content (no rule or nothing readable),
+3 bad configuration.
+"""
 
 
-class Form(StrEnum):
-    """How the hits are written."""
-
-    TABLE = "table"
-    NDJSON = "ndjson"
-    CSV = "csv"
-    TIMELINE = "timeline"
-
-
-@app.command("hunt")
+@app.command("hunt", help=inspect.cleandoc(_HELP))
 def hunt(
     paths: Annotated[
         list[Path], typer.Argument(help="Files or folders of logs.", metavar="PATH...")
@@ -48,194 +64,145 @@ def hunt(
         typer.Option(
             "--rules",
             help="Sigma rules, a file or folder; may be given again (default: the shipped pack).",
+            rich_help_panel=_MATCHING,
         ),
     ] = None,
-    form: Annotated[Form, typer.Option("--format", help="How to write the hits.")] = Form.TABLE,
     level: Annotated[
-        Level, typer.Option("--level", help="Lowest level to report.")
+        Level, typer.Option("--level", help="Lowest level to report.", rich_help_panel=_MATCHING)
     ] = Level.INFORMATIONAL,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rule", help="Only the rule of this id or title; may be given again.", metavar="ID"
+        ),
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("--tag", help="Only rules with this tag (attack.t1059); may be given again."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--from", help="Only events from then on (2026-11-21T10:00:00Z, now-24h)."),
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Only events before then.")] = None,
+    form: Annotated[Form, typer.Option("--format", help="How to write the hits.")] = Form.TABLE,
+    by_time: Annotated[
+        bool, typer.Option("--by-time", help="Order the hits by time, as the timeline always is.")
+    ] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
+    summary_to: Annotated[
+        Path | None, typer.Option("--summary", help="Write the summary to a file, as JSON.")
+    ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs", "-j", min=0, max=64, help="Processes to work with (0: as is worth it)."
+        ),
+    ] = 0,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress and no summary on stderr.")
+    ] = False,
 ) -> None:
-    """Run rules over log files (EVTX, JSON, syslog, Zeek …) offline. Exit code 1 when something hit."""
-    ruleset = _load(rules or [CONTENT / "rules"])
-    counts: Counter[str] = Counter()
-    hits = hunt_in(_batches(paths, counts), Engine(ruleset), level=level)
-    target = output.open("w", encoding="utf-8", newline="") if output else sys.stdout
-    try:
-        found = _WRITERS[form](hits, target)
-    finally:
-        if output:
-            target.close()
-    err.print(
-        f"{counts['records']} records, {counts['unreadable']} unreadable, "
-        f"{len(ruleset.rules)} rules ({len(ruleset.problems)} could not be loaded), {found} hits",
-        markup=False,
+    plan = HuntPlan(
+        paths=tuple(paths),
+        since=_moment(since),
+        until=_moment(until),
+        jobs=jobs,
+        with_events=form in (Form.NDJSON, Form.CSV),
     )
-    raise typer.Exit(Exit.FINDINGS if found else Exit.DONE)
+    with Hunt(plan) as hunting:
+        loaded = _load(rules or [CONTENT / "rules"], quiet)
+        chosen = selected(loaded, level=level, rules=rule or (), tags=tag or ())
+        if not quiet:
+            print_problems(loaded)
+        if not loaded.rules and not loaded.stateful:
+            fail("no rule could be loaded; see above what is wrong with them")
+        if not chosen.rules and (rule or tag):
+            fail("no loaded rule has this --rule or --tag (and --level)", Exit.BAD_CONFIGURATION)
+        with _bar(quiet) as on_progress, _target(output) as target:
+            summary, hits = hunting.hits(chosen, on_progress)
+            try:
+                for line in written(form, hits, by_time=by_time):
+                    target.write(line)
+            except KeyboardInterrupt:
+                summary.is_interrupted = True
+            target.flush()
+    if form is Form.TABLE:
+        _table(summary, output)
+    if summary_to:
+        summary_to.write_bytes(orjson.dumps(summary.as_json(), option=orjson.OPT_INDENT_2))
+    if not quiet:
+        print_summary(summary)
+    raise typer.Exit(_code(summary))
 
 
-def _load(paths: list[Path]) -> RuleSet:
+def _code(summary: HuntSummary) -> int:
+    if summary.is_interrupted:
+        return _INTERRUPTED
+    if summary.hits:
+        return Exit.FINDINGS
+    return Exit.BAD_CONTENT if summary.unreadable and not summary.records else Exit.DONE
+
+
+def _load(paths: list[Path], quiet: bool) -> RuleSet:
     for path in paths:
         if not path.exists():
             fail(
                 f"{path}: no such file or folder; --rules takes Sigma rules", Exit.BAD_CONFIGURATION
             )
+    cache = cache_folder() / "rules"
+    if quiet:
+        return load_rules(paths, cache=cache)
     with item_progress() as progress:
         task = progress.add_task("loading rules", total=None)
         return load_rules(
             paths,
-            cache=cache_folder() / "rules",
+            cache=cache,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
 
 
-def _batches(paths: list[Path], counts: Counter[str]) -> Iterator[tuple[str, EventBatch]]:
-    normalizer = open_normalizer()
-    now = datetime.now(UTC)
-    with byte_progress() as progress:
-        task = progress.add_task("hunting", total=None)
-
-        def moved(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-
-        for number, item in enumerate(read_paths(paths, None, now, moved)):
-            if isinstance(item, Unreadable):
-                _tell(item, counts)
-                continue
-            for batch in _normalized(item, number, normalizer, counts):
-                yield item.place, batch
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return parse_moment(text)
+    except ValueError as error:
+        fail(str(error), Exit.BAD_CONFIGURATION)
 
 
-def _normalized(
-    item: RawBatch, number: int, normalizer: Normalizer, counts: Counter[str]
-) -> Iterable[EventBatch]:
-    decoded = decode(item)
-    counts["records"] += len(decoded.records)
-    for problem in decoded.unreadable:
-        _tell(problem, counts)
-    if not decoded.records:
-        return ()
-    origin = Origin(
-        source=item.source,
-        received_at=item.received_at,
-        spool=item.place,
-        position=number,
-        place=item.place,
-    )
-    return normalizer.normalize(decoded, origin)
+@contextmanager
+def _bar(quiet: bool) -> Iterator[OnProgress | None]:
+    if quiet:
+        yield None
+        return
+    with rate_progress() as progress:
+        task = progress.add_task("hunting", total=None, rate="")
+
+        def moved(done: int, total: int, events: int) -> None:
+            elapsed = progress.tasks[0].elapsed or 0.0
+            rate = f"{events / elapsed:,.0f} events/s" if elapsed > 1 else ""
+            progress.update(task, completed=done, total=total, rate=rate)
+
+        yield moved
 
 
-def _tell(problem: Unreadable, counts: Counter[str]) -> None:
-    counts["unreadable"] += 1
-    if counts["unreadable"] <= 20:
-        err.print(
-            f"unreadable: {problem.place}: record {problem.ordinal}: {problem.reason}", markup=False
-        )
+@contextmanager
+def _target(output: Path | None) -> Iterator[BinaryIO]:
+    if output is None:
+        yield sys.stdout.buffer
+        return
+    try:
+        file = output.open("wb")
+    except OSError as error:
+        fail(f"{output} can't be written: {error.strerror}", Exit.BAD_CONFIGURATION)
+    with file:
+        yield file
 
 
-def _write_ndjson(hits: Iterable[HuntRow], target: TextIO) -> int:
-    found = 0
-    for found, hit in enumerate(hits, start=1):  # noqa: B007
-        target.write(ndjson_line(hit).decode())
-    return found
-
-
-def _write_csv(hits: Iterable[HuntRow], target: TextIO) -> int:
-    writer = csv.writer(target)
-    writer.writerow(_CSV_COLUMNS)
-    found = 0
-    for found, hit in enumerate(hits, start=1):  # noqa: B007
-        cells = {**hit, "tags": " ".join(map(str, _listed(hit["tags"]))), "event": _event_text(hit)}
-        writer.writerow([_harmless(str(cells[name])) for name in _CSV_COLUMNS])
-    return found
-
-
-def _listed(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value]
-
-
-def _event_text(hit: HuntRow) -> str:
-    return orjson.dumps(hit["event"], default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-
-
-def _harmless(cell: str) -> str:
-    """A cell no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    return f"'{cell}" if cell[:1] in tuple("=+-@\t\r") else cell
-
-
-def _write_timeline(hits: Iterable[HuntRow], target: TextIO) -> int:
-    lines = sorted(
-        f"{hit['time']}  {hit['level']:<13}  {_line(hit['source'])}  {_line(hit['rule_title'])}"
-        f"  [{_line(hit['file'])}#{_line(hit['record_id'])}]"
-        for hit in hits
-    )
-    target.writelines(f"{line}\n" for line in lines)
-    return len(lines)
-
-
-def _line(value: object) -> str:
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in str(value))
-
-
-@dataclass(slots=True)
-class _RuleHits:
-    """What one rule found."""
-
-    level: Level
-    title: str
-    first: str
-    last: str
-    count: int = 0
-    sources: set[str] = field(default_factory=set)
-
-    def add(self, hit: HuntRow) -> None:
-        time = str(hit["time"])
-        self.count += 1
-        self.first, self.last = min(self.first, time), max(self.last, time)
-        self.sources.add(str(hit["source"]))
-
-
-def _write_table(hits: Iterable[HuntRow], target: TextIO) -> int:
-    rules: dict[object, _RuleHits] = {}
-    for hit in hits:
-        rule = rules.get(hit["rule_id"])
-        if rule is None:
-            time = str(hit["time"])
-            rule = _RuleHits(Level(str(hit["level"])), str(hit["rule_title"]), time, time)
-            rules[hit["rule_id"]] = rule
-        rule.add(hit)
-    ordered = sorted(rules.values(), key=lambda rule: (-rule.level.rank, -rule.count, rule.title))
-    rows = [
-        (rule.level.value, rule.title, rule.count, rule.first, rule.last, _some(rule.sources))
-        for rule in ordered
-    ]
-    columns = ("level", "rule", "hits", "first", "last", "sources")
-    if target is sys.stdout:
-        print_table("", columns, rows)
-    else:
-        csv.writer(target, delimiter="\t").writerows([columns, *rows])
-    return sum(rule.count for rule in rules.values())
-
-
-def _some(sources: set[str]) -> str:
-    shown = ", ".join(sorted(sources)[:3])
-    return shown if len(sources) <= 3 else f"{shown} and {len(sources) - 3} more"
-
-
-_CSV_COLUMNS = (
-    "time",
-    "level",
-    "rule_title",
-    "rule_id",
-    "source",
-    "record_id",
-    "file",
-    "tags",
-    "event",
-)
-_WRITERS = {
-    Form.TABLE: _write_table,
-    Form.NDJSON: _write_ndjson,
-    Form.CSV: _write_csv,
-    Form.TIMELINE: _write_timeline,
-}
+def _table(summary: HuntSummary, output: Path | None) -> None:
+    if output is None:
+        write_table(summary, None)
+        return
+    with output.open("w", encoding="utf-8", newline="") as file:
+        write_table(summary, file)

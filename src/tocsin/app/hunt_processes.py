@@ -1,0 +1,168 @@
+"""Shares the work of a hunt among processes and puts their reports back in order."""
+
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+import structlog
+
+from tocsin.app.collector import spare_long_lived
+from tocsin.app.hunt_work import Found, Hunter, Wanted
+from tocsin.app.shipped import open_normalizer
+from tocsin.detect.errors import DetectError
+from tocsin.ingest.slices import Slice
+
+Task = tuple[Slice, ...]
+
+_AHEAD = 2
+"""So many tasks a worker has at hand, so that none waits for its next one."""
+_HELD_HITS = 200_000
+"""With so many hits waiting for an earlier task, no further task is given out."""
+_MOST_DEATHS = 3
+_PATIENCE_S = 3.0
+"""How long a worker may take to end by itself."""
+_SPAWN = get_context("spawn")
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    tasks: deque[tuple[int, Task]] = field(default_factory=deque)
+
+
+class Crew:
+    """Processes that each hold the rules; use as a context manager."""
+
+    def __init__(self, jobs: int) -> None:
+        """Starts the processes at once, so that they load while the rules are read here."""
+        self._wanted: Wanted | None = None
+        self._deaths = 0
+        self._workers = [_started() for _ in range(jobs)]
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        for worker in self._workers:
+            worker.pipe.close()
+            if kind is not None or worker.tasks:
+                worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join(_PATIENCE_S)
+            worker.process.kill()
+            worker.process.join()
+
+    def run(
+        self, wanted: Wanted, tasks: Iterator[Task], on_found: Callable[[Found], None]
+    ) -> Iterator[tuple[Task, Found]]:
+        """Reports in the order of the tasks; ``on_found`` hears of each as soon as it comes.
+
+        The files of a worker that dies are reported as not hunted through, and another takes its
+        place. Raises DetectError when workers keep dying.
+        """
+        self._wanted = wanted
+        for worker in self._workers:
+            worker.pipe.send(wanted)
+        queue = enumerate(tasks)
+        waiting: dict[int, tuple[Task, list[Found]]] = {}
+        due = 0
+        while True:
+            self._hand_out(queue, waiting)
+            if not any(worker.tasks for worker in self._workers):
+                return
+            for worker, number, task, found in self._reports():
+                on_found(found)
+                waiting.setdefault(number, (task, []))[1].append(found)
+                if found.is_last:
+                    worker.tasks.remove((number, task))
+            while due in waiting:
+                task, reports = waiting.pop(due)
+                yield from ((task, found) for found in reports)
+                if not reports or not reports[-1].is_last:
+                    waiting[due] = (task, [])
+                    break
+                due += 1
+
+    def _hand_out(
+        self, queue: Iterator[tuple[int, Task]], waiting: dict[int, tuple[Task, list[Found]]]
+    ) -> None:
+        held = sum(len(found.hits) for _, reports in waiting.values() for found in reports)
+        for _ in range(_AHEAD):
+            for worker in self._workers:
+                if len(worker.tasks) >= _AHEAD or (held > _HELD_HITS and worker.tasks):
+                    continue
+                if held > _HELD_HITS and any(other.tasks for other in self._workers):
+                    continue
+                numbered = next(queue, None)
+                if numbered is None:
+                    return
+                worker.tasks.append(numbered)
+                worker.pipe.send(numbered)
+
+    def _reports(self) -> Iterator[tuple[_Worker, int, Task, Found]]:
+        """What has come from the workers; waits until something has."""
+        busy = {worker.pipe: worker for worker in self._workers if worker.tasks}
+        for pipe in wait(list(busy)):
+            worker = next(w for p, w in busy.items() if p is pipe)
+            try:
+                number, found = worker.pipe.recv()
+            except (EOFError, OSError):
+                yield from self._mourned(worker)
+                continue
+            yield worker, number, dict(worker.tasks)[number], found
+
+    def _mourned(self, dead: _Worker) -> Iterator[tuple[_Worker, int, Task, Found]]:
+        """A dead worker's task given up, and what it had not begun handed to another."""
+        dead.process.join()
+        self._deaths += 1
+        reason = f"not hunted through: the process that read it died ({_end(dead.process)})"
+        if self._deaths > _MOST_DEATHS:
+            raise DetectError(
+                f"{self._deaths} worker processes died, the last one with {_end(dead.process)}; "
+                "give the hunt more memory, or --jobs 1"
+            )
+        fresh = _started()
+        fresh.pipe.send(self._wanted)
+        self._workers[self._workers.index(dead)] = fresh
+        fresh.tasks = dead.tasks
+        number, task = fresh.tasks[0]
+        for numbered in list(fresh.tasks)[1:]:
+            fresh.pipe.send(numbered)
+        found = Found(is_last=True)
+        for part in task:
+            found.blame(part.path, 0, reason)
+        yield fresh, number, task, found
+
+
+def _started() -> _Worker:
+    ours, theirs = _SPAWN.Pipe()
+    process = _SPAWN.Process(target=_work, args=(theirs,), daemon=True, name="tocsin-hunt")
+    process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def _end(process: BaseProcess) -> str:
+    code = process.exitcode or 0
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _work(pipe: Connection) -> None:
+    """What a worker process runs until its pipe is closed. Ctrl-C is the parent's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+    try:
+        normalizer = open_normalizer()
+        hunter = Hunter(pipe.recv(), normalizer)
+        spare_long_lived()
+        while True:
+            number, task = pipe.recv()
+            for found in hunter.work(task):
+                pipe.send((number, found))
+    except (EOFError, OSError):
+        return  # the hunt is over

@@ -1,0 +1,273 @@
+"""What one worker of a hunt does: reads its share of the files and tells what the rules find."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.app.hunt_evidence import packed
+from tocsin.detect.engine import Engine
+from tocsin.detect.hunt import HuntHit, Place, hits_in
+from tocsin.detect.ruleset import RuleSet
+from tocsin.ingest.cutting import Cut
+from tocsin.ingest.decode import decode
+from tocsin.ingest.recognition import Shape
+from tocsin.ingest.slices import Slice, lines_in, read_slice
+from tocsin.model.event import EventBatch
+from tocsin.model.identifier import event_ids
+from tocsin.model.record import Decoded, Origin, RawBatch, Unreadable
+from tocsin.normalize.normalizer import Normalizer
+
+GATHERED_BYTES = 16 << 20
+GATHERED_RECORDS = 50_000
+_TOLD_UNREADABLE = 200
+"""Of so many in one report the places are told; all are counted."""
+_SHIFT = 1 << 40
+
+Part = tuple[Decoded, Origin]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is hunted for.
+
+    ``stateful`` are ids of match rules whose hits correlations need; ``since_us`` and
+    ``until_us`` bound the time of events (microseconds since 1970; the end is outside).
+    """
+
+    ruleset: RuleSet
+    stateful: frozenset[str] = frozenset()
+    since_us: int | None = None
+    until_us: int | None = None
+    with_events: bool = True
+    gathered_bytes: int = GATHERED_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A record (or more of a file) that can't be read."""
+
+    file: str
+    ordinal: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Found:
+    """A report on a piece of work; ``numbered`` says how many records precede the next slice."""
+
+    hits: list[HuntHit] = field(default_factory=list)
+    evidence: list[bytes] = field(default_factory=list)
+    records: int = 0
+    read_bytes: int = 0
+    troubles: list[Trouble] = field(default_factory=list)
+    unreadable: Counter[str] = field(default_factory=Counter)
+    lanes: Counter[str] = field(default_factory=Counter)
+    unasked: Counter[str] = field(default_factory=Counter)
+    numbered: int = 0
+    is_last: bool = False
+
+    def blame(self, file: str, ordinal: int, reason: str) -> None:
+        self.unreadable[file] += 1
+        if len(self.troubles) < _TOLD_UNREADABLE:
+            self.troubles.append(Trouble(file, ordinal, reason))
+
+
+class Hunter:
+    """Works on slices, one after the other; small ones are evaluated together."""
+
+    def __init__(self, wanted: Wanted, normalizer: Normalizer) -> None:
+        self._wanted = wanted
+        self._engine = Engine(wanted.ruleset)
+        self._normalizer = normalizer
+        self._asked: dict[str, bool] = {}
+        self._order = {found.rule.id: at for at, found in enumerate(wanted.ruleset.rules)}
+
+    def work(self, slices: Sequence[Slice]) -> Iterator[Found]:
+        """Reports in the order of the slices; the last one says so, and has ``numbered``."""
+        found, gathered = Found(), _Gathered()
+        for part in slices:
+            at = numbered = 0
+            for cut, now_at in _cuts(part):
+                found.read_bytes += now_at - at
+                at, numbered = now_at, max(numbered, _last_number(cut))
+                self._take(cut, part.start, gathered, found)
+                if gathered.is_full(self._wanted.gathered_bytes):
+                    self._evaluate(gathered.parts, found)
+                    yield found
+                    found, gathered = Found(), _Gathered()
+            found.read_bytes += part.size_bytes - at
+            if part.end is not None:
+                found.numbered = _lines_in(part) if part.shape is Shape.LINES else numbered
+        self._evaluate(gathered.parts, found)
+        found.is_last = True
+        yield found
+
+    @staticmethod
+    def _take(cut: Cut, start: int, gathered: "_Gathered", found: Found) -> None:
+        if isinstance(cut, Unreadable):
+            found.blame(cut.place, cut.ordinal, cut.reason)
+            return
+        try:
+            decoded = decode(cut)
+        except Exception as error:  # one bad batch never stops the rest
+            found.blame(cut.place, cut.first_ordinal, _fault(error))
+            return
+        found.records += len(decoded.records)
+        for problem in decoded.unreadable:
+            found.blame(cut.place, problem.ordinal, problem.reason)
+        if decoded.records:
+            gathered.add(decoded, _origin(cut, start), len(cut.payload))
+
+    def _evaluate(self, parts: list[Part], found: Found) -> None:
+        if not parts:
+            return
+        places = _Places(parts)
+        hits: list[HuntHit] = []
+        try:
+            for batch in self._normalizer.normalize_all(parts):
+                hits += self._look_at(batch, places, found)
+        except Exception as error:  # told for each file of the batch; the next one is tried
+            for file in dict.fromkeys(origin.place for _, origin in parts):
+                found.blame(file, 0, _fault(error))
+        order = self._order
+        hits.sort(key=lambda hit: (*places.rank(hit.event_id), order[hit.rule_id]))
+        found.hits += hits
+
+    def _look_at(self, batch: EventBatch, places: "_Places", found: Found) -> list[HuntHit]:
+        found.lanes[batch.lane.id] += len(batch)
+        if not self._is_asked(batch):
+            found.unasked[batch.lane.id] += len(batch)
+            return []
+        inside = self._within(batch)
+        return self._hits(inside, places, found) if len(inside) else []
+
+    def _hits(self, batch: EventBatch, places: "_Places", found: Found) -> list[HuntHit]:
+        wanted = self._wanted
+        all_hits = self._engine.evaluate(batch)
+        needed = [hit for hit in all_hits if hit.rule.id in wanted.stateful]
+        if needed:
+            found.evidence.append(packed(batch, needed, places.of))
+        told = [hit for hit in all_hits if hit.rule.id not in wanted.ruleset.silent]
+        return hits_in(batch, told, places.of, with_events=wanted.with_events)
+
+    def _is_asked(self, batch: EventBatch) -> bool:
+        lane = batch.lane
+        asked = self._asked.get(lane.id)
+        if asked is None:
+            rules = self._wanted.ruleset.rules
+            asked = any(lane.accepts(found.rule.logsource) for found in rules)
+            self._asked[lane.id] = asked
+        return asked
+
+    def _within(self, batch: EventBatch) -> EventBatch:
+        """The events of the batch that are in the range of time asked for."""
+        since, until = self._wanted.since_us, self._wanted.until_us
+        if since is None and until is None:
+            return batch
+        times = batch.times.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        inside = np.ones(len(times), bool)
+        if since is not None:
+            inside &= times >= since
+        if until is not None:
+            inside &= times < until
+        return batch if inside.all() else taken(batch, np.flatnonzero(inside))
+
+
+def taken(batch: EventBatch, rows: "np.typing.NDArray[np.int64]") -> EventBatch:
+    """The given rows of a batch, without columns that are null in all of them."""
+    at = pa.array(rows, pa.int64())
+    native = batch.native.take(at)
+    names = [
+        name
+        for name, column in zip(native.schema.names, native.columns, strict=True)
+        if column.null_count < len(column)
+    ]
+    return EventBatch(
+        lane=batch.lane,
+        sources=batch.sources.take(at),
+        tenant=batch.tenant,
+        event_ids=batch.event_ids.take(at),
+        times=batch.times.take(at),
+        ingested_at=batch.ingested_at.take(at),
+        native=native.select(names),
+        ocsf=batch.ocsf.take(at),
+        raw=pc.take(batch.raw, at),
+    )
+
+
+class _Gathered:
+    """Parts that wait until they are worth being evaluated together."""
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+        self._bytes = 0
+        self._records = 0
+
+    def add(self, decoded: Decoded, origin: Origin, size_bytes: int) -> None:
+        self.parts.append((decoded, origin))
+        self._bytes += size_bytes
+        self._records += len(decoded.records)
+
+    def is_full(self, limit_bytes: int) -> bool:
+        return self._bytes >= limit_bytes or self._records >= GATHERED_RECORDS
+
+
+class _Places:
+    """Where each event of some parts was read, found by its id when first asked for."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._parts = parts
+        self._known: dict[str, tuple[int, int]] = {}
+
+    def rank(self, event_id: str) -> tuple[int, int]:
+        """Which part the event is of and which number it has there: the order of reading."""
+        if not self._known:
+            for at, (decoded, origin) in enumerate(self._parts):
+                ids = event_ids(origin.received_at, origin.spool, origin.position, decoded.ordinals)
+                first = origin.position % _SHIFT
+                numbers = [(at, first + ordinal) for ordinal in decoded.ordinals]
+                self._known.update(zip(ids, numbers, strict=True))
+        return self._known[event_id]
+
+    def of(self, event_id: str) -> Place:
+        at, number = self.rank(event_id)
+        return self._parts[at][1].place, number
+
+
+def _origin(cut: RawBatch, start: int) -> Origin:
+    """Ids repeat for the same record of the same file, however it is gathered."""
+    return Origin(
+        source=cut.source,
+        received_at=cut.received_at,
+        spool=cut.place,
+        position=start * _SHIFT + cut.first_ordinal,
+        place=cut.place,
+    )
+
+
+def _cuts(part: Slice) -> Iterator[tuple[Cut, int]]:
+    try:
+        yield from read_slice(part)
+    except Exception as error:  # one bad file never stops the rest
+        yield Unreadable(part.source, part.path, 0, _fault(error), b""), part.size_bytes
+
+
+def _lines_in(part: Slice) -> int:
+    try:
+        return lines_in(part)
+    except OSError:
+        return 0  # has been told when the slice was read
+
+
+def _last_number(cut: Cut) -> int:
+    if isinstance(cut, Unreadable):
+        return cut.ordinal
+    return cut.first_ordinal + cut.payload.count(b"\n")
+
+
+def _fault(error: Exception) -> str:
+    return f"not hunted through, a fault of ours: {type(error).__name__}: {error}"
