@@ -49,5 +49,16 @@ source_slots = Table(
     Column("received", BigInteger, nullable=False),
     Column("unreadable", BigInteger, nullable=False),
     Column("unrecognized", BigInteger, nullable=False),
-    Column("lag_sum_s", Float, nullable=False),
+    Column("least_lag_s", Float),
+)
+
+seen_fields = Table(
+    "seen_fields",
+    metadata,
+    Column("tenant", String(100), primary_key=True),
+    Column("lane", String(200), primary_key=True),
+    Column("source", String(300), primary_key=True),
+    Column("fields", JSON, nullable=False),
+    Column("first_seen", Utc, nullable=False),
+    Column("last_seen", Utc, nullable=False),
 )

@@ -1,0 +1,119 @@
+"""Which native fields have ever had a value, by lane and source."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, select, update
+
+from tocsin.ingest.tables import seen_fields
+from tocsin.model.event import EventBatch
+
+_REFRESH = timedelta(minutes=10)
+"""How old a lane and source's last sighting grows before its fields are looked at again."""
+_MOST_FIELDS = 5_000
+"""Fields kept of a lane and source: beyond it a sender makes up names, no rule asks for those."""
+
+Fields = dict[str, dict[str, frozenset[str]]]
+
+
+class SeenFields:
+    """Keeps the field paths of each (tenant, lane, source), looking again every ten minutes.
+
+    A field seen for the first time is kept at once when the events bring columns their lane and
+    source have not had before. For one thread at a time.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, str], tuple[datetime, frozenset[str]]] = {}
+        self._columns: dict[tuple[str, str, str], frozenset[str]] = {}
+
+    def add(self, tx: Connection, batches: Sequence[EventBatch], now: datetime) -> None:
+        """Take in what the batches show; writes only what is new or grown old."""
+        for batch in batches:
+            columns = frozenset(_paths_of(batch.native.schema))
+            names = batch.sources.dictionary_encode()
+            codes = names.indices.to_numpy(zero_copy_only=False)
+            for code, source in enumerate(names.dictionary.to_pylist()):
+                key = (batch.tenant, batch.lane.id, source)
+                if self._is_fresh(key, columns, now):
+                    continue
+                rows = np.flatnonzero(codes == code)
+                self._write(tx, key, _paths_with_values(batch.native, rows), now)
+                self._columns[key] = self._columns.get(key, frozenset()) | columns
+
+    def forget(self) -> None:
+        """Look at everything anew: what was added in a transaction that failed isn't kept."""
+        self._known.clear()
+        self._columns.clear()
+
+    def fields(self, tx: Connection, tenant: str = "default") -> Fields:
+        """By lane id and source, the paths seen."""
+        found: Fields = {}
+        query = select(seen_fields).where(seen_fields.c.tenant == tenant)
+        for row in tx.execute(query.order_by(seen_fields.c.lane, seen_fields.c.source)):
+            found.setdefault(row.lane, {})[row.source] = frozenset(row.fields)
+        return found
+
+    def _is_fresh(self, key: tuple[str, str, str], columns: frozenset[str], now: datetime) -> bool:
+        known = self._known.get(key)
+        return (
+            known is not None
+            and now - known[0] < _REFRESH
+            and columns <= self._columns.get(key, frozenset())
+        )
+
+    def _write(
+        self, tx: Connection, key: tuple[str, str, str], seen: Iterable[str], now: datetime
+    ) -> None:
+        tenant, lane, source = key
+        here = (
+            (seen_fields.c.tenant == tenant)
+            & (seen_fields.c.lane == lane)
+            & (seen_fields.c.source == source)
+        )
+        row = tx.execute(select(seen_fields.c.fields).where(here)).one_or_none()
+        before = frozenset(row.fields) if row is not None else frozenset()
+        together = sorted(before | set(seen))[:_MOST_FIELDS]
+        if row is None:
+            values = {"tenant": tenant, "lane": lane, "source": source, "first_seen": now}
+            tx.execute(seen_fields.insert().values(**values, fields=together, last_seen=now))
+        else:
+            tx.execute(update(seen_fields).where(here).values(fields=together, last_seen=now))
+        self._known[key] = (now, frozenset(together))
+
+
+def _paths_of(schema: pa.Schema) -> Iterator[str]:
+    for field in schema:
+        yield from _paths_in(field.name, field.type)
+
+
+def _paths_in(path: str, kind: pa.DataType) -> Iterator[str]:
+    yield path
+    while pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        kind = kind.value_type
+    if pa.types.is_struct(kind):
+        for index in range(kind.num_fields):
+            inner = kind.field(index)
+            yield from _paths_in(f"{path}.{inner.name}", inner.type)
+
+
+def _paths_with_values(native: pa.RecordBatch, rows: np.ndarray) -> Iterator[str]:
+    mine = native if len(rows) == native.num_rows else native.take(pa.array(rows))
+    for name, array in zip(mine.schema.names, mine.columns, strict=True):
+        yield from _paths_filled(name, array)
+
+
+def _paths_filled(path: str, array: pa.Array) -> Iterator[str]:
+    while pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+        array = pc.list_flatten(array)
+    if array.null_count == len(array):
+        return
+    yield path
+    if pa.types.is_struct(array.type):
+        for index in range(array.type.num_fields):
+            yield from _paths_filled(
+                f"{path}.{array.type.field(index).name}", pc.struct_field(array, [index])
+            )
