@@ -16,7 +16,7 @@ from tocsin.app.hunt_summary import HuntSummary
 from tocsin.app.hunting import Hunt, HuntPlan, OnProgress
 from tocsin.app.moment import parse_moment
 from tocsin.app.shipped import CONTENT, cache_folder
-from tocsin.cli.hunt_output import Form, write_table, written
+from tocsin.cli.hunt_output import Form, Told, write_table, written
 from tocsin.cli.hunt_report import print_problems, print_summary
 from tocsin.cli.output import Exit, fail, item_progress, rate_progress
 from tocsin.detect.ruleset import RuleSet, load_rules
@@ -24,84 +24,88 @@ from tocsin.model.severity import Level
 
 app = typer.Typer()
 _INTERRUPTED = 130
-_MATCHING = "What is hunted for"
-_OUTPUT = "What is written"
-_WORK = "How it works"
 
 _HELP = """
-Run Sigma rules over log files (EVTX, JSON, syslog, Zeek, audit …) offline: no server, no state.
+Run Sigma rules over log files offline: no server, no state.
 
-What a file holds is told from its content, record by record; gzip is read as it is. Correlations
-look over all files together, in order of time. What can't be read is told with its place, and the
+EVTX, JSON, syslog, Zeek, auditd …: what a file holds is told from its content,
+record by record; gzip is read as it is. Correlations look over all files
+together, in order of time. What can't be read is told with its place, and the
 hunt goes on.
 
 Examples:
 
-  tocsin hunt C/Windows/System32/winevt/Logs --rules sigma/rules
-      every rule over an evidence folder: a table of rules, then a summary
+  tocsin hunt winevt/Logs --rules sigma/rules
+    every rule over an evidence folder: a table of rules, then a summary
 
   tocsin hunt logs --rules sigma/rules --level high --format timeline | less
-      what is serious, as one timeline over all files
+    what is serious, as one timeline over all files
 
-  tocsin hunt logs --rules sigma/rules --format ndjson -o hits.ndjson --summary summary.json
-      one object a hit for other tools, and the totals beside it
+  tocsin hunt logs --format ndjson -o hits.ndjson --summary totals.json
+    one object a hit for other tools, and the totals beside it
 
   tocsin hunt logs --tag t1059 --from 2026-11-20T22:00:00Z --to 2026-11-21
-      one technique of the shipped rules, in a range of time
+    one technique, in a range of time
 
-Exit codes: 0 nothing found, 1 something found, 2 bad content (no rule or nothing readable),
-3 bad configuration.
+Exit codes: 0 nothing found, 1 something found, 2 bad content (no rule or
+nothing readable), 3 bad configuration, 130 interrupted.
 """
+
+
+Paths = Annotated[list[Path], typer.Argument(help="Files or folders of logs.", metavar="PATH...")]
+Rules = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--rules",
+        help="Sigma rules, a file or folder; may be given again (default: the shipped pack).",
+    ),
+]
+LowestLevel = Annotated[Level, typer.Option("--level", help="Lowest level to report.")]
+OneRule = Annotated[
+    list[str] | None,
+    typer.Option("--rule", help="Only the rule of this id or title; may be given again."),
+]
+Tag = Annotated[
+    list[str] | None,
+    typer.Option("--tag", help="Only rules with this tag (attack.t1059); may be given again."),
+]
+Since = Annotated[
+    str | None,
+    typer.Option("--from", help="Only events from then on (2026-11-21T10:00:00Z, now-24h)."),
+]
+Until = Annotated[str | None, typer.Option("--to", help="Only events before then.")]
+HowWritten = Annotated[Form, typer.Option("--format", help="How to write the hits.")]
+ByTime = Annotated[
+    bool, typer.Option("--by-time", help="Order the hits by time, as the timeline always is.")
+]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")]
+SummaryTo = Annotated[
+    Path | None, typer.Option("--summary", help="Write the summary to a file, as JSON.")
+]
+Jobs = Annotated[
+    int,
+    typer.Option(
+        "--jobs", "-j", min=0, max=64, help="Processes to work with (0: as many as are worth it)."
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary on stderr.")]
 
 
 @app.command("hunt", help=inspect.cleandoc(_HELP))
 def hunt(
-    paths: Annotated[
-        list[Path], typer.Argument(help="Files or folders of logs.", metavar="PATH...")
-    ],
-    rules: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--rules",
-            help="Sigma rules, a file or folder; may be given again (default: the shipped pack).",
-            rich_help_panel=_MATCHING,
-        ),
-    ] = None,
-    level: Annotated[
-        Level, typer.Option("--level", help="Lowest level to report.", rich_help_panel=_MATCHING)
-    ] = Level.INFORMATIONAL,
-    rule: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--rule", help="Only the rule of this id or title; may be given again.", metavar="ID"
-        ),
-    ] = None,
-    tag: Annotated[
-        list[str] | None,
-        typer.Option("--tag", help="Only rules with this tag (attack.t1059); may be given again."),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option("--from", help="Only events from then on (2026-11-21T10:00:00Z, now-24h)."),
-    ] = None,
-    until: Annotated[str | None, typer.Option("--to", help="Only events before then.")] = None,
-    form: Annotated[Form, typer.Option("--format", help="How to write the hits.")] = Form.TABLE,
-    by_time: Annotated[
-        bool, typer.Option("--by-time", help="Order the hits by time, as the timeline always is.")
-    ] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
-    summary_to: Annotated[
-        Path | None, typer.Option("--summary", help="Write the summary to a file, as JSON.")
-    ] = None,
-    jobs: Annotated[
-        int,
-        typer.Option(
-            "--jobs", "-j", min=0, max=64, help="Processes to work with (0: as is worth it)."
-        ),
-    ] = 0,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress and no summary on stderr.")
-    ] = False,
+    paths: Paths,
+    rules: Rules = None,
+    level: LowestLevel = Level.INFORMATIONAL,
+    rule: OneRule = None,
+    tag: Tag = None,
+    since: Since = None,
+    until: Until = None,
+    form: HowWritten = Form.TABLE,
+    by_time: ByTime = False,
+    output: Output = None,
+    summary_to: SummaryTo = None,
+    jobs: Jobs = 0,
+    quiet: Quiet = False,
 ) -> None:
     plan = HuntPlan(
         paths=tuple(paths),
@@ -112,20 +116,17 @@ def hunt(
     )
     with Hunt(plan) as hunting:
         loaded = _load(rules or [CONTENT / "rules"], quiet)
-        chosen = selected(loaded, level=level, rules=rule or (), tags=tag or ())
         if not quiet:
             print_problems(loaded)
-        if not loaded.rules and not loaded.stateful:
+        if not loaded.rules:
             fail("no rule could be loaded; see above what is wrong with them")
+        chosen = selected(loaded, level=level, rules=rule or (), tags=tag or ())
         if not chosen.rules and (rule or tag):
             fail("no loaded rule has this --rule or --tag (and --level)", Exit.BAD_CONFIGURATION)
         with _bar(quiet) as on_progress, _target(output) as target:
             summary, hits = hunting.hits(chosen, on_progress)
-            try:
-                for line in written(form, hits, by_time=by_time):
-                    target.write(line)
-            except KeyboardInterrupt:
-                summary.is_interrupted = True
+            for line in written(form, _until_stopped(hits, summary), by_time=by_time):
+                target.write(line)
             target.flush()
     if form is Form.TABLE:
         _table(summary, output)
@@ -134,6 +135,14 @@ def hunt(
     if not quiet:
         print_summary(summary)
     raise typer.Exit(_code(summary))
+
+
+def _until_stopped(hits: Iterator[Told], summary: HuntSummary) -> Iterator[Told]:
+    """The hits, up to the moment somebody presses Ctrl-C; those are still written."""
+    try:
+        yield from hits
+    except KeyboardInterrupt:
+        summary.is_interrupted = True
 
 
 def _code(summary: HuntSummary) -> int:
