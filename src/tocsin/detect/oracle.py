@@ -12,7 +12,8 @@ Semantics, where Sigma 2.1 leaves room:
   ``null`` is true and ``exists`` false for it. (Null and absent are one: columns keep no more.)
 - A keyword is found anywhere in any value at any depth of the record; field names don't count.
 - Comparisons read decimal numbers; ``cidr`` reads IPv4-mapped IPv6 addresses as IPv4.
-- A field reference compares any value of one field with any of the other, ignoring letter case.
+- A field reference compares any value of one field with any of the other, ignoring letter case
+  unless ``cased``.
 """
 
 import operator as compare
@@ -50,7 +51,7 @@ _COMPARE: dict[Operator, Callable[[AnyValue, AnyValue], bool]] = {
 
 def matches(rule: SigmaMatchRule, record: Record) -> bool:
     """True when the rule's condition holds for the native fields ``record``."""
-    return _holds(rule.condition, record)
+    return holds(rule.condition, record)
 
 
 def explain(rule: SigmaMatchRule, record: Record) -> list[MatchedField]:
@@ -63,26 +64,27 @@ def explain(rule: SigmaMatchRule, record: Record) -> list[MatchedField]:
     return list(dict.fromkeys(_reasons(rule.condition, record)))
 
 
-def _holds(node: Node, record: Record) -> bool:
+def holds(node: Node, record: Record) -> bool:
+    """Whether a part of a condition is true of the record."""
     if isinstance(node, Matcher):
-        return next(_found(node, record), None) is not None
+        return next(found_by(node, record), None) is not None
     if isinstance(node, All):
-        return all(_holds(part, record) for part in node.parts)
+        return all(holds(part, record) for part in node.parts)
     if isinstance(node, Any):
-        return any(_holds(part, record) for part in node.parts)
-    return not _holds(node.part, record)
+        return any(holds(part, record) for part in node.parts)
+    return not holds(node.part, record)
 
 
 def _reasons(node: Node, record: Record) -> Iterator[MatchedField]:
     if isinstance(node, Matcher):
-        yield from _found(node, record)
+        yield from found_by(node, record)
     elif isinstance(node, All | Any):
         for part in node.parts:
-            if _holds(part, record):
+            if holds(part, record):
                 yield from _reasons(part, record)
 
 
-def _found(matcher: Matcher, record: Record) -> Iterator[MatchedField]:
+def found_by(matcher: Matcher, record: Record) -> Iterator[MatchedField]:
     """Each (field, value, pattern) by which the matcher holds."""
     if matcher.field == KEYWORD:
         for name, text in _texts_within(record, ""):
@@ -127,12 +129,12 @@ def _matched_values(matcher: Matcher, name: str, text: str) -> Iterator[MatchedF
 
 
 def _referenced(matcher: Matcher, text: str, record: Record) -> Iterator[MatchedField]:
-    left = text.casefold()
+    left = text if matcher.cased else text.casefold()
     for other in values_at(record, matcher.values[0]) or []:
         other_text = text_of(other)
         if other_text is None:
             continue
-        right = other_text.casefold()
+        right = other_text if matcher.cased else other_text.casefold()
         held = {
             Operator.FIELD_EQUALS: left == right,
             Operator.FIELD_STARTSWITH: left.startswith(right),
