@@ -45,7 +45,7 @@ def test_a_missing_key_is_told(key: str) -> None:
         (rule_text(PLAIN), 1, "no tests"),
         (rule_text(PLAIN, extra=TESTED.replace("silent", "match")), 16, "no test expects silent"),
         (rule_text("  s: {a|nope: 1}\n  condition: s", extra=TESTED), 9, "nope"),
-        ("title: [", 2, "YAML"),
+        ("title: [", 1, "YAML"),
     ],
 )
 def test_a_fault_is_told_with_its_line(text: str, line: int, words: str) -> None:

@@ -51,7 +51,7 @@ def test_a_rule_keeps_what_people_need_to_know_of_it() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("title: [\n", 2, "not valid YAML"),
+        ("title: [\n", 1, "not valid YAML"),
         ("title: a\ntitle: b\n", 2, "given twice"),
         ("just text", 1, "must be a map"),
         ("", 1, "no rule"),

@@ -27,10 +27,14 @@ from sigma.types import (
 )
 
 from tocsin.detect import wildcard
+from tocsin.detect.detection_shape import ESCAPED_PERCENT
 from tocsin.detect.errors import Unsupported
 from tocsin.detect.matcher import KEYWORD, All, Any, Matcher, Node, Not, Operator
+from tocsin.detect.sigma_modifiers import CasedFieldReference, install, out_of_range
 from tocsin.detect.simplify import simplify
 from tocsin.detect.value_text import text_of
+
+install()
 
 _COMPARISONS = {
     CompareOperators.LT: Operator.LESS,
@@ -68,28 +72,42 @@ def _field_value(field: str, value: SigmaType) -> Node:
     if isinstance(value, SigmaRegularExpression):
         return _regex(field, value)
     if isinstance(value, SigmaTimestampPart):
-        part = value.timestamp_part.name.lower()
-        return Matcher(_named(field), Operator.EQUAL, (_number(value),), part=part)
+        return _time_part(_named(field), value)
     if isinstance(value, SigmaNumber):
-        operator = Operator.EXACT if field else Operator.CONTAINS
-        return Matcher(field, operator, (_number(value),))
+        return _plain_value(field, _number(value))
     if isinstance(value, SigmaBool):
-        operator = Operator.EXACT if field else Operator.CONTAINS
-        return Matcher(field, operator, ("true" if value.boolean else "false",))
+        return _plain_value(field, "true" if value.boolean else "false")
+    return _of_field(_named(field), value)
+
+
+def _of_field(field: str, value: SigmaType) -> Node:
+    """What has no meaning without a field."""
     if isinstance(value, SigmaNull):
-        return Matcher(_named(field), Operator.NULL)
+        return Matcher(field, Operator.NULL)
     if isinstance(value, SigmaExists):
-        present = Matcher(_named(field), Operator.EXISTS)
+        present = Matcher(field, Operator.EXISTS)
         return present if value.exists else Not(present)
     if isinstance(value, SigmaCIDRExpression):
-        return Matcher(_named(field), Operator.CIDR, (str(value.network),))
+        return Matcher(field, Operator.CIDR, (str(value.network),))
     if isinstance(value, SigmaCompareExpression):
         number = value.number
         name = number.timestamp_part.name.lower() if isinstance(number, SigmaTimestampPart) else ""
-        return Matcher(_named(field), _COMPARISONS[value.op], (_number(number),), part=name)
+        return Matcher(field, _COMPARISONS[value.op], (_number(number),), part=name)
     if isinstance(value, SigmaFieldReference):
-        return Matcher(_named(field), _reference(value), (value.field,))
+        cased = isinstance(value, CasedFieldReference)
+        return Matcher(field, _reference(value), (value.field,), cased)
     raise Unsupported(f"values of kind {type(value).__name__} are not supported", field)
+
+
+def _time_part(field: str, value: SigmaTimestampPart) -> Matcher:
+    if reason := out_of_range(value):
+        raise Unsupported(reason, field)
+    part = value.timestamp_part.name.lower()
+    return Matcher(field, Operator.EQUAL, (_number(value),), part=part)
+
+
+def _plain_value(field: str, text: str) -> Matcher:
+    return Matcher(field, Operator.EXACT if field else Operator.CONTAINS, (text,))
 
 
 def _named(field: str) -> str:
@@ -115,7 +133,8 @@ def _regex(field: str, value: SigmaRegularExpression) -> Matcher:
         raise Unsupported("a placeholder (%name%) in an expression has no value here", field)
     flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
     prefix = f"(?{flags})" if flags else ""
-    return Matcher(field, Operator.REGEX, (prefix + str(value.regexp),))
+    pattern = str(value.regexp).replace(ESCAPED_PERCENT, "%")
+    return Matcher(field, Operator.REGEX, (prefix + pattern,))
 
 
 def _string(field: str, value: SigmaString) -> Matcher:
@@ -125,7 +144,7 @@ def _string(field: str, value: SigmaString) -> Matcher:
     for part in value.s:
         piece: wildcard.Piece
         if isinstance(part, str):
-            piece = part
+            piece = _plain(part, field)
         else:
             piece = wildcard.MANY if part is SpecialChars.WILDCARD_MULTI else wildcard.ONE
         if isinstance(piece, str) and pieces and isinstance(pieces[-1], str):
@@ -136,6 +155,14 @@ def _string(field: str, value: SigmaString) -> Matcher:
         pieces = _unanchored(pieces)
     operator, text = _text_operator(pieces)
     return Matcher(field, operator, (text,), cased=isinstance(value, SigmaCasedString))
+
+
+def _plain(text: str, field: str) -> str:
+    if not text.isascii():
+        text = text.replace(ESCAPED_PERCENT, "%")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise Unsupported("UTF-16 of letters beyond ASCII is no text: add base64", field)
+    return text
 
 
 def _unanchored(pieces: list[wildcard.Piece]) -> list[wildcard.Piece]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import TypeAlias
 
 import numpy as np
@@ -19,6 +20,7 @@ _REFERENCES: dict[Operator, Callable[[str, str], bool]] = {
     Operator.FIELD_ENDSWITH: lambda left, right: left.endswith(right),
     Operator.FIELD_CONTAINS: lambda left, right: right in left,
 }
+_MOST_KNOWN = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class ReferenceStep:
     field: str
     other: str
     holds: Callable[[str, str], bool]
+    folded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class StepBuilder:
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
         self._known: dict[Matcher, ValueStep] = {}
+        self._keys = count()
 
     def build(self, node: Node) -> Step:
         if isinstance(node, Matcher):
@@ -92,10 +96,13 @@ class StepBuilder:
             return PresenceStep(matcher.field, matcher.operator is Operator.EXISTS)
         if matcher.operator in FIELD_REFERENCES:
             holds = _REFERENCES[matcher.operator]
-            return ReferenceStep(matcher.field, matcher.values[0], holds)
+            return ReferenceStep(matcher.field, matcher.values[0], holds, not matcher.cased)
         step = self._known.get(matcher)
         if step is None:
-            step = ValueStep(matcher.field, len(self._known), predicate_of(matcher, self._patience))
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()  # many edits later; steps in use stay as they are
+            key = next(self._keys)
+            step = ValueStep(matcher.field, key, predicate_of(matcher, self._patience))
             self._known[matcher] = step
         return step
 
@@ -210,8 +217,8 @@ def _pairs_hold(
     """Of each pair of codes whether the texts compare; each distinct pair is compared once."""
     span = len(other.vocabulary)
     distinct, which = np.unique(lefts * span + rights, return_inverse=True)
-    left_texts = column.vocabulary.texts(distinct // span, folded=True)
-    right_texts = other.vocabulary.texts(distinct % span, folded=True)
+    left_texts = column.vocabulary.texts(distinct // span, folded=step.folded)
+    right_texts = other.vocabulary.texts(distinct % span, folded=step.folded)
     verdicts = [
         left is not None and right is not None and step.holds(left, right)
         for left, right in zip(left_texts, right_texts, strict=True)

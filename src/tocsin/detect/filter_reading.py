@@ -3,6 +3,7 @@
 from sigma.rule import SigmaRule
 
 from tocsin.detect.condition import compile_condition
+from tocsin.detect.detection_shape import shaped
 from tocsin.detect.quiet_re2 import POLICY
 from tocsin.detect.rule_document import RuleDocument
 from tocsin.detect.rule_draft import FilterDraft
@@ -27,7 +28,11 @@ def read_filter(document: RuleDocument, path: str) -> FilterDraft:
         for key, value in document.content.items()
         if key not in ("filter", "tocsin", "status", "level")
     }
-    content["detection"] = {key: value for key, value in section.content.items() if key != "rules"}
+    content["detection"] = shaped(
+        {key: value for key, value in section.content.items() if key != "rules"},
+        document,
+        "filter",
+    )
     parsed = SigmaRule.from_dict(content, collect_errors=True, policy=POLICY)
     if parsed.errors:
         raise parsed.errors[0]

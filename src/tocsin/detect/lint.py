@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tocsin.detect.rule_document import BrokenYaml, RuleDocument, read_documents
+from tocsin.detect.rule_document import RuleDocument, read_documents
 from tocsin.detect.rule_reading import read_rules
 from tocsin.detect.ruleset import load_rules, rule_files
 from tocsin.model.rule import RuleProblem
@@ -29,23 +29,24 @@ def lint(paths: Sequence[Path]) -> list[RuleProblem]:
     files, _ = rule_files(paths)
     for path in files:
         try:
-            documents = list(read_documents(path.read_text(encoding="utf-8")))
-        except (BrokenYaml, OSError, UnicodeDecodeError):
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
             continue  # told by loading
-        for document in documents:
-            found.extend(_document(document, str(path)))
+        found.extend(_texts_faults(text, str(path)))
     return sorted(set(found), key=lambda problem: (problem.path, problem.line, problem.reason))
 
 
 def lint_text(text: str, path: str) -> list[RuleProblem]:
     """The problems of one rule text, as an editor would show them."""
     found = [one for one in read_rules(text, path) if isinstance(one, RuleProblem)]
-    try:
-        for document in read_documents(text):
-            found.extend(_document(document, path))
-    except BrokenYaml:
-        pass  # told by reading
+    found.extend(_texts_faults(text, path))
     return sorted(set(found), key=lambda problem: (problem.line, problem.reason))
+
+
+def _texts_faults(text: str, path: str) -> Iterator[RuleProblem]:
+    for document in read_documents(text):
+        if not document.fault:  # told by reading
+            yield from _document(document, path)
 
 
 def _document(document: RuleDocument, path: str) -> Iterator[RuleProblem]:

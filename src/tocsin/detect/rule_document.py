@@ -1,24 +1,33 @@
 """Rule files as YAML documents that know their lines."""
 
-from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 import yaml
 from sigma.exceptions import SigmaError
 from sigma.rule.base import check_alias_expansion
 
-from tocsin.detect.errors import Unsupported
+from tocsin.detect.yaml_bounds import LONGEST, BoundedLoader, TooMuch, chunks, refuse_excess
+
+_DEEPEST_PLACE: Final = 6
+"""Key paths longer than this are found at the line of their beginning."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleDocument:
-    """One YAML document of a rule file: its content, text, first line and key lines."""
+    """One YAML document of a rule file: its content, text, first line and key lines.
+
+    ``fault`` says why it can't be used (``line`` is then where), empty when it can. ``before`` is
+    the number of lines of the file before it.
+    """
 
     content: dict[str, Any]
     text: str
     line: int
-    node: yaml.Node
+    node: yaml.Node | None
+    before: int = 0
+    fault: str = ""
     _lines: dict[tuple[str, ...], int] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
@@ -26,8 +35,8 @@ class RuleDocument:
     @property
     def lines(self) -> dict[tuple[str, ...], int]:
         """The line of every key path, list members by their number."""
-        if not self._lines:
-            self._lines.update(_key_lines(self.node, ()))
+        if not self._lines and self.node is not None:
+            self._lines.update(_key_lines(self.node, (), self.before + 1))
         return self._lines
 
     def line_near(self, *places: str) -> int:
@@ -51,31 +60,12 @@ class RuleDocument:
         return self.line_near(field, "detection")
 
 
-class _Loader(yaml.CSafeLoader):
-    """Safe YAML that refuses a key given twice (the first would be lost silently)."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable) and key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} is given twice", key_node.start_mark
-                )
-            seen.add(key if isinstance(key, Hashable) else repr(key))
-        return super().construct_mapping(node, deep)
-
-
-class BrokenYaml(Unsupported):
-    """A file that is not YAML; ``line`` is where reading failed."""
-
-
 _ON_THEIR_OWN = frozenset({"correlation", "absence", "filter", "health"})
 """Kinds of document that a ``global`` one is not merged into (as in pySigma)."""
 
 
 def read_documents(text: str) -> Iterator[RuleDocument]:
-    """The documents of a rule file, old ``action`` documents merged. Raises ``BrokenYaml``.
+    """The documents of a rule file, old ``action`` documents merged; broken ones tell their fault.
 
     Sigma 2.1 has no ``action`` any more; as in pySigma, what a ``global`` document says goes into
     every match rule after it (over what that says) until ``reset``, and ``repeat`` is the document
@@ -83,8 +73,8 @@ def read_documents(text: str) -> Iterator[RuleDocument]:
     """
     shared: dict[str, Any] = {}
     before: dict[str, Any] = {}
-    for content, document_text, node in _parsed(text):
-        line = node.start_mark.line + 1
+    for document in _parsed(text):
+        content = document.content
         action = content.pop("action", None)
         if action == "global":
             shared = before = content
@@ -95,10 +85,12 @@ def read_documents(text: str) -> Iterator[RuleDocument]:
         if action == "repeat":
             content = before = _merged(before, content)
         elif action is not None:
-            raise BrokenYaml(f"action {action} is not known: global, reset or repeat", line=line)
-        elif not _ON_THEIR_OWN & content.keys():
+            reason = f"action {action} is not known: global, reset or repeat"
+            yield replace(document, fault=reason)
+            continue
+        elif not document.fault and not _ON_THEIR_OWN & content.keys():
             content = before = _merged(content, shared)
-        yield RuleDocument(content, document_text, line, node)
+        yield replace(document, content=content)
 
 
 def _merged(below: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -112,46 +104,72 @@ def _merged(below: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _parsed(text: str) -> Iterator[tuple[dict[str, Any], str, yaml.Node]]:
-    rows = text.splitlines(keepends=True)
-    read: list[tuple[object, yaml.Node]] = []
-    try:
-        loader = _Loader(text)
-        while loader.check_node():
-            node = loader.get_node()
-            if node is not None:
-                read.append((loader.construct_document(node), node))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        reason = " ".join(part for part in (error.context, error.problem) if part)
-        raise BrokenYaml(f"not valid YAML: {reason}", line=mark.line + 1 if mark else 0) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise BrokenYaml(f"not valid YAML: {error}") from error
-    read = [(content, node) for content, node in read if content is not None]
-    starts = [0, *(node.start_mark.line for _, node in read[1:]), len(rows)]
-    for at, (content, node) in enumerate(read):
-        line = node.start_mark.line + 1
-        if not isinstance(content, dict):
-            raise BrokenYaml("a rule must be a map of keys and values", line=line)
+def _parsed(text: str) -> Iterator[RuleDocument]:
+    if len(text) > LONGEST:
+        reason = f"the file has {len(text):,} characters: at most {LONGEST:,} are read"
+        yield RuleDocument({}, "", 1, None, fault=reason)
+        return
+    for chunk, before in chunks(text):
         try:
-            check_alias_expansion(content)
-        except SigmaError as error:
-            raise BrokenYaml(str(error), line=line) from error
-        yield content, "".join(rows[starts[at] : starts[at + 1]]), node
+            refuse_excess(chunk)
+            loader = BoundedLoader(chunk)
+            while loader.check_node():
+                node = loader.get_node()
+                if node is not None:
+                    yield from _constructed(loader, node, chunk, before)
+        except TooMuch as error:
+            yield RuleDocument({}, chunk, before + error.line + 1, None, fault=str(error))
+        except yaml.MarkedYAMLError as error:
+            yield _broken(error, chunk, before)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            yield RuleDocument({}, chunk, before + 1, None, fault=f"not valid YAML: {error}")
+
+
+def _constructed(
+    loader: BoundedLoader, node: yaml.Node, chunk: str, before: int
+) -> Iterator[RuleDocument]:
+    line = before + node.start_mark.line + 1
+    fault = ""
+    content: object = None
+    try:
+        content = loader.construct_document(node)
+        check_alias_expansion(content)
+    except yaml.MarkedYAMLError as error:
+        yield _broken(error, chunk, before)
+        return
+    except SigmaError as error:
+        fault = str(error)
+    except Exception as error:
+        fault = f"not valid YAML: {error or type(error).__name__}"
+    if content is None and not fault:
+        return
+    if not fault and not isinstance(content, dict):
+        fault = "a rule must be a map of keys and values"
+    usable = content if isinstance(content, dict) and not fault else {}
+    text = chunk.removeprefix("---\n")
+    yield RuleDocument(usable, text, line, None if fault else node, before, fault)
+
+
+def _broken(error: yaml.MarkedYAMLError, chunk: str, before: int) -> RuleDocument:
+    mark = error.problem_mark or error.context_mark
+    reason = " ".join(part for part in (error.context, error.problem) if part)
+    last = max(1, len(chunk.splitlines()))  # the end of the text is told at its last line
+    line = before + min((mark.line if mark else 0) + 1, last)
+    return RuleDocument({}, chunk, line, None, before, f"not valid YAML: {reason}")
 
 
 def _key_lines(
-    node: yaml.Node, path: tuple[str, ...], depth: int = 0
+    node: yaml.Node, path: tuple[str, ...], first: int
 ) -> Iterator[tuple[tuple[str, ...], int]]:
-    if depth > 6:
+    if len(path) > _DEEPEST_PLACE:
         return
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*path, str(key.value))
-            yield here, key.start_mark.line + 1
-            yield from _key_lines(value, here, depth + 1)
+            yield here, key.start_mark.line + first
+            yield from _key_lines(value, here, first)
     elif isinstance(node, yaml.SequenceNode):
         for at, value in enumerate(node.value):
             here = (*path, str(at))
-            yield here, value.start_mark.line + 1
-            yield from _key_lines(value, here, depth + 1)
+            yield here, value.start_mark.line + first
+            yield from _key_lines(value, here, first)

@@ -1,6 +1,7 @@
 """Making rules, or the reasons why not, from the text of one rule file."""
 
 from collections.abc import Callable
+from typing import Final
 
 from sigma.exceptions import SigmaError
 
@@ -9,7 +10,7 @@ from tocsin.detect.detection_lines import line_of
 from tocsin.detect.errors import Unsupported
 from tocsin.detect.filter_reading import read_filter
 from tocsin.detect.match_reading import read_match
-from tocsin.detect.rule_document import BrokenYaml, RuleDocument, read_documents
+from tocsin.detect.rule_document import RuleDocument, read_documents
 from tocsin.detect.rule_draft import Read
 from tocsin.model.rule import RuleProblem
 
@@ -20,23 +21,21 @@ _KINDS: dict[str, Callable[[RuleDocument, str], Read]] = {
 }
 
 
+_LONGEST_REASON: Final = 400
+
+
 def read_rules(text: str, path: str) -> list[Read]:
     """Each rule of a file, or its problem; nothing is raised whatever ``text`` is."""
-    found: list[Read] = []
-    try:
-        for document in read_documents(text):
-            found.append(_read_one(document, path))  # noqa: PERF401 - keeps what was read before broken YAML
-    except BrokenYaml as error:
-        found.append(RuleProblem(path, str(error), error.line))
-    if not found:
-        found.append(RuleProblem(path, "the file holds no rule", 1))
-    return found
+    found = [_read_one(document, path) for document in read_documents(text)]
+    return found or [RuleProblem(path, "the file holds no rule", 1)]
 
 
 def _read_one(document: RuleDocument, path: str) -> Read:
     content = document.content
     kinds = [kind for kind in _KINDS if kind in content]
     try:
+        if document.fault:
+            raise Unsupported(document.fault, line=document.line)
         if len(kinds) > 1:
             raise Unsupported(f"a document is one of {' and '.join(kinds)}, not both", kinds[1])
         return _KINDS[kinds[0]](document, path) if kinds else read_match(document, path)
@@ -45,10 +44,20 @@ def _read_one(document: RuleDocument, path: str) -> Read:
         reason, line = str(error), line_of(error, document, section)
     except Unsupported as error:
         reason, line = str(error), error.line or document.line_of_key(error.near)
+    except RecursionError:
+        reason, line = "the condition goes too deep", document.line_near("detection")
     except (
         Exception
     ) as error:  # pySigma fails in many ways on odd content; one bad rule never stops the rest
         reason = f"the rule can't be read ({type(error).__name__}: {error})"
         line = document.line_near("detection")
-    identity = str(content.get("id") or "")
-    return RuleProblem(path, reason, line, identity, str(content.get("title") or ""))
+    about = [str(content.get(key) or "")[:_LONGEST_REASON] for key in ("id", "title")]
+    return RuleProblem(path, _cut(reason), line, *about)
+
+
+def _cut(reason: str) -> str:
+    """The reason without the middle of a value that nobody would read to its end."""
+    if len(reason) <= _LONGEST_REASON:
+        return reason
+    half = _LONGEST_REASON // 2
+    return f"{reason[:half]} … {reason[-half:]}"
