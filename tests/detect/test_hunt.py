@@ -1,6 +1,7 @@
 """The offline hunt's hits have the shape others rely on."""
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
@@ -14,20 +15,21 @@ from tocsin.model.event import EventBatch
 LANE = lane_for("windows", "process_creation", None)
 RULE = one_rule("  s: {Image: cmd.exe}\n  condition: s")
 ENGINE = Engine(RuleSet((RULE,)))
-EVENTS = [
+EVENTS: list[dict[str, object]] = [
     {"Image": "cmd.exe", "EventRecordID": 77, "Computer": "pc1"},
     {"Image": "x"},
     {"Image": "CMD.exe"},
 ]
 
 
-def found_in(batch: EventBatch) -> list[HuntHit]:
+def found_in(batch: EventBatch, events: Sequence[dict[str, object]] = EVENTS) -> list[HuntHit]:
     numbers = {event_id: at for at, event_id in enumerate(batch.event_ids.to_pylist(), 1)}
+    records = dict(zip(batch.event_ids.to_pylist(), events, strict=True))
 
     def place_of(event_id: str) -> Place:
         return "log.evtx", numbers[event_id]
 
-    return hits_in(batch, ENGINE.evaluate(batch), place_of)
+    return hits_in(batch, ENGINE.evaluate(batch), place_of, records.__getitem__)
 
 
 def test_a_line_tells_rule_event_and_file() -> None:
@@ -59,8 +61,19 @@ def test_a_correlation_is_told_beside_the_event() -> None:
 
 
 def test_what_json_has_no_word_for_is_written_as_text() -> None:
-    (hit,) = found_in(batch_of(LANE, [{"Image": "cmd.exe", "Data": b"\xffx"}]))
+    events: list[dict[str, object]] = [{"Image": "cmd.exe", "Data": b"\xffx"}]
+    (hit,) = found_in(batch_of(LANE, events), events)
     assert json.loads(ndjson_line(RULE.rule, hit))["event"]["Data"] == "\ufffdx"
+
+
+def test_an_event_is_told_as_it_was_read_whatever_stands_beside_it() -> None:
+    events: list[dict[str, object]] = [
+        {"Image": "cmd.exe", "Status": 5, "Huge": 2**70, "In": {"a": 1, "b": None}},
+        {"Image": "x", "Status": "0xc000006d", "Huge": "x", "In": {"a": "x", "b": 2}},
+    ]
+    (hit,) = found_in(batch_of(LANE, events), events)
+    told = json.loads(hit.event)
+    assert told == {"Image": "cmd.exe", "Status": 5, "Huge": 2**70, "In": {"a": 1}}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What one worker of a hunt does: reads its share of the files and tells what the rules find."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -152,7 +152,7 @@ class Hunter:
         if needed:
             found.evidence.append(packed(batch, needed, places.of))
         told = [hit for hit in all_hits if hit.rule.id not in wanted.ruleset.silent]
-        return hits_in(batch, told, places.of, with_events=wanted.with_events)
+        return hits_in(batch, told, places.of, places.read if wanted.with_events else None)
 
     def _is_asked(self, batch: EventBatch) -> bool:
         lane = batch.lane
@@ -224,18 +224,22 @@ class _Places:
         self._known: dict[str, tuple[int, int]] = {}
 
     def rank(self, event_id: str) -> tuple[int, int]:
-        """Which part the event is of and which number it has there: the order of reading."""
+        """Which part the event is of and which record of it: the order of reading."""
         if not self._known:
             for at, (decoded, origin) in enumerate(self._parts):
                 ids = event_ids(origin.received_at, origin.spool, origin.position, decoded.ordinals)
-                first = origin.position % _SHIFT
-                numbers = [(at, first + ordinal) for ordinal in decoded.ordinals]
-                self._known.update(zip(ids, numbers, strict=True))
+                self._known.update((name, (at, row)) for row, name in enumerate(ids))
         return self._known[event_id]
 
     def of(self, event_id: str) -> Place:
-        at, number = self.rank(event_id)
-        return self._parts[at][1].place, number
+        at, row = self.rank(event_id)
+        decoded, origin = self._parts[at]
+        return origin.place, origin.position % _SHIFT + decoded.ordinals[row]
+
+    def read(self, event_id: str) -> Mapping[str, object]:
+        """The record itself, before its values had to share columns with others."""
+        at, row = self.rank(event_id)
+        return self._parts[at][0].records[row]
 
 
 def _origin(cut: RawBatch, start: int) -> Origin:

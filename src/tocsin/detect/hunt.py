@@ -1,6 +1,7 @@
 """The offline hunt: what rules find in events, one plain hit for each rule and event."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -52,13 +53,12 @@ def hits_in(
     batch: EventBatch,
     found: Sequence[Hit],
     place_of: Callable[[str], Place],
-    *,
-    with_events: bool = True,
+    record_of: Callable[[str], Mapping[str, object]] | None,
 ) -> list[HuntHit]:
     """A hit for each rule and row of ``found``, in the order of rows, then of rules.
 
-    ``place_of`` tells where the event of an id was read. Without ``with_events`` their JSON is
-    left empty.
+    ``place_of`` tells where the event of an id was read, ``record_of`` what was read there; with
+    None for that the JSON of events is left empty.
     """
     by_row: dict[int, list[str]] = {}
     for hit in found:
@@ -75,7 +75,7 @@ def hits_in(
     for at, event in enumerate(batch.native_rows(rows)):
         file, ordinal = place_of(ids[at])
         record_id = record_id_of(event)
-        text = event_json(event) if with_events else b""
+        text = event_json(_as_read(event, record_of(ids[at]))) if record_of else b""
         host = host_of(event)
         hits += [
             HuntHit(times[at], rule_id, sources[at], host, file, record_id, ordinal, ids[at], text)
@@ -100,9 +100,29 @@ def host_of(event: dict[str, object]) -> str:
     return ""
 
 
+def _as_read(event: dict[str, object], record: Mapping[str, object]) -> dict[str, object]:
+    """The event with the values and the order its record had before it shared columns.
+
+    A number among texts becomes a text, say; what an event is told as must not depend on the
+    events beside it. What was derived from the record comes after, by name.
+    """
+    told: dict[str, object] = {}
+    for name, read in record.items():
+        value = event.get(name)
+        if value is None or read is None:
+            continue
+        same = type(read) is type(value) and not isinstance(value, dict | list)
+        told[name] = value if same else without_nulls(read)
+    told.update((name, event[name]) for name in sorted(event.keys() - told.keys()))
+    return told
+
+
 def event_json(event: dict[str, object]) -> bytes:
     """Native fields as JSON; times and bytes inside as text."""
-    return orjson.dumps(event, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+    try:
+        return orjson.dumps(event, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # integers beyond 64 bits, half surrogates, nested without end
+        return json.dumps(event, default=_plain).encode()
 
 
 def iso_time(time_us: int) -> str:
@@ -133,6 +153,13 @@ def ndjson_line(rule: Rule, hit: HuntHit) -> bytes:
     if hit.correlation:
         told["correlation"] = orjson.Fragment(hit.correlation)
     return orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def without_nulls(value: object) -> object:
+    """The value without null members of objects, at any depth."""
+    if isinstance(value, dict):
+        return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
+    return [without_nulls(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _plain(value: object) -> str:
