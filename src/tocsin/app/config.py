@@ -81,6 +81,9 @@ class DetectSettings(_Section):
         (),
         description="More folders or files of Sigma rules; `rules/` in the data folder is always read.",
     )
+    reload_interval_s: float = Field(
+        5.0, gt=0, description="Time between looks for changed rule files, in s."
+    )
 
 
 class HealthSettings(_Section):
@@ -88,6 +91,9 @@ class HealthSettings(_Section):
 
     silence_interval_s: float = Field(
         15.0, gt=0, description="Time between looks for silent sources, in s."
+    )
+    measure_interval_s: float = Field(
+        30.0, gt=0, description="Time between measurements for the health rules, in s."
     )
 
 

@@ -12,9 +12,14 @@ import pyarrow as pa
 import structlog
 from sqlalchemy import Connection
 
+from tocsin.app.correlated_findings import CorrelatedFindings
+from tocsin.app.correlation_memory import forget_changed, keep_state
 from tocsin.app.identity import EntitiesOf
+from tocsin.detect.correlate.correlator import Correlator
+from tocsin.detect.correlate.turn import Turn
 from tocsin.detect.engine import Engine
 from tocsin.detect.findings import findings_of
+from tocsin.detect.ruleset import RuleSet
 from tocsin.ingest.decode import decode
 from tocsin.ingest.ledger import SourceBook
 from tocsin.model.alert import Alert
@@ -41,6 +46,7 @@ class FlowParts:
     sources: SourceBook
     normalizer: Normalizer
     engine: Engine
+    correlator: Correlator
     alerts: AlertBook
     entities_of: EntitiesOf
 
@@ -66,14 +72,16 @@ class _Worked:
     unreadable: list[tuple[str, datetime, Unreadable]] = field(default_factory=list)
     received: Counter[tuple[str, str]] = field(default_factory=Counter)
     received_bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    turn: Turn | None = None
 
 
 class Flow:
     """Takes spool entries through decode, normalize, detect and triage.
 
     One turn works on a few megabytes and ends in ONE transaction that publishes the segment,
-    folds the alerts, adds to the ledgers, keeps the unreadable and moves the spool offset: after
-    a crash the turn either happened or is done again, with the same event ids.
+    folds the alerts, keeps what correlations remember, adds to the ledgers, keeps the unreadable
+    and moves the spool offset: after a crash the turn either happened or is done again, with the
+    same event ids.
     """
 
     def __init__(
@@ -113,6 +121,30 @@ class Flow:
         while done := self.turn():
             if on_turn is not None:
                 on_turn(done)
+
+    def change_rules(self, ruleset: RuleSet) -> None:
+        """Put other rules in force between two turns; no event is missed or seen twice."""
+        with self._turn:
+            self._parts.engine.replace(ruleset)
+            self._parts.correlator.replace(ruleset.stateful)
+            with self._parts.state.begin() as tx:
+                forget_changed(tx, ruleset.stateful)
+
+    def close_windows(self, now: datetime) -> int:
+        """Let time go on for correlations while no event comes; how many verdicts that gives.
+
+        While records wait, their own turns do that.
+        """
+        with self._turn:
+            if self._parts.spool.backlog_bytes():
+                return 0
+            turn = self._parts.correlator.begin()
+            findings = self._verdicts(turn, now)
+            if findings or turn.changes():
+                self._commit(_Worked(position=-1, findings=findings, turn=turn))
+            else:
+                turn.keep()
+            return len(findings)
 
     def add_findings(self, findings: Sequence[Finding]) -> None:
         """Take findings that no event made (a silent source, say) the same way."""
@@ -189,13 +221,28 @@ class Flow:
             )
             parts_in.append((decoded, origin))
         worked.batches = parts.normalizer.normalize_all(parts_in)
+        worked.turn = parts.correlator.begin()
         for batch in worked.batches:
             hits = parts.engine.evaluate(batch)
+            worked.turn.take(batch, hits)
             if hits:
                 worked.findings.extend(
                     findings_of(batch, hits, parts.engine.ruleset, parts.entities_of)
                 )
+        heard_at = max(entry.batch.received_at for entry in entries)
+        worked.findings.extend(self._verdicts(worked.turn, heard_at))
         return worked
+
+    def _verdicts(self, turn: Turn, now: datetime) -> list[Finding]:
+        """What correlation has to say at the end of a turn.
+
+        ``now`` is when the records came in rather than the clock of the moment: so a backlog
+        lets no source look idle, and a turn that is done again says the same.
+        """
+        parts = self._parts
+        verdicts = turn.finish(now)
+        made = CorrelatedFindings(parts.engine.ruleset, parts.entities_of, parts.events.get)
+        return made.of(verdicts)
 
     def _commit(self, worked: _Worked) -> None:
         parts = self._parts
@@ -210,10 +257,14 @@ class Flow:
             if segment is not None:
                 parts.events.publish(tx, segment)
             changed = parts.alerts.fold(tx, worked.findings, now) if worked.findings else []
+            if worked.turn is not None:
+                keep_state(tx, worked.turn.changes())
             self._keep_unreadable(tx, worked)
             self._add_to_ledgers(tx, worked, now)
             if worked.position >= 0:
                 parts.spool.commit(tx, worked.position)
+        if worked.turn is not None:
+            worked.turn.keep()
         self._count(worked)
         if changed and self._on_alerts is not None:
             self._on_alerts(changed)

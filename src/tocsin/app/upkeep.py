@@ -1,20 +1,22 @@
-"""What goes on beside the flow: merging, trimming, and watching the sources."""
+"""What goes on beside the flow: merging, trimming, watching health, rules and open windows."""
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 import structlog
 
 from tocsin.app.config import Settings
 from tocsin.app.flow import Flow
-from tocsin.ingest.ledger import SourceBook
-from tocsin.ingest.silence import find_silent, silence_findings
-from tocsin.store.ports import EventStore, StateStore, WorkQueue
+from tocsin.app.health_round import HealthRound
+from tocsin.app.rule_keeper import RuleKeeper
+from tocsin.store.ports import EventStore, WorkQueue
 
 _log = structlog.get_logger()
+_CLOSE_INTERVAL_S = 2.0
+_GRACE_S = 60.0
 
 
 class Upkeep:
@@ -27,22 +29,22 @@ class Upkeep:
         flow: Flow,
         events: EventStore,
         spool: WorkQueue,
-        state: StateStore,
-        sources: SourceBook,
+        health: HealthRound,
+        rules: RuleKeeper,
     ) -> None:
         """Nothing runs before ``start``."""
         self._settings = settings
         self._flow = flow
         self._events = events
         self._spool = spool
-        self._state = state
-        self._sources = sources
+        self._health = health
+        self._rules = rules
         self._stop = threading.Event()
-        self._watching = threading.Event()
-        self._watching.set()
         self._threads: list[threading.Thread] = []
+        self._started = 0.0
 
     def start(self) -> None:
+        self._started = time.monotonic()
         self._threads = [
             threading.Thread(
                 target=self._flow.run,
@@ -62,31 +64,26 @@ class Upkeep:
             thread.join()
         self._threads = []
 
-    @contextmanager
-    def history_comes_in(self) -> Iterator[None]:
-        """While old records are being read in, the regular look for silent sources waits.
-
-        Sources that are read in one after the other are at different moments of the past; only
-        when all are in can it be told who fell silent.
-        """
-        self._watching.clear()
-        try:
-            yield
-        finally:
-            self._watching.set()
+    def history_comes_in(self) -> AbstractContextManager[None]:
+        """While old records are being read in, the regular looks at health wait."""
+        return self._health.history_comes_in()
 
     def watch_sources(self, now: datetime | None = None) -> int:
         """Look for sources that fell silent and add a finding for each; how many are silent."""
-        moment = now or datetime.now(UTC)
-        with self._state.read() as tx:
-            ledgers = self._sources.sources(tx, moment)
-            silent = find_silent(ledgers, moment)
-            fresh = self._sources.unreported(tx, silent)
-        if fresh:
-            self._flow.add_findings(silence_findings(fresh, ledgers, moment))
-            with self._state.begin() as tx:
-                self._sources.mark_reported(tx, fresh)
-        return len(silent)
+        return self._health.look_for_silence(now)
+
+    def judge_health(self, now: datetime | None = None) -> int:
+        """Judge all measurements by the health rules; how many new troubles there are."""
+        return self._health.judge_health(now)
+
+    def close_windows(self) -> None:
+        """Let time go on for correlations, once senders had time to come back after a start."""
+        if self._health.is_watching and time.monotonic() - self._started > _GRACE_S:
+            self._flow.close_windows(datetime.now(UTC))
+
+    def take_up_rules(self) -> None:
+        """Put rules in force whose files have changed."""
+        self._rules.look(datetime.now(UTC))
 
     def keep_store(self) -> None:
         """Merge small segments and give back spool space."""
@@ -94,13 +91,21 @@ class Upkeep:
         self._spool.trim()
 
     def _watch_regularly(self) -> None:
-        if self._watching.is_set():
+        if self._health.is_watching:
             self.watch_sources()
 
+    def _judge_regularly(self) -> None:
+        if self._health.is_watching:
+            self.judge_health()
+
     def _run_jobs(self) -> None:
+        settings = self._settings
         jobs: list[tuple[float, Callable[[], object]]] = [
-            (self._settings.store.merge_interval_s, self.keep_store),
-            (self._settings.health.silence_interval_s, self._watch_regularly),
+            (settings.store.merge_interval_s, self.keep_store),
+            (settings.health.silence_interval_s, self._watch_regularly),
+            (settings.health.measure_interval_s, self._judge_regularly),
+            (settings.detect.reload_interval_s, self.take_up_rules),
+            (_CLOSE_INTERVAL_S, self.close_windows),
         ]
         due = [time.monotonic() + interval for interval, _ in jobs]
         while not self._stop.wait(timeout=max(0.05, min(due) - time.monotonic())):

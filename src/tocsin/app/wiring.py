@@ -8,17 +8,21 @@ from tocsin.app.access import Access
 from tocsin.app.assets import AssetRegister, load_assets
 from tocsin.app.audit import AuditLog
 from tocsin.app.config import Settings
+from tocsin.app.correlation_memory import remember
 from tocsin.app.doorkeeper import open_access
 from tocsin.app.flow import Flow, FlowParts
+from tocsin.app.health_round import HealthRound, Watched
 from tocsin.app.home import Home
 from tocsin.app.identity import entities_with
 from tocsin.app.response import Witnesses, open_response
+from tocsin.app.rule_keeper import RuleKeeper
 from tocsin.app.shipped import open_normalizer, rule_paths
 from tocsin.app.upkeep import Upkeep
 from tocsin.cases.casebook import CaseBook
 from tocsin.connectors.blocklist.actions import Blocklist
+from tocsin.detect.correlate.correlator import Correlator
 from tocsin.detect.engine import Engine
-from tocsin.detect.ruleset import RuleSet, load_rules
+from tocsin.detect.ruleset import RuleSet
 from tocsin.ingest.health_rules import HEALTH_RULES
 from tocsin.ingest.ledger import SourceBook
 from tocsin.model.record import RawBatch
@@ -45,8 +49,9 @@ class Tocsin:
     blobs: BlobStore
     spool: WorkQueue
     sources: SourceBook
-    ruleset: RuleSet
+    rule_keeper: RuleKeeper
     engine: Engine
+    correlator: Correlator
     normalizer: Normalizer
     alerts: AlertBook
     risk: RiskBoard
@@ -60,12 +65,20 @@ class Tocsin:
     upkeep: Upkeep
     closers: list[Callable[[], None]]
 
+    @property
+    def ruleset(self) -> RuleSet:
+        """The rules in force, and what can't be."""
+        return self.rule_keeper.ruleset
+
     def rules(self) -> list[Rule]:
-        """Every rule that runs: the loaded Sigma rules and the platform's own health rules."""
-        return [loaded.rule for loaded in self.ruleset.rules] + list(HEALTH_RULES)
+        """Every rule that runs, of every kind, and the platform's own health rules."""
+        return [*self.ruleset.all_rules(), *HEALTH_RULES]
 
     def rule(self, rule_id: str) -> Rule | None:
-        return next((rule for rule in self.rules() if rule.id == rule_id), None)
+        found = self.ruleset.rule(rule_id)
+        if found is None:
+            found = next((rule for rule in HEALTH_RULES if rule.id == rule_id), None)
+        return found
 
     async def take_in(self, batches: Sequence[RawBatch]) -> int:
         """Make raw batches durable, then let the flow know; for listeners on the event loop."""
@@ -112,20 +125,39 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
     closers.append(spool.close)
     events.sweep_orphans()
     assets = load_assets(folder / "assets.yml")
-    ruleset = load_rules(rule_paths(settings), cache=folder / "cache" / "rules")
-    engine = Engine(ruleset)
-    normalizer = open_normalizer()
     sources, alerts, cases, audit = SourceBook(), AlertBook(assets), CaseBook(), AuditLog()
+    rule_keeper = RuleKeeper(lambda: rule_paths(settings), folder / "cache" / "rules", state, audit)
+    engine = Engine(rule_keeper.ruleset)
+    correlator = Correlator(rule_keeper.ruleset.stateful)
+    remember(state, correlator, rule_keeper.ruleset.stateful)
+    normalizer = open_normalizer()
     access = open_access(settings, state, audit)
     blocklist = Blocklist(state)
     response = open_response(settings, state, Witnesses(audit, cases, assets))
     flow = Flow(
         FlowParts(
-            state, events, blobs, spool, sources, normalizer, engine, alerts, entities_with(assets)
+            *(state, events, blobs, spool, sources, normalizer, engine, correlator, alerts),
+            entities_with(assets),
         ),
         batch_bytes=settings.flow.batch_bytes,
     )
-    upkeep = Upkeep(settings, flow=flow, events=events, spool=spool, state=state, sources=sources)
+    rule_keeper.on_change(flow.change_rules)
+    health = HealthRound(
+        Watched(
+            state=state,
+            sources=sources,
+            spool=spool,
+            spool_limit_bytes=settings.spool.limit_bytes,
+            folder=folder,
+            flow=flow,
+            rules=rule_keeper,
+            correlator=correlator,
+            lanes=lambda: normalizer.lanes,
+        )
+    )
+    upkeep = Upkeep(
+        settings, flow=flow, events=events, spool=spool, health=health, rules=rule_keeper
+    )
     return Tocsin(
         settings=settings,
         home=home,
@@ -134,8 +166,9 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         blobs=blobs,
         spool=spool,
         sources=sources,
-        ruleset=ruleset,
+        rule_keeper=rule_keeper,
         engine=engine,
+        correlator=correlator,
         normalizer=normalizer,
         alerts=alerts,
         risk=RiskBoard(),

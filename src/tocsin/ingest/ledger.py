@@ -18,6 +18,7 @@ from tocsin.ingest.cadence import (
     learn,
 )
 from tocsin.ingest.errors import IngestError
+from tocsin.ingest.rates import Arrival, add_arrival
 from tocsin.ingest.silence import judged_at, silent_since
 from tocsin.ingest.tables import quarantine, sources
 from tocsin.model.identifier import new_id
@@ -75,8 +76,11 @@ class SourceBook:
             "lanes": sorted({*before["lanes"], *lanes}),
         }
         seen = _seen(first_time, last_time, times_us, now, stored)
+        came = Arrival(received, quarantined, unrecognized)
         if seen is not None:
             values |= _learned(before, seen, now)
+            came.times_us = seen.times_us if seen.times_us is not None else came.times_us
+        add_arrival(tx, tenant, source, came, now)
         if row is None:
             tx.execute(
                 sources.insert().values({**_NOTHING, **values, "tenant": tenant, "name": source})

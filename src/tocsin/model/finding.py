@@ -58,7 +58,7 @@ class Finding:
     @property
     def is_counted(self) -> bool:
         """True when it was made of several events, so that a later finding may correct it."""
-        return bool(self.evidence or self.supersedes or self.retracted)
+        return self.since is not None or bool(self.supersedes) or self.retracted
 
     @property
     def began(self) -> datetime:

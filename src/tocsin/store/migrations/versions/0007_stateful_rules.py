@@ -65,7 +65,7 @@ def _health() -> None:
         sa.Column("received", sa.BigInteger(), nullable=False),
         sa.Column("unreadable", sa.BigInteger(), nullable=False),
         sa.Column("unrecognized", sa.BigInteger(), nullable=False),
-        sa.Column("lag_sum_s", sa.Float(), nullable=False),
+        sa.Column("least_lag_s", sa.Float()),
         sa.PrimaryKeyConstraint("tenant", "source", "slot", name=op.f("pk_source_slots")),
     )
     op.create_index(op.f("ix_source_slots_slot"), "source_slots", ["slot"])

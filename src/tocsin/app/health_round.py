@@ -1,0 +1,137 @@
+"""The round that looks whether all is well: measures, judges, and adds what it finds to the flow."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from tocsin.app.blindness import blinded_by, with_blindness
+from tocsin.app.flow import Flow
+from tocsin.app.health_measures import (
+    Measured,
+    measure_disk,
+    measure_platform,
+    measure_sources,
+)
+from tocsin.app.health_watch import judge, mark_told
+from tocsin.app.rule_keeper import RuleKeeper
+from tocsin.detect.correlate.correlator import Correlator
+from tocsin.ingest.ledger import SourceBook
+from tocsin.ingest.rates import forget_old_slots, source_rates
+from tocsin.ingest.silence import find_silent, judged_at, silence_findings
+from tocsin.model.finding import Finding
+from tocsin.model.lane import Lane
+from tocsin.model.source import SourceLedger
+from tocsin.store.ports import StateStore, WorkQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What the round looks at."""
+
+    state: StateStore
+    sources: SourceBook
+    spool: WorkQueue
+    spool_limit_bytes: int
+    folder: Path
+    flow: Flow
+    rules: RuleKeeper
+    correlator: Correlator
+    lanes: Callable[[], Sequence[Lane]]
+
+
+class HealthRound:
+    """Looks for silent sources and judges the health rules; troubles come out as findings."""
+
+    def __init__(self, watched: Watched) -> None:
+        self._watched = watched
+        self._watching = threading.Event()
+        self._watching.set()
+
+    @contextmanager
+    def history_comes_in(self) -> Iterator[None]:
+        """While old records are being read in, the regular looks wait.
+
+        Sources that are read in one after the other are at different moments of the past; only
+        when all are in can it be told who fell silent.
+        """
+        self._watching.clear()
+        try:
+            yield
+        finally:
+            self._watching.set()
+
+    @property
+    def is_watching(self) -> bool:
+        """False while history comes in."""
+        return self._watching.is_set()
+
+    def look_for_silence(self, now: datetime | None = None) -> int:
+        """Add a finding for each source that fell silent; how many are silent."""
+        watched = self._watched
+        moment = now or datetime.now(UTC)
+        with watched.state.read() as tx:
+            ledgers = watched.sources.sources(tx, moment)
+            silent = find_silent(ledgers, moment)
+            fresh = watched.sources.unreported(tx, silent)
+        if fresh:
+            findings = silence_findings(fresh, ledgers, moment)
+            watched.flow.add_findings(self._with_blindness(findings, ledgers))
+            with watched.state.begin() as tx:
+                watched.sources.mark_reported(tx, fresh)
+        return len(silent)
+
+    def judge_health(self, now: datetime | None = None) -> int:
+        """Measure, judge by the health rules, add what is new; how many troubles that is."""
+        watched = self._watched
+        moment = now or datetime.now(UTC)
+        with watched.state.begin() as tx:
+            ledgers = watched.sources.sources(tx, moment)
+            measured = list(self._measures_of_sources(tx, ledgers, moment))
+            measured += measure_disk(watched.folder)
+            measured += self._measures_of_platform(moment)
+            findings = judge(tx, watched.rules.ruleset.health, measured, moment)
+            forget_old_slots(tx, moment)
+        if findings:
+            watched.flow.add_findings(self._with_blindness(findings, ledgers))
+            with watched.state.begin() as tx:
+                mark_told(tx, findings)
+        return len(findings)
+
+    def _measures_of_sources(
+        self, tx: Connection, ledgers: Sequence[SourceLedger], now: datetime
+    ) -> Iterator[Measured]:
+        moment = judged_at(ledgers, now)
+        rates = source_rates(tx, ledgers, moment, now)
+        return measure_sources(ledgers, rates, moment)
+
+    def _measures_of_platform(self, now: datetime) -> Iterator[Measured]:
+        watched = self._watched
+        counted = {
+            "flow_failing": 1.0 if watched.flow.error else 0.0,
+            "rule_problems": float(len(watched.rules.ruleset.problems)),
+            "evicted_entries": float(
+                sum(one.evicted for one in watched.correlator.counts().values())
+            ),
+        }
+        return measure_platform(watched.spool, watched.spool_limit_bytes, now, counted)
+
+    def _with_blindness(
+        self, findings: Sequence[Finding], ledgers: Sequence[SourceLedger]
+    ) -> list[Finding]:
+        watched = self._watched
+        lanes = watched.lanes()
+        rules = watched.rules.ruleset.all_rules()
+        by_name = {(ledger.tenant, ledger.name): ledger for ledger in ledgers}
+        told = []
+        for finding in findings:
+            ledger = by_name.get((finding.tenant, finding.source))
+            if ledger is None:
+                told.append(finding)
+            else:
+                told.append(with_blindness(finding, blinded_by(ledger, ledgers, lanes, rules)))
+        return told
