@@ -7,14 +7,27 @@ def learned_after(drift: Drift, batches: int, *, rows: int, pairs: int, sampled:
     """The numbers of the batches before which learning was called for."""
     called = []
     for number in range(batches):
-        if drift.calls_for_learning(sampled):
+        if drift.calls_for_learning(sampled, rows):
             called.append(number)
         drift.saw(rows, pairs)
     return called
 
 
-def test_the_first_batch_is_learned_from() -> None:
-    assert Drift().calls_for_learning(sampled=0)
+def test_the_first_large_batch_is_learned_from() -> None:
+    assert Drift().calls_for_learning(sampled=0, coming=512)
+    assert not Drift().calls_for_learning(sampled=0, coming=100)
+
+
+def test_small_batches_are_learned_from_when_they_have_become_many() -> None:
+    drift = Drift()
+    assert learned_after(drift, 5, rows=100, pairs=1, sampled=0) == []
+    assert drift.calls_for_learning(sampled=0, coming=12)
+
+
+def test_what_an_earlier_run_has_learned_is_looked_at_anew_but_not_at_once() -> None:
+    drift = Drift()
+    drift.was_settled_before()
+    assert learned_after(drift, 4, rows=50_000, pairs=1, sampled=0)[0] == 1
 
 
 def test_few_samples_are_added_to_at_ever_longer_intervals() -> None:

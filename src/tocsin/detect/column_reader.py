@@ -1,5 +1,6 @@
 """Makes columns of Arrow arrays, remembering each field's texts from batch to batch."""
 
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,11 @@ class ColumnReader:
         codes, vocabulary = self._lasting(name, [text for row in texts for text in row])
         return Column(codes, vocabulary, offsets, len(texts))
 
-    def forget_hits(self) -> None:
+    def keep_hits(self, scanners: Iterable[Hashable]) -> None:
+        """Forget what other scanners than these have found."""
+        kept = frozenset(scanners)
         for vocabulary in self._vocabularies.values():
-            vocabulary.forget_hits()
+            vocabulary.keep_hits(kept)
 
     def _encoded(self, name: str, array: pa.Array) -> tuple[Codes, Vocabulary]:
         kind = array.type

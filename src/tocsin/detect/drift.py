@@ -2,6 +2,8 @@
 
 ENOUGH_SAMPLED = 256
 """Sampled events that make a choice worth keeping."""
+_FIRST_ROWS = 512
+"""Before so many events have come, learning would cost more than it saves."""
 _FIRST_REPEAT_ROWS = 2_000
 _WINDOW_ROWS = 100_000
 _GROWTH = 1.5
@@ -18,6 +20,11 @@ class Drift:
         self._window_pairs = 0
         self._usual: float | None = None
         self._rows_between = _WINDOW_ROWS
+        self._first_rows = _FIRST_ROWS
+
+    def was_settled_before(self) -> None:
+        """The choice in force was learned by an earlier run: look at it anew, but not at once."""
+        self._first_rows = _WINDOW_ROWS
 
     def saw(self, rows: int, pairs: int) -> None:
         """Take in what one batch let through."""
@@ -25,15 +32,18 @@ class Drift:
         self._window_rows += rows
         self._window_pairs += pairs
 
-    def calls_for_learning(self, sampled: int) -> bool:
-        """True when the next batch should be learned from; ``sampled`` events have been so far.
+    def calls_for_learning(self, sampled: int, coming: int) -> bool:
+        """True when the batch of ``coming`` events should be learned from.
 
-        While they are few, at ever longer intervals; later when a window of events lets through
-        half as much again as the first did, each time waiting twice as long.
+        ``sampled`` events have been so far: at first when enough events come; while they are
+        few, at ever longer intervals; later when a window of events lets through half as much
+        again as the first did, each time waiting twice as long.
         """
+        if sampled == 0:
+            return self._rows + coming >= self._first_rows
         if sampled < ENOUGH_SAMPLED:
             if self._rows < self._next_repeat:
-                return sampled == 0
+                return False
             self._next_repeat = self._rows * 4
             return True
         if self._window_rows < self._rows_between:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-from tocsin.detect.literal_scan import Literal
 from tocsin.detect.matcher import Operator
 from tocsin.detect.witness import FieldLiteral
 
@@ -49,9 +48,11 @@ class HitRates:
         The expected share of events that show it, plus the finds to be looked at in values not
         seen before (all of them, where values hardly repeat; hardly any, where they do).
         """
+        if not self._rows:
+            return unseen_rate(wanted)
         known = self._known.get(wanted)
         if known is None:
-            known = self._known[wanted] = self._counted(wanted) + _unseen(wanted.literal)
+            known = self._known[wanted] = self._counted(wanted) + unseen_rate(wanted)
         return known
 
     def _counted(self, wanted: FieldLiteral) -> float:
@@ -69,10 +70,12 @@ class HitRates:
         return (shown + joined.count(literal.text) * self._fresh[wanted.field]) / self._rows
 
 
-def _unseen(literal: Literal) -> float:
-    if literal.operator is Operator.EXACT:
+def unseen_rate(wanted: FieldLiteral) -> float:
+    """What looking for a literal costs an event as long as none is known to show it."""
+    text, operator = wanted.literal
+    if operator is Operator.EXACT:
         return _LONG_UNSEEN
-    size = len(literal.text) if literal.text.isascii() else 2 * len(literal.text.encode())
+    size = len(text) if text.isascii() else 2 * len(text.encode())
     return _UNSEEN[size] if size < len(_UNSEEN) else _LONG_UNSEEN
 
 

@@ -1,138 +1,172 @@
 """How one lane's rules are run: witnesses to look for, then conditions on the candidates."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import structlog
 
 from tocsin.detect.batch_view import BatchView
-from tocsin.detect.column import Column, Rows
+from tocsin.detect.column import Rows
 from tocsin.detect.column_reader import ColumnReader
+from tocsin.detect.compiled_store import CompiledStore
 from tocsin.detect.drift import Drift
 from tocsin.detect.evaluator import Step, StepBuilder, holds
 from tocsin.detect.hit_rate import SAMPLE_ROWS, HitRates
-from tocsin.detect.literal_scan import Literal, LiteralScan
 from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.matcher import KEYWORD, matchers_in
-from tocsin.detect.patience import Patience
+from tocsin.detect.watch import Watch
 from tocsin.detect.witness import FieldLiteral, Witness, choose_witness
+from tocsin.detect.witness_book import WitnessBook
 
 _WORTH_IT = 0.9
 """A new choice must be this much cheaper than the old to be compiled."""
+_MOSTLY = 0.8
+"""When so many of the choices of an earlier run are for today's rules, it has been learned."""
+
+FirstChoice = Callable[[SigmaMatchRule], Witness | None]
 
 _log = structlog.get_logger()
 
 
-class LanePlan:
-    """The rules that ask for one lane's log source, compiled for its events."""
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the lanes of an engine share."""
 
-    def __init__(self, lane_id: str, rules: Sequence[SigmaMatchRule]) -> None:
+    steps: StepBuilder
+    first_choice: FirstChoice
+    fingerprint: Callable[[SigmaMatchRule], str]
+    store: CompiledStore | None = None
+
+
+class LanePlan:
+    """The rules that ask for one lane's log source, compiled for its events.
+
+    Ready at once: by the choices of an earlier run, or by a rule of thumb until enough events
+    have come to learn from. Of ``before``, the same lane's plan for other rules, everything is
+    taken over that the changed rules leave as it was; ``before`` must not be used any more.
+    """
+
+    def __init__(
+        self,
+        lane_id: str,
+        rules: Sequence[SigmaMatchRule],
+        tools: Tools,
+        before: "LanePlan | None" = None,
+    ) -> None:
         self._lane_id = lane_id
-        self.rules = tuple(rules)
-        self._reader = ColumnReader()
-        self._builder = StepBuilder(Patience())
+        self._tools = tools
+        self._rules = _numbered(rules, before)
+        self._rank = {number: rank for rank, number in enumerate(self._rules)}
         self._steps: dict[int, Step] = {}
-        self._rates = HitRates()
-        self._drift = Drift()
-        self._chosen: list[Witness | None] = []
-        self._scans: dict[str, LiteralScan] = {}
-        self._probes: list[tuple[Step, tuple[int, ...]]] = []
-        self._open: tuple[int, ...] = ()
+        book = before._book if before else None
+        self._book: WitnessBook = book or WitnessBook(lane_id, tools.store, tools.fingerprint)
+        self._reader: ColumnReader = before._reader if before else ColumnReader()
+        self._rates: HitRates = before._rates if before else HitRates()
+        self._drift: Drift = before._drift if before else Drift()
+        self._chosen = self._carried(before) if before else self._remembered()
+        ready = before._watch if before else None
+        self._watch: Watch = Watch(self._chosen, tools.steps, tools.store, ready)
+        self._watch_is_new = True
 
     def matches(self, native: pa.RecordBatch) -> Iterator[tuple[SigmaMatchRule, Rows]]:
-        """Each rule that matches with its rows, ascending."""
+        """Each rule that matches with its rows, ascending, in the order of the rules."""
         view = BatchView(native, self._reader)
-        if self._drift.calls_for_learning(self._rates.rows):
+        if self._drift.calls_for_learning(self._rates.rows, native.num_rows):
             self._learn(view)
-        candidates = self._candidates(view)
+        if self._watch_is_new:
+            self._reader.keep_hits(self._watch.scans.values())
+            self._watch_is_new = False
+        candidates = self._watch.candidates(view)
         self._drift.saw(native.num_rows, sum(len(rows) for rows in candidates.values()))
-        for number, rows in candidates.items():
+        for number in sorted(candidates, key=self._rank.__getitem__):
+            rows = candidates[number]
             passed = holds(self._step(number), view, rows)
             if passed.any():
-                yield self.rules[number], rows[passed]
+                yield self._rules[number], rows[passed]
+
+    def candidate_rows(self, native: pa.RecordBatch) -> dict[str, int]:
+        """How many rows of the batch each rule is evaluated on, by rule id: for benchmarks."""
+        found = self._watch.candidates(BatchView(native, self._reader))
+        return {self._rules[number].rule.id: len(rows) for number, rows in found.items()}
 
     def _step(self, number: int) -> Step:
         step = self._steps.get(number)
         if step is None:
-            step = self._steps[number] = self._builder.build(self.rules[number].condition)
+            step = self._steps[number] = self._tools.steps.build(self._rules[number].condition)
         return step
 
-    def _candidates(self, view: BatchView) -> dict[int, Rows]:
-        found: dict[int, list[Rows]] = {}
-        for field, scan in self._scans.items():
-            for column in self._looked_through(field, scan, view):
-                _add_rows(found, scan, column)
-        for step, numbers in self._probes:
-            rows = view.rows[holds(step, view, view.rows)]
-            if len(rows):
-                for number in numbers:
-                    found.setdefault(number, []).append(rows)
-        for number in self._open:
-            found[number] = [view.rows]
-        return {number: _union(found[number]) for number in sorted(found)}
+    def _remembered(self) -> dict[int, Witness | None]:
+        chosen: dict[int, Witness | None] = {}
+        known = 0
+        for number, rule in self._rules.items():
+            try:
+                chosen[number] = self._book.witness(rule)
+                known += 1
+            except (KeyError, ValueError, TypeError, IndexError):
+                chosen[number] = self._tools.first_choice(rule)
+        if self._book.learned and known >= _MOSTLY * len(chosen):
+            self._drift.was_settled_before()
+        elif known < len(chosen):
+            self._book.keep(chosen, self._rules, learned=False)
+        return chosen
 
-    def _looked_through(self, field: str, scan: LiteralScan, view: BatchView) -> list[Column]:
-        if field == KEYWORD:
-            text = view.folded_text(numbers=scan.may_be_number)
-            nowhere = text is not None and not scan.may_occur_in(text)
-            return [] if nowhere else view.leaves()
-        column = view.column(field)
-        return [] if column is None else [column]
+    def _carried(self, before: "LanePlan") -> dict[int, Witness | None]:
+        chosen: dict[int, Witness | None] = {}
+        for number, rule in self._rules.items():
+            old = before._rules.get(number)
+            if old is not None and old.condition == rule.condition:
+                chosen[number] = before._chosen[number]
+                if number in before._steps:
+                    self._steps[number] = before._steps[number]
+            elif self._rates.rows:
+                chosen[number] = choose_witness(rule.condition, self._rates.rate)
+            else:
+                chosen[number] = self._tools.first_choice(rule)
+        return chosen
 
     def _learn(self, view: BatchView) -> None:
         step = max(1, len(view.rows) // SAMPLE_ROWS)
         sample = view.rows[::step][:SAMPLE_ROWS]
-        fields = {m.field for rule in self.rules for m in matchers_in(rule.condition)}
+        fields = {m.field for rule in self._rules.values() for m in matchers_in(rule.condition)}
         texts = {field: list(_sampled(view, field, sample)) for field in fields}
         self._rates.learn(texts, len(sample))
-        chosen = [choose_witness(rule.condition, self._rates.rate) for rule in self.rules]
-        if self._chosen and self._cost(chosen) > _WORTH_IT * self._cost(self._chosen):
-            return
-        self._chosen = chosen
-        self._look_for(chosen)
-        self._reader.forget_hits()
-        _log.debug("lane planned", lane=self._lane_id, rules=len(self.rules))
+        rate = self._rates.rate
+        chosen = {n: choose_witness(rule.condition, rate) for n, rule in self._rules.items()}
+        better = self._cost(chosen) <= _WORTH_IT * self._cost(self._chosen)
+        if better:
+            self._chosen = chosen
+            self._watch = Watch(chosen, self._tools.steps, self._tools.store, self._watch)
+            self._watch_is_new = True
+        if better or not self._book.learned:
+            self._book.keep(self._chosen, self._rules, learned=True)
+        _log.debug("lane planned", lane=self._lane_id, rules=len(self._rules), changed=better)
 
-    def _cost(self, chosen: Sequence[Witness | None]) -> float:
+    def _cost(self, chosen: Mapping[int, Witness | None]) -> float:
         """What the choice costs an event by what is known today."""
         rate = self._rates.rate
         return sum(
             rate(atom)
-            for witness in chosen
+            for witness in chosen.values()
             for atom in (witness.atoms if witness else ())
             if isinstance(atom, FieldLiteral)
         )
 
-    def _look_for(self, chosen: Sequence[Witness | None]) -> None:
-        literals: dict[str, dict[Literal, list[int]]] = {}
-        probes: dict[Step, list[int]] = {}
-        for number, witness in enumerate(chosen):
-            for atom in witness.atoms if witness else ():
-                if isinstance(atom, FieldLiteral):
-                    wanted = literals.setdefault(atom.field, {})
-                    wanted.setdefault(atom.literal, []).append(number)
-                else:
-                    probes.setdefault(self._builder.build(atom.matcher), []).append(number)
-        self._scans = {field: LiteralScan(wanted) for field, wanted in literals.items()}
-        self._probes = [(step, tuple(numbers)) for step, numbers in probes.items()]
-        self._open = tuple(n for n, witness in enumerate(chosen) if witness is None)
 
-
-def _add_rows(found: dict[int, list[Rows]], scan: LiteralScan, column: Column) -> None:
-    numbers, codes = scan.hits(column.vocabulary, column.present_codes())
-    if not len(numbers):
-        return
-    order = np.argsort(numbers, kind="stable")
-    distinct, starts = np.unique(numbers[order], return_index=True)
-    for number, mine in zip(distinct.tolist(), np.split(codes[order], starts[1:]), strict=True):
-        rows = column.rows_with(mine)
-        if len(rows):
-            found.setdefault(number, []).append(rows)
-
-
-def _union(rows: list[Rows]) -> Rows:
-    return rows[0] if len(rows) == 1 else np.unique(np.concatenate(rows))
+def _numbered(
+    rules: Sequence[SigmaMatchRule], before: LanePlan | None
+) -> dict[int, SigmaMatchRule]:
+    """The rules by number: the one they had before, the next free one for those that are new."""
+    known = {rule.rule.id: number for number, rule in before._rules.items()} if before else {}
+    free = max(known.values(), default=-1) + 1
+    numbered = {}
+    for rule in rules:
+        number = known.get(rule.rule.id)
+        if number is None:
+            number, free = free, free + 1
+        numbered[number] = rule
+    return numbered
 
 
 def _sampled(view: BatchView, field: str, sample: Rows) -> Iterator[str]:

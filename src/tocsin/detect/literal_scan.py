@@ -1,17 +1,17 @@
-"""Which known literals a field's distinct texts contain: one Hyperscan pass over all of them."""
+"""Which known literals a field's distinct texts contain: one pass over all of them."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
-import hyperscan
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.detect.batch_text import NUMBER_CHARACTERS
+from tocsin.detect.compiled_store import CompiledStore
 from tocsin.detect.matcher import Operator
+from tocsin.detect.needle_finder import NeedleFinder
 from tocsin.detect.vocabulary import Codes, KnownHits, PassingVocabulary, Vocabulary
 
 _LONGEST = 64
@@ -26,8 +26,7 @@ Ids = npt.NDArray[np.int64]
 _NONE: Ids = np.empty(0, np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(NamedTuple):
     """A folded text looked for: anywhere, at the start, at the end, or (EXACT) as the whole."""
 
     text: str
@@ -35,24 +34,28 @@ class Literal:
 
 
 class LiteralScan:
-    """Finds which rules' literals occur in texts. Immutable after construction but for scratch.
+    """Finds which rules' literals occur in texts.
 
     ``wanted`` maps each literal to the numbers of the rules it is a witness of. Hits are
     candidates: every one may be wrong, none is missing.
     """
 
-    def __init__(self, wanted: Mapping[Literal, Sequence[int]]) -> None:
+    def __init__(
+        self, wanted: Mapping[Literal, Sequence[int]], store: CompiledStore | None = None
+    ) -> None:
+        self.wanted = wanted
         exact = {w.text: rules for w, rules in wanted.items() if w.operator is Operator.EXACT}
         self._exact_texts = pa.array(list(exact), pa.string())
         self._exact_rules = [np.unique(np.array(rules)) for rules in exact.values()]
-        needles: dict[bytes, list[tuple[Literal, Sequence[int]]]] = {}
+        uses: dict[bytes, list[tuple[Literal, Sequence[int]]]] = {}
         for literal, rules in wanted.items():
             if literal.operator is not Operator.EXACT:
-                needles.setdefault(_needle(literal), []).append((literal, rules))
-        self._needle_rules = [_Targets(uses) for uses in needles.values()]
+                uses.setdefault(_needle(literal), []).append((literal, rules))
+        needles = sorted(uses)
+        self._needle_rules = [_Targets(uses[needle]) for needle in needles]
         self._lengths = np.array([len(needle) for needle in needles] or [0])
         self.may_be_number = any(NUMBER_CHARACTERS.issuperset(needle) for needle in needles)
-        self._database = _compiled(list(needles)) if needles else None
+        self._finder = NeedleFinder(needles, store) if needles else None
 
     def hits(self, vocabulary: Vocabulary, codes: Codes) -> tuple[Ids, Codes]:
         """Pairs (rule number, code) of the given distinct codes, without repetitions."""
@@ -74,16 +77,7 @@ class LiteralScan:
         """False when none of the literals is anywhere in the text."""
         if self._exact_rules:
             return True
-        seen: list[int] = []
-
-        def on_match(number: int, _start: int, _end: int, _flags: int, _context: object) -> bool:
-            seen.append(number)
-            return True
-
-        if self._database is not None:
-            with suppress(hyperscan.ScanTerminated):
-                self._database.scan(folded, match_event_handler=on_match)
-        return bool(seen)
+        return self._finder is not None and self._finder.occurs_in(folded)
 
     def _learn(self, vocabulary: Vocabulary, known: KnownHits) -> None:
         first = known.scanned
@@ -106,8 +100,8 @@ class LiteralScan:
             for position, number in zip(at.tolist(), which.drop_null().to_pylist(), strict=True):
                 rules = self._exact_rules[number]
                 found.append((rules, np.full(len(rules), position)))
-        if self._database is not None and len(texts):
-            found.extend(self._needles_in(texts))
+        if self._finder is not None and len(texts):
+            found.extend(self._needles_in(self._finder, texts))
         if not found:
             return _NONE, _NONE
         rules = np.concatenate([pair[0] for pair in found])
@@ -115,23 +109,13 @@ class LiteralScan:
         pairs = np.unique(rules * len(texts) + at)
         return pairs // len(texts), pairs % len(texts)
 
-    def _needles_in(self, texts: pa.Array) -> list[tuple[Ids, Ids]]:
+    def _needles_in(self, finder: NeedleFinder, texts: pa.Array) -> list[tuple[Ids, Ids]]:
         if texts.null_count:
             texts = pc.fill_null(texts, "")
         joined, starts = _joined(texts)
-        numbers: list[int] = []
-        ends: list[int] = []
-        add_number, add_end = numbers.append, ends.append
-
-        def on_match(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
-            add_number(number)
-            add_end(end)
-
-        assert self._database is not None  # noqa: S101 - the caller asked first
-        self._database.scan(joined, match_event_handler=on_match)
-        if not numbers:
+        number, end = finder.ends(joined)
+        if not len(number):
             return []
-        number, end = np.array(numbers), np.array(ends)
         at = np.searchsorted(starts, end - 1, side="right") - 1
         at_start = end - self._lengths[number] == starts[at]
         at_end = end + 1 == starts[at + 1]
@@ -184,19 +168,7 @@ def _needle(literal: Literal) -> bytes:
     return whole.rpartition(b"\0")[2][-_LONGEST:]
 
 
-def _compiled(needles: list[bytes]) -> hyperscan.Database:
-    database = hyperscan.Database()
-    database.compile(
-        expressions=needles,
-        ids=list(range(len(needles))),
-        elements=len(needles),
-        flags=[0] * len(needles),
-        literal=True,
-    )
-    return database
-
-
-def _joined(texts: pa.Array) -> tuple[bytes, Ids]:
+def _joined(texts: pa.Array) -> tuple[pa.Buffer, Ids]:
     """All texts in one buffer with a newline after each, and where each begins (and the end)."""
     joined = pc.binary_join(
         pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts), "\n"

@@ -18,6 +18,7 @@ class Operator(StrEnum):
     GLOB = "glob"
     REGEX = "re"
     CIDR = "cidr"
+    LISTED = "listed"
     EQUAL = "eq"
     LESS = "lt"
     LESS_EQUAL = "lte"
@@ -29,6 +30,8 @@ class Operator(StrEnum):
     FIELD_STARTSWITH = "fieldref|startswith"
     FIELD_ENDSWITH = "fieldref|endswith"
     FIELD_CONTAINS = "fieldref|contains"
+
+    __hash__ = str.__hash__  # an enum's own is slow, and literals are looked up by the million
 
 
 TEXT_OPERATORS = frozenset(
@@ -68,7 +71,8 @@ class Matcher:
     r"""True when a value of ``field`` compares with any of ``values`` (letter case as written).
 
     ``values`` of GLOB keep Sigma's ``*``, ``?`` and ``\``; of REGEX carry their flags inline;
-    of a comparison are one decimal number, compared with ``part`` of a time when that is set.
+    of a comparison are one decimal number, compared with ``part`` of a time when that is set; of
+    LISTED are a ``value_list.ValueList``, ``part`` its kind.
     """
 
     field: str

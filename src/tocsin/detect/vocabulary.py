@@ -1,6 +1,6 @@
 """The distinct texts of a field, and what is already known about each of them."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -131,8 +131,9 @@ class Vocabulary:
             known = self._hits[scanner] = KnownHits()
         return known
 
-    def forget_hits(self) -> None:
-        self._hits.clear()
+    def keep_hits(self, scanners: Set[Hashable]) -> None:
+        """Forget what other scanners than these have found."""
+        self._hits = {one: known for one, known in self._hits.items() if one in scanners}
 
 
 class PassingVocabulary(Vocabulary):

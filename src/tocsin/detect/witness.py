@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from tocsin.detect import wildcard
 from tocsin.detect.literal_scan import Literal, is_scannable
@@ -12,10 +12,11 @@ from tocsin.detect.matcher import FIELD_REFERENCES, All, Matcher, Node, Not, Ope
 _LITERALS = frozenset({Operator.EXACT, Operator.CONTAINS, Operator.STARTSWITH, Operator.ENDSWITH})
 _PROBE_COST = 0.25
 _PRESENCE_COST = 0.5
+MOST_LITERALS = 4096
+"""More values than that are tested as one set on each distinct value, not looked for one by one."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldLiteral:
+class FieldLiteral(NamedTuple):
     """A literal in a field's values (in any field's for keywords)."""
 
     field: str
@@ -68,9 +69,10 @@ def choose_witness(node: Node, rate: Rate) -> Witness | None:
 
 
 def _of_matcher(matcher: Matcher, rate: Rate) -> Witness | None:
-    literals = _literals(matcher)
+    many = len(matcher.values) > MOST_LITERALS
+    literals = None if many else _literals(matcher)
     if literals is not None:
-        cost = sum(rate(literal) for literal in literals)
+        cost = sum(map(rate, literals))
         if cost < _PROBE_COST * len(literals) or matcher.operator in _LITERALS:
             return Witness(cost, tuple(literals))
     if matcher.operator is Operator.NULL:
@@ -78,13 +80,14 @@ def _of_matcher(matcher: Matcher, rate: Rate) -> Witness | None:
     if matcher.operator is Operator.EXISTS or matcher.operator in FIELD_REFERENCES:
         presence = Matcher(matcher.field, Operator.EXISTS)
         return Witness(_PRESENCE_COST, (Probe(presence),))
-    return Witness(_PROBE_COST * len(matcher.values), (Probe(matcher),))
+    return Witness(_PROBE_COST * (1 if many else len(matcher.values)), (Probe(matcher),))
 
 
 def _literals(matcher: Matcher) -> list[FieldLiteral] | None:
     """One literal for each value, or None when some value has none."""
     if matcher.operator in _LITERALS:
-        found = [Literal(value.casefold(), matcher.operator) for value in matcher.values]
+        kind = matcher.operator
+        found = [Literal(value.casefold(), kind) for value in matcher.values]
     elif matcher.operator is Operator.GLOB:
         texts = [wildcard.longest_literal(value).casefold() for value in matcher.values]
         found = [Literal(text, Operator.CONTAINS) for text in texts]
