@@ -5,6 +5,7 @@ that no expected event of the same group follows within ``timespan``; with one r
 falls silent for ``timespan`` (a heartbeat).
 """
 
+from tocsin.detect.bounds_reading import COMPARISONS, read_bounds
 from tocsin.detect.errors import Unsupported
 from tocsin.detect.quiet_re2 import POLICY
 from tocsin.detect.rule_document import RuleDocument
@@ -12,10 +13,9 @@ from tocsin.detect.rule_draft import CorrelationDraft
 from tocsin.detect.rule_extension import extension_of, sequence_tests
 from tocsin.detect.rule_metadata import read_metadata, rule_of
 from tocsin.detect.rule_section import Section
-from tocsin.detect.stateful_rule import Bound, Comparison, CorrelationRule, CorrelationType
+from tocsin.detect.stateful_rule import Bound, CorrelationRule, CorrelationType
 from tocsin.model.rule import RuleKind
 
-_COMPARISONS = tuple(comparison.value for comparison in Comparison)
 _OF_VALUES = frozenset(
     {
         CorrelationType.VALUE_COUNT,
@@ -149,14 +149,8 @@ def _condition(
             "condition",
         )
     inside = Section(document, "correlation", "condition")
-    inside.only(*_COMPARISONS, "field", "percentile")
-    bounds = tuple(
-        Bound(Comparison(key), inside.number(key)) for key in _COMPARISONS if key in inside.content
-    )
-    if not bounds:
-        raise inside.refuse(f"the condition needs at least one of {', '.join(_COMPARISONS)}")
-    if not _can_hold(bounds):
-        raise inside.refuse("the condition can never hold: no number lies within it")
+    inside.only(*COMPARISONS, "field", "percentile")
+    bounds = read_bounds(inside)
     return bounds, _fields(inside, kind), _percentile(inside, kind)
 
 
@@ -184,28 +178,6 @@ def _percentile(condition: Section, kind: CorrelationType) -> float:
     if not 0 <= percentile <= 100:
         raise condition.refuse("percentile must be between 0 and 100", "percentile")
     return percentile
-
-
-def _can_hold(bounds: tuple[Bound, ...]) -> bool:
-    """Whether some number lies within all bounds."""
-    above = max(
-        ((b.value, b.comparison is Comparison.GREATER) for b in bounds if "g" in b.comparison),
-        default=(float("-inf"), False),
-    )
-    below = min(
-        ((b.value, b.comparison is not Comparison.LESS) for b in bounds if "l" in b.comparison),
-        default=(float("inf"), True),
-    )
-    if above[0] > below[0] or (above[0] == below[0] and (above[1] or not below[1])):
-        return False
-    for bound in bounds:
-        if bound.comparison is Comparison.EQUAL:
-            value = bound.value
-            low = value > above[0] or (value == above[0] and not above[1])
-            high = value < below[0] or (value == below[0] and below[1])
-            excluded = Bound(Comparison.NOT_EQUAL, value) in bounds
-            return low and high and not excluded
-    return True
 
 
 def _lines(section: Section, found: CorrelationRule) -> dict[str, int]:

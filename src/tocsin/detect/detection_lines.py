@@ -36,7 +36,8 @@ def line_of(error: SigmaError, document: RuleDocument, detection: str = "detecti
     for kind, place in _PLACES.items():
         if isinstance(error, kind):
             below = place in _BELOW_DETECTION
-            return document.line_near(f"{detection}/{place}".strip("/") if below else place)
+            near = f"{detection}/{place}".strip("/") if below else place
+            return document.line_near(near, detection if below else near)
     failing = _failing_item(document.content.get(detection), (detection,))
     return document.lines.get(failing, document.line) if failing else document.line
 

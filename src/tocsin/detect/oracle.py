@@ -11,6 +11,7 @@ Semantics, where Sigma 2.1 leaves room:
 - A field is present when it has a value that is not null. A missing field matches no value;
   ``null`` is true and ``exists`` false for it. (Null and absent are one: columns keep no more.)
 - A keyword is found anywhere in any value at any depth of the record; field names don't count.
+- A value is ``listed`` (indicator rules) by what the list is of: ``value_list.ListKind``.
 - Comparisons read decimal numbers; ``cidr`` reads IPv4-mapped IPv6 addresses as IPv4.
 - A field reference compares any value of one field with any of the other, ignoring letter case
   unless ``cased``.
@@ -34,6 +35,7 @@ from tocsin.detect.matcher import (
     Node,
     Operator,
 )
+from tocsin.detect.value_list import ValueList
 from tocsin.detect.value_text import address_in, number_in, text_of, time_part_in
 from tocsin.model.field_path import values_at
 from tocsin.model.finding import MatchedField
@@ -123,6 +125,11 @@ def _texts_within(value: object, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _matched_values(matcher: Matcher, name: str, text: str) -> Iterator[MatchedField]:
+    if isinstance(matcher.values, ValueList):
+        listed = matcher.values.find(text)
+        if listed is not None:
+            yield MatchedField(name, text, matcher.words(listed))
+        return
     for value in matcher.values:
         if _compares(matcher, text, value):
             yield MatchedField(name, text, matcher.words(value))

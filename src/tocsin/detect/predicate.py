@@ -16,6 +16,7 @@ from tocsin.detect.errors import Unsupported
 from tocsin.detect.expression import ExpressionKind, Searcher, compiled
 from tocsin.detect.matcher import Matcher, Operator
 from tocsin.detect.patience import Patience
+from tocsin.detect.value_list import ValueList
 from tocsin.detect.value_text import address_in, number_in, time_part_in
 
 Test = Callable[[Sequence[str]], list[bool]]
@@ -35,6 +36,7 @@ _COST = {
     Operator.GLOB: 20.0,
     Operator.REGEX: 20.0,
     Operator.CIDR: 30.0,
+    Operator.LISTED: 4.0,
 }
 
 
@@ -117,13 +119,17 @@ def predicate_of(matcher: Matcher, patience: Patience) -> Predicate:
         return _expressions(matcher.values, patience)
     if kind is Operator.CIDR:
         return Predicate(False, _within(matcher.values))
+    if isinstance(matcher.values, ValueList):
+        find = matcher.values.find
+        return Predicate(False, lambda texts: [find(text) is not None for text in texts])
     return Predicate(False, _compares(_COMPARE[kind], matcher.values[0], matcher.part))
 
 
 def cost_of(matcher: Matcher) -> float:
     """Roughly what testing one value costs, in units of a hash lookup."""
     per_value = _COST.get(matcher.operator, 10.0)
-    if matcher.operator in (Operator.EXACT, Operator.STARTSWITH, Operator.ENDSWITH):
+    several_as_one = (Operator.EXACT, Operator.STARTSWITH, Operator.ENDSWITH, Operator.LISTED)
+    if matcher.operator in several_as_one:
         return per_value
     return per_value * max(1, len(matcher.values))
 

@@ -13,7 +13,7 @@ import structlog
 from tocsin.detect.rule_draft import Read
 from tocsin.detect.rule_form import read_back, written
 
-_FORM = 2
+_FORM = 3
 """Raise this whenever what a rule compiles to changes; older caches are then read no more."""
 
 _log = structlog.get_logger()

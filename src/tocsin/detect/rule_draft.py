@@ -8,6 +8,7 @@ from tocsin.detect.health_rule import HealthRule
 from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.matcher import Node
 from tocsin.detect.stateful_rule import CorrelationRule, NewTermsRule
+from tocsin.detect.value_list import ListKind
 from tocsin.model.lane import LogSource
 from tocsin.model.rule import Rule, RuleProblem
 
@@ -56,6 +57,34 @@ class NewTermsDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class IndicatorDraft:
+    """An indicator rule before its list is read: ``match`` holds what else must be true.
+
+    ``file`` (relative to the rule's) or ``values`` hold the list; ``file_line`` is where it is
+    named.
+    """
+
+    match: SigmaMatchRule
+    fields: tuple[str, ...]
+    kind: ListKind
+    file: str = ""
+    values: tuple[str, ...] = ()
+    file_line: int = 1
+
+    @property
+    def rule(self) -> Rule:
+        return self.match.rule
+
+    @property
+    def name(self) -> str:
+        return self.match.name
+
+    @property
+    def line(self) -> int:
+        return self.match.line
+
+
+@dataclass(frozen=True, slots=True)
 class HealthDraft:
     """A health rule and its ``name``."""
 
@@ -89,5 +118,7 @@ class FilterDraft:
     lines: Mapping[str, int] = field(default_factory=dict)
 
 
-RuleRead: TypeAlias = SigmaMatchRule | CorrelationDraft | NewTermsDraft | HealthDraft
+RuleRead: TypeAlias = (
+    SigmaMatchRule | IndicatorDraft | CorrelationDraft | NewTermsDraft | HealthDraft
+)
 Read: TypeAlias = RuleRead | FilterDraft | RuleProblem

@@ -16,6 +16,7 @@ from tocsin.detect.rule_draft import (
     CorrelationDraft,
     FilterDraft,
     HealthDraft,
+    IndicatorDraft,
     NewTermsDraft,
     Read,
 )
@@ -27,6 +28,7 @@ from tocsin.detect.stateful_rule import (
     NewTermsRule,
     Sequenced,
 )
+from tocsin.detect.value_list import ListKind
 from tocsin.model.lane import LogSource
 from tocsin.model.rule import Rule, RuleKind, RuleProblem
 from tocsin.model.severity import Level
@@ -40,6 +42,9 @@ def written(found: Read, text: str) -> list[AnyValue]:
         return ["problem", found.reason, found.line, found.rule_id, found.title]
     if isinstance(found, SigmaMatchRule):
         return ["match", *_match_written(found, text)]
+    if isinstance(found, IndicatorDraft):
+        listed = [found.fields, found.kind, found.file, found.values, found.file_line]
+        return ["indicator", _match_written(found.match, text), *listed]
     if isinstance(found, CorrelationDraft):
         return ["correlation", *_correlation_written(found, text)]
     if isinstance(found, NewTermsDraft):
@@ -195,6 +200,12 @@ def _new_terms_read(stored: Sequence[AnyValue], path: str, text: str) -> NewTerm
     return NewTermsDraft(new_terms, match)
 
 
+def _indicator_read(stored: Sequence[AnyValue], path: str, text: str) -> IndicatorDraft:
+    _, kept, fields, kind, file, values, file_line = stored
+    match = _match_read(kept, path, text)
+    return IndicatorDraft(match, tuple(fields), ListKind(kind), file, tuple(values), file_line)
+
+
 def _health_read(stored: Sequence[AnyValue], path: str, text: str) -> HealthDraft:
     _, rule, metric, bounds, lasting_s, subject, only, line, name = stored
     health = HealthRule(
@@ -246,6 +257,7 @@ _READERS: dict[str, Callable[[Sequence[AnyValue], str, str], Read]] = {
     "match": _match_read,
     "correlation": _correlation_read,
     "new_terms": _new_terms_read,
+    "indicator": _indicator_read,
     "health": _health_read,
     "filter": _filter_read,
 }

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from tocsin.detect.correlation_linking import LinkedCorrelations, link_correlations
 from tocsin.detect.filter_linking import apply_filters
 from tocsin.detect.health_rule import HealthRule
+from tocsin.detect.indicator_linking import with_values
 from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.rule_draft import (
     CorrelationDraft,
     FilterDraft,
     HealthDraft,
+    IndicatorDraft,
     NewTermsDraft,
     Read,
     RuleRead,
@@ -40,7 +42,7 @@ def link(found: Sequence[Read]) -> Linked:
     """
     problems = [one for one in found if isinstance(one, RuleProblem)]
     read = [one for one in found if not isinstance(one, RuleProblem | FilterDraft)]
-    read = _distinct(read, problems)
+    read = _with_lists(_distinct(read, problems), problems)
     matches = [
         one.match if isinstance(one, NewTermsDraft) else one
         for one in read
@@ -57,6 +59,16 @@ def link(found: Sequence[Read]) -> Linked:
         health=tuple(one.health for one in read if isinstance(one, HealthDraft)),
         silent=linked.silent | {one.rule.id for one in read if isinstance(one, NewTermsDraft)},
     )
+
+
+def _with_lists(read: Sequence[RuleRead], problems: list[RuleProblem]) -> list[RuleRead]:
+    """What was read, indicator rules with their values or told as problems."""
+    done: list[RuleRead] = []
+    for one in read:
+        usable = with_values(one, problems) if isinstance(one, IndicatorDraft) else one
+        if usable is not None:
+            done.append(usable)
+    return done
 
 
 def _stateful(read: Iterable[RuleRead], linked: LinkedCorrelations) -> Iterable[StatefulRule]:

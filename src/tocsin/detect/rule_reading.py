@@ -9,7 +9,10 @@ from tocsin.detect.correlation_reading import read_absence, read_correlation
 from tocsin.detect.detection_lines import line_of
 from tocsin.detect.errors import Unsupported
 from tocsin.detect.filter_reading import read_filter
+from tocsin.detect.health_reading import read_health
+from tocsin.detect.indicator_reading import read_indicator
 from tocsin.detect.match_reading import read_match
+from tocsin.detect.new_terms_reading import read_new_terms
 from tocsin.detect.rule_document import RuleDocument, read_documents
 from tocsin.detect.rule_draft import Read
 from tocsin.model.rule import RuleProblem
@@ -18,6 +21,9 @@ _KINDS: dict[str, Callable[[RuleDocument, str], Read]] = {
     "correlation": read_correlation,
     "absence": read_absence,
     "filter": read_filter,
+    "new_terms": read_new_terms,
+    "indicator": read_indicator,
+    "health": read_health,
 }
 
 

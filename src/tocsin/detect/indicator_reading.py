@@ -1,0 +1,70 @@
+"""Reading ``indicator`` documents: fields whose values are looked up in a list.
+
+``indicator: {fields: [DestinationIp], list: bad.txt, kind: address}`` with ``values: [...]`` in
+place of ``list`` for a few; ``list`` is a file next to the rule, one value a line. ``kind`` is
+address, domain, hash or text (see ``value_list.ListKind``). A ``detection`` and a ``logsource``
+narrow the events; without them every event with such a field is looked up.
+"""
+
+from sigma.rule import SigmaLogSource
+
+from tocsin.detect.condition import compile_condition
+from tocsin.detect.match_reading import parse_detection
+from tocsin.detect.match_rule import SigmaMatchRule
+from tocsin.detect.matcher import All, Node
+from tocsin.detect.quiet_re2 import POLICY
+from tocsin.detect.rule_document import RuleDocument
+from tocsin.detect.rule_draft import IndicatorDraft
+from tocsin.detect.rule_extension import event_tests, extension_of
+from tocsin.detect.rule_metadata import log_source, read_metadata, rule_of
+from tocsin.detect.rule_section import Section
+from tocsin.detect.value_list import ListKind, spelled
+from tocsin.model.lane import LogSource
+from tocsin.model.rule import RuleKind
+
+_KINDS = ", ".join(ListKind)
+
+
+def read_indicator(document: RuleDocument, path: str) -> IndicatorDraft:
+    """The draft of an ``indicator`` document. Raises ``Unsupported`` or ``SigmaError``."""
+    section = Section(document, "indicator")
+    section.only("fields", "list", "values", "kind")
+    fields = section.texts("fields")
+    if not fields:
+        raise section.refuse("indicator/fields must name at least one field", "fields")
+    named = section.text("kind")
+    if named not in tuple(ListKind):
+        raise section.refuse(f"indicator/kind must be one of {_KINDS}", "kind")
+    kind = ListKind(named)
+    values = _values(section, kind)
+    if ("list" in section.content) == bool(values):
+        raise section.refuse("an indicator has either a list (a file) or values")
+    extension = extension_of(document)
+    metadata = read_metadata(document, POLICY)
+    condition: Node = All(())
+    if "detection" in document.content:
+        condition = compile_condition(parse_detection(document))
+    rule = rule_of(
+        metadata, document, path, extension, kind=RuleKind.INDICATOR, logsource=_source(document)
+    )
+    tests, name = event_tests(extension, document), metadata.name or ""
+    match = SigmaMatchRule(rule, condition, tests, document.line, name)
+    file = section.text("list", "")
+    return IndicatorDraft(match, fields, kind, file, values, section.line("list"))
+
+
+def _values(section: Section, kind: ListKind) -> tuple[str, ...]:
+    found = []
+    for at, value in enumerate(section.texts("values")):
+        one = spelled(value.strip(), kind)
+        if one is None:
+            raise section.refuse(f"{value} is no {kind}", "values", str(at))
+        found.append(one)
+    return tuple(found)
+
+
+def _source(document: RuleDocument) -> LogSource:
+    if "logsource" not in document.content:
+        return LogSource()
+    section = Section(document, "logsource")
+    return log_source(SigmaLogSource.from_dict(dict(section.content)))
