@@ -14,6 +14,7 @@ ESCAPED_PERCENT: Final = "\ue025"
 """Stands for a percent sign that is no part of a placeholder (private use, U+E025)."""
 
 _SCALARS = (str, int, float, bool)
+_NUMERIC: Final = frozenset({"lt", "lte", "gt", "gte"})
 _MOST_VALUES: Final = 100_000
 _LONGEST_CONDITION: Final = 8192
 _MOST_COMPARISONS: Final = 500_000
@@ -125,6 +126,10 @@ class _Shape:
             raise self._refuse(f"{key}: an expression must be a text: put it in quotes", path)
         value = self._scalar(value, path)
         self.comparisons += _comparisons(value, modifiers)
+        if isinstance(value, int) and not _is_exact(value):
+            if _NUMERIC & set(modifiers):
+                raise self._refuse(f"{key}: {str(value)[:40]} is too long to be compared", path)
+            return str(value)  # pySigma would keep some sixteen digits of it
         if isinstance(value, str) and "expand" in modifiers:
             return _with_plain_percents(value)
         return value
@@ -134,6 +139,14 @@ class _Shape:
             return value
         kind = "list in a list" if isinstance(value, list) else type(value).__name__
         raise self._refuse(f"a value can't be a {kind}", path)
+
+
+def _is_exact(number: int) -> bool:
+    """Whether a float holds every digit."""
+    try:
+        return int(float(number)) == number
+    except OverflowError:
+        return False
 
 
 def _comparisons(value: object, modifiers: list[str]) -> int:
