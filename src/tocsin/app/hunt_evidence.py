@@ -4,141 +4,160 @@ Files come in any order and their times interleave, so correlations are worked o
 over everything in order of time.
 """
 
-import mmap
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tocsin.detect.engine import Hit
-from tocsin.detect.hunt import Place, record_id_of
+from tocsin.detect.hunt import Place, host_of, record_id_of, without_nulls
 from tocsin.detect.ruleset import RuleSet
 from tocsin.model.event import EventBatch
 from tocsin.model.lane import Lane
 
 TURN_ROWS = 20_000
 _LENGTH_BYTES = 4
-_SEPARATOR = "\n"
+_OPEN_PIECES = 128
+
+Numbers = npt.NDArray[np.int64]
+Opened = tuple[dict[str, Any], pa.RecordBatch]
 
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """One event of a correlation: its id and where it was read."""
+    """One event of a correlation and where it was read; ``native`` as its lane has it."""
 
     event_id: str
+    time_us: int
+    source: str
+    host: str
     file: str
     record_id: str
+    ordinal: int
+    native: dict[str, object]
 
 
 def packed(batch: EventBatch, hits: Sequence[Hit], place_of: Callable[[str], Place]) -> bytes:
     """The events of ``hits`` and who recognized them, as bytes another process can read."""
     rows = sorted({row for hit in hits for row in hit.rows})
-    place = {row: at for at, row in enumerate(rows)}
+    at = {row: position for position, row in enumerate(rows)}
     taken = pa.array(rows, pa.int64())
-    ids = batch.event_ids.take(taken).to_pylist()
-    names = [
-        _SEPARATOR.join((event_id, record_id_of(event), str(number), file))
-        for event_id, event in zip(ids, batch.native_rows(rows), strict=True)
-        for file, number in [place_of(event_id)]
-    ]
+    ids = batch.event_ids.take(taken)
+    places = [place_of(event_id) for event_id in ids.to_pylist()]
     head = {
         "lane": batch.lane,
         "tenant": batch.tenant,
-        "hits": [(hit.rule.id, [place[row] for row in hit.rows]) for hit in hits],
+        "hits": [(hit.rule.id, [at[row] for row in hit.rows]) for hit in hits],
     }
-    columns = {
-        "id": pa.array(names, pa.string()),
-        "time": batch.times.take(taken),
-        "source": batch.sources.take(taken),
-        "class_uid": batch.ocsf.column("class_uid").take(taken),
-        "native": batch.native.take(taken).to_struct_array(),
-    }
+    whole = pa.RecordBatch.from_pydict(
+        {
+            "id": ids,
+            "time": batch.times.take(taken),
+            "source": batch.sources.take(taken),
+            "file": pa.array([file for file, _ in places], pa.string()),
+            "ordinal": pa.array([ordinal for _, ordinal in places], pa.int64()),
+            "class_uid": batch.ocsf.column("class_uid").take(taken),
+            "native": batch.native.take(taken).to_struct_array(),
+        }
+    )
     told = orjson.dumps(head)
     sink = pa.BufferOutputStream()
-    whole = pa.RecordBatch.from_pydict(columns)
     with pa.ipc.new_stream(sink, whole.schema) as stream:
         stream.write_batch(whole)
     body: bytes = sink.getvalue().to_pybytes()
     return len(told).to_bytes(_LENGTH_BYTES, "big") + told + body
 
 
-def witnessed(carried_id: str) -> Witnessed:
-    """What the id of a replayed event carries."""
-    event_id, record_id, number, rest = carried_id.split(_SEPARATOR, 3)
-    file, _, before = rest.rpartition(_SEPARATOR)
-    return Witnessed(event_id, file, record_id or str(int(number) + int(before)))
-
-
 class Evidence:
-    """Packed events in a temporary file, given back in order of time; memory: 16 bytes each."""
+    """Packed events in a temporary file, given back in order of time; memory: 8 bytes each.
+
+    Replayed events are named by their place in this evidence, in the form of a UUID.
+    """
 
     def __init__(self, ruleset: RuleSet) -> None:
         self._rules = {found.rule.id: found.rule for found in ruleset.rules}
-        self._file = tempfile.TemporaryFile(prefix="tocsin-hunt-")  # noqa: SIM115 (closed with the whole)
-        self._blobs: list[tuple[int, int, int]] = []
-        self._times: list[np.ndarray[Any, np.dtype[np.int64]]] = []
+        self._file = tempfile.TemporaryFile(prefix="tocsin-hunt-")  # noqa: SIM115 (see close)
+        self._pieces: list[tuple[int, int, int]] = []
+        self._times: list[Numbers] = []
+        self._firsts = [0]
         self._size = 0
+        self._opened: Callable[[int], Opened] = lru_cache(_OPEN_PIECES)(self._open)
 
     def __len__(self) -> int:
-        return sum(len(times) for times in self._times)
+        return self._firsts[-1]
 
-    def add(self, blob: bytes, before: int = 0) -> None:
-        """``before`` records of the file precede the slice it was read from."""
-        self._blobs.append((self._size, len(blob), before))
-        self._file.write(blob)
-        self._size += len(blob)
-        _, whole = _opened(memoryview(blob))
+    def add(self, piece: bytes, before: int) -> None:
+        """``before`` records of its file precede the slice the piece was read from."""
+        self._pieces.append((self._size, len(piece), before))
+        self._file.write(piece)
+        self._size += len(piece)
+        _, whole = _unpacked(piece)
         self._times.append(whole.column("time").cast(pa.int64()).to_numpy(zero_copy_only=False))
+        self._firsts.append(self._firsts[-1] + len(whole))
 
     def turns(self) -> Iterator[list[tuple[EventBatch, list[Hit]]]]:
-        """All events in order of time, some thousands a turn, one batch a piece of evidence."""
-        if not self._blobs:
+        """All events in order of time, some thousands a turn, one batch a piece."""
+        if not len(self):
             return
         self._file.flush()
-        times = np.concatenate(self._times)
-        sizes = [len(of_blob) for of_blob in self._times]
-        blobs = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
-        rows = np.concatenate([np.arange(size, dtype=np.int32) for size in sizes])
-        order = np.argsort(times, kind="stable")
-        with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            for start in range(0, len(order), TURN_ROWS):
-                chosen = order[start : start + TURN_ROWS]
-                yield [
-                    self._events(mapped, blob, rows[chosen[blobs[chosen] == blob]])
-                    for blob in np.unique(blobs[chosen]).tolist()
-                ]
+        order = np.argsort(np.concatenate(self._times), kind="stable")
+        firsts = np.array(self._firsts)
+        for start in range(0, len(order), TURN_ROWS):
+            chosen = np.sort(order[start : start + TURN_ROWS])
+            pieces = np.searchsorted(firsts, chosen, "right") - 1
+            yield [
+                self._replayed(piece, chosen[pieces == piece] - self._firsts[piece])
+                for piece in np.unique(pieces).tolist()
+            ]
+
+    def witness(self, name: str) -> Witnessed:
+        """The event a replayed one stands for."""
+        number = int(name.replace("-", ""), 16)
+        piece = int(np.searchsorted(np.array(self._firsts), number, "right")) - 1
+        _, whole = self._opened(piece)
+        (row,) = whole.slice(number - self._firsts[piece], 1).to_pylist()
+        native = without_nulls(row["native"])
+        if not isinstance(native, dict):
+            native = {}
+        return Witnessed(
+            event_id=row["id"],
+            time_us=int(self._times[piece][number - self._firsts[piece]]),
+            source=row["source"],
+            host=host_of(native),
+            file=row["file"],
+            record_id=record_id_of(native),
+            ordinal=row["ordinal"] + self._pieces[piece][2],
+            native=native,
+        )
 
     def close(self) -> None:
         self._file.close()
 
-    def _events(
-        self, mapped: mmap.mmap, blob: int, rows: "np.ndarray[Any, np.dtype[np.int32]]"
-    ) -> tuple[EventBatch, list[Hit]]:
-        at, size, before = self._blobs[blob]
-        head, whole = _opened(memoryview(mapped[at : at + size]))
-        part = whole.take(pa.array(rows, pa.int64()))
-        place = {row: at for at, row in enumerate(rows.tolist())}
+    def _open(self, piece: int) -> Opened:
+        at, size, _ = self._pieces[piece]
+        return _unpacked(os.pread(self._file.fileno(), size, at))
+
+    def _replayed(self, piece: int, rows: Numbers) -> tuple[EventBatch, list[Hit]]:
+        head, whole = self._opened(piece)
+        part = whole.take(pa.array(rows))
+        at = {row: position for position, row in enumerate(rows.tolist())}
         hits = [
-            Hit(self._rules[rule_id], tuple(sorted(place[row] for row in found if row in place)))
+            Hit(self._rules[rule_id], tuple(at[row] for row in found if row in at))
             for rule_id, found in head["hits"]
         ]
-        lane: dict[str, Any] = head["lane"]
+        first = self._firsts[piece]
         batch = EventBatch(
-            lane=Lane(
-                lane["connector"],
-                lane["shape"],
-                lane["product"],
-                tuple(lane["categories"]),
-                tuple(lane["services"]),
-            ),
-            sources=part.column("source"),
+            lane=_lane(head["lane"]),
+            sources=pa.array(["hunt"] * len(part), pa.string()),  # one clock for all files
             tenant=head["tenant"],
-            event_ids=pc.binary_join_element_wise(part.column("id"), str(before), _SEPARATOR),
+            event_ids=pa.array([_name(first + row) for row in rows.tolist()], pa.string()),
             times=part.column("time"),
             ingested_at=part.column("time"),
             native=pa.RecordBatch.from_struct_array(part.column("native")),
@@ -148,9 +167,22 @@ class Evidence:
         return batch, [hit for hit in hits if hit.rows]
 
 
-def _opened(blob: memoryview) -> tuple[dict[str, Any], pa.RecordBatch]:
-    length = int.from_bytes(blob[:_LENGTH_BYTES], "big")
-    body = _LENGTH_BYTES + length
-    head = orjson.loads(blob[_LENGTH_BYTES:body])
-    with pa.ipc.open_stream(blob[body:]) as stream:
-        return head, stream.read_next_batch()
+def _name(number: int) -> str:
+    digits = f"{number:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def _lane(told: dict[str, Any]) -> Lane:
+    return Lane(
+        connector=told["connector"],
+        shape=told["shape"],
+        product=told["product"],
+        categories=tuple(told["categories"]),
+        services=tuple(told["services"]),
+    )
+
+
+def _unpacked(piece: bytes) -> Opened:
+    body = _LENGTH_BYTES + int.from_bytes(piece[:_LENGTH_BYTES], "big")
+    with pa.ipc.open_stream(pa.py_buffer(piece).slice(body)) as stream:
+        return orjson.loads(piece[_LENGTH_BYTES:body]), stream.read_next_batch()

@@ -34,7 +34,11 @@ class RuleCount:
 
 @dataclass(slots=True)
 class HuntSummary:
-    """The totals of a hunt. ``elapsed_s`` is the wall time from the first byte read on."""
+    """The totals of a hunt.
+
+    ``elapsed_s`` is the wall time from the first byte read on; ``forgotten`` how many events a
+    stateful rule could not keep in the memory it may take.
+    """
 
     ruleset: RuleSet
     files: int = 0
@@ -49,6 +53,7 @@ class HuntSummary:
     troubles: list[Trouble] = field(default_factory=list)
     lanes: Counter[str] = field(default_factory=Counter)
     unasked: Counter[str] = field(default_factory=Counter)
+    forgotten: dict[str, int] = field(default_factory=dict)
     is_interrupted: bool = False
 
     def add_hit(self, hit: HuntHit, rule: Rule) -> None:
@@ -121,6 +126,7 @@ class HuntSummary:
             ],
             "rules": len(self.ruleset.rules) + len(self.ruleset.stateful),
             "rules_not_loaded": [_problem_json(problem) for problem in self.ruleset.problems],
+            "forgotten_by_rule": self.forgotten,
             "lanes": dict(self.lanes.most_common()),
             "lanes_no_rule_asks_for": dict(self.unasked.most_common()),
             "jobs": self.jobs,

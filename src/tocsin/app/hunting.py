@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tocsin.app.hunt_correlation import Correlations
 from tocsin.app.hunt_processes import Crew, Task
 from tocsin.app.hunt_selection import lean, needed_by_stateful
 from tocsin.app.hunt_summary import HuntSummary
@@ -88,6 +89,7 @@ class Hunt:
         self, ruleset: RuleSet, summary: HuntSummary, on_progress: OnProgress | None
     ) -> Iterator[tuple[Rule, HuntHit]]:
         started = time.perf_counter()
+        correlations = Correlations(ruleset)
         before: Counter[str] = Counter()
         read = Counter[str]()
 
@@ -101,6 +103,8 @@ class Hunt:
                 file = task[0].path
                 summary.add(found)
                 _note(found, before[file], summary)
+                for piece in found.evidence:
+                    correlations.add(piece, before[file])
                 for hit in found.hits:
                     rule = ruleset.rule(hit.rule_id)
                     if rule is not None:
@@ -108,7 +112,12 @@ class Hunt:
                         summary.add_hit(moved, rule)
                         yield rule, moved
                 before[file] += found.numbered
+            for rule, hit in correlations.hits():
+                summary.add_hit(hit, rule)
+                yield rule, hit
+            summary.forgotten = correlations.left_out()
         finally:
+            correlations.close()
             summary.read_bytes = read["bytes"]
             summary.elapsed_s = time.perf_counter() - started
 

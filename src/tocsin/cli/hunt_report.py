@@ -34,6 +34,8 @@ def print_summary(summary: HuntSummary) -> None:
         named = ", ".join(f"{lane} ({count:,})" for lane, count in summary.unasked.most_common(8))
         more = f" and {len(summary.unasked) - 8} more" if len(summary.unasked) > 8 else ""
         _say(f"no rule asks for: {named}{more}")
+    for rule_id, count in summary.forgotten.items():
+        _say(f"rule {rule_id} could not keep {count:,} events in memory: its hits may be too few")
     if summary.is_interrupted:
         _say("interrupted: what follows is of the part that was hunted through")
     stateful = len(summary.ruleset.stateful)
