@@ -1,6 +1,7 @@
 """Fixtures every room's tests share."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.parent
         group = "console" if folder.name == "console" else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+COMPARED = pytest.StashKey[Counter[str]]()
+"""Pairs of rule and event on which the engine was held to the oracle in this run."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[COMPARED] = Counter()
+    config.pluginmanager.register(_Counts(config.stash[COMPARED]))
+
+
+class _Counts:
+    """Adds up what tests recorded, whichever worker ran them."""
+
+    def __init__(self, counted: "Counter[str]") -> None:
+        self._counted = counted
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "teardown":
+            for name, value in report.user_properties:
+                if name.startswith(("pairs", "cases")) and isinstance(value, int):
+                    self._counted[name] += value
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    counted = config.stash[COMPARED]
+    if counted["pairs"]:
+        terminalreporter.write_line(
+            f"engine against oracle: {counted['pairs']:,} pairs of rule and event compared, "
+            f"{counted['pairs_hit']:,} of them hits; {counted['pairs_elsewhere']:,} more are never "
+            "evaluated (another log source)"
+        )
+    if counted["cases_fuzzed"]:
+        terminalreporter.write_line(f"fuzzed: {counted['cases_fuzzed']:,} rule texts and events")
