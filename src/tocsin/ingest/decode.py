@@ -1,9 +1,11 @@
 """Raw batches into native records: each record's format is told from its own bytes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tocsin.ingest.audit_line import read_audit
+from tocsin.ingest.decode_shaped import shape_lines, worth_shaping
+from tocsin.ingest.decode_templates import Templates
 from tocsin.ingest.json_line import read_object
 from tocsin.ingest.limits import RECORD_BYTES
 from tocsin.ingest.syslog_escape import unescape
@@ -28,6 +30,8 @@ def decode(batch: RawBatch) -> Decoded:
         reason = "a piece of a record that is too large or was cut off"
         whole = Unreadable(batch.source, batch.place, batch.first_ordinal, reason, batch.payload)
         return Decoded([], [], [], [whole] if batch.payload.strip() else [])
+    if batch.framing in (Framing.LINES, Framing.EVTX) and worth_shaping(batch.payload):
+        return _decode_shaped(batch)
     lines = batch.payload.split(b"\n")
     read: Reader
     match batch.framing:
@@ -42,16 +46,26 @@ def decode(batch: RawBatch) -> Decoded:
             read = _line_reader(batch)
         case _:
             read = _line_reader(batch)
-    return _decode_lines(batch, lines, read)
+    return _decode_lines(batch, enumerate(lines), read)
 
 
-def _decode_lines(batch: RawBatch, lines: list[bytes], read: Reader) -> Decoded:
+def _decode_shaped(batch: RawBatch) -> Decoded:
+    """Most lines columnwise, what is odd about the rest line by line."""
+    windows = batch.framing is Framing.EVTX
+    templates = _WINDOWS_TEMPLATES if windows else _TEMPLATES
+    read = _read_windows if windows else _line_reader(batch)
+    shaped = shape_lines(batch.payload, templates)
+    left = _decode_lines(batch, shaped.left(), read)
+    return shaped.with_left(left, read)
+
+
+def _decode_lines(batch: RawBatch, lines: Iterable[tuple[int, bytes]], read: Reader) -> Decoded:
     records: list[dict[str, object]] = []
     kept: list[bytes] = []
     ordinals: list[int] = []
     unreadable: list[Unreadable] = []
     keep_raw: list[int] = []
-    for ordinal, whole in enumerate(lines):
+    for ordinal, whole in lines:
         if not whole.strip():
             continue
         line = whole.removesuffix(b"\r")
@@ -80,10 +94,7 @@ class _Skip(Exception):
 def _line_reader(batch: RawBatch) -> Reader:
     def read(line: bytes) -> Reading:
         if line[:1] == b"{":
-            record, keeps = read_object(line)
-            if "Event" in record:
-                return flatten_event(record) or record, keeps
-            return record, keeps
+            return _read_json(line)
         if line[:3] == _BOM:
             return read(line[3:])
         try:
@@ -131,12 +142,25 @@ def _read_carried(fields: dict[str, Any], keeps: bool) -> Reading:
     return record, keeps or repeats
 
 
+def _read_json(line: bytes) -> Reading:
+    record, keeps = read_object(line)
+    return _finish(record), keeps
+
+
+def _finish(record: dict[str, Any]) -> dict[str, Any]:
+    return flatten_event(record) or record if "Event" in record else record
+
+
 def _read_windows(line: bytes) -> Reading:
     rendered, keeps = read_object(line)
+    return _finish_windows(rendered), keeps
+
+
+def _finish_windows(rendered: dict[str, Any]) -> dict[str, Any]:
     record = flatten_event(rendered)
     if record is None:
         raise ValueError("no Windows event: Event and Event.System are expected")
-    return record, keeps
+    return record
 
 
 def _header_lines(lines: list[bytes], header: ZeekHeader) -> int:
@@ -160,3 +184,8 @@ def _zeek_reader(header: ZeekHeader) -> Reader:
         return header.record(text), keeps
 
     return read
+
+
+# What shapes look like is the same for all callers; remembering it is the point.
+_TEMPLATES = Templates(_read_json, _finish)
+_WINDOWS_TEMPLATES = Templates(_read_windows, _finish_windows)

@@ -1,5 +1,6 @@
 """A Windows event as the evtx parser renders it, flattened to the names Sigma rules use."""
 
+from collections.abc import Iterable
 from typing import Any
 
 _RENAMED = {
@@ -40,11 +41,15 @@ def flatten_event(rendered: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _put_attributes(record: dict[str, Any], name: str, value: dict[str, Any]) -> None:
-    for attribute, inner in (value.get(_ATTRIBUTES) or {}).items():
+    for attribute, inner in _attributes(value.get(_ATTRIBUTES)):
         if inner is not None and not attribute.startswith("xmlns"):
             record[_RENAMED.get((name, attribute)) or f"{name}_{attribute}"] = inner
     if value.get("#text") is not None:
         record[name] = value["#text"]
+
+
+def _attributes(value: Any) -> Iterable[tuple[str, Any]]:
+    return value.items() if isinstance(value, dict) else ()
 
 
 def _put_data(record: dict[str, Any], part: str, content: Any) -> None:
@@ -53,7 +58,7 @@ def _put_data(record: dict[str, Any], part: str, content: Any) -> None:
         return
     for name, value in content.items():
         if name == _ATTRIBUTES:
-            for attribute, inner in (value or {}).items():
+            for attribute, inner in _attributes(value):
                 if not attribute.startswith("xmlns"):
                     record[f"{part}_{attribute}"] = inner
         elif name == "Data" and part == "EventData":

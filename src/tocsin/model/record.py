@@ -1,9 +1,11 @@
 """Records on their way in: raw as received, decoded into native fields, or unreadable."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from tocsin.model.shaped_records import ShapedRecords
 
 
 class Framing(StrEnum):
@@ -60,14 +62,16 @@ class Decoded:
     ``records[i]`` are the fields as the vendor names them, ``lines[i]`` the bytes they were read
     from, ``ordinals[i]`` their 0-based number within the raw batch. Records that must keep their
     raw bytes (duplicate JSON keys, invalid UTF-8 that was replaced) have their index in
-    ``keep_raw``.
+    ``keep_raw``. Where ``shaped`` is given it holds the same records columnwise; ``records`` and
+    ``lines`` are then made when asked for, one by one, which is slow.
     """
 
-    records: list[dict[str, object]]
-    lines: list[bytes]
+    records: Sequence[dict[str, object]]
+    lines: Sequence[bytes]
     ordinals: list[int]
     unreadable: list[Unreadable] = field(default_factory=list)
     keep_raw: frozenset[int] = frozenset()
+    shaped: ShapedRecords | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def _same_names(rows: Sequence[Mapping[str, object]]) -> dict[str, pa.Array] | N
     for name, values in zip(names, zip(*(row.values() for row in rows), strict=True), strict=True):
         array = _array(values, 1)
         if array is not None:
-            arrays[_storable(name)] = array
+            arrays[storable(name)] = array
     return arrays
 
 
@@ -61,7 +61,7 @@ def _fields(rows: Sequence[Mapping[str, object] | None], depth: int) -> dict[str
     for name in names:
         array = _array([None if row is None else row.get(name) for row in rows], depth)
         if array is not None:
-            arrays[_storable(name)] = array
+            arrays[storable(name)] = array
     if rest:
         arrays[REMAINDER] = _remainder(rows, rest)
     return arrays
@@ -115,6 +115,11 @@ def _array(values: Sequence[Any], depth: int) -> pa.Array | None:
     return _mixed(values)
 
 
+def column_of(values: Sequence[Any], depth: int = 1) -> pa.Array | None:
+    """One column, ``depth`` levels down; None when every value is null."""
+    return _array(values, depth)
+
+
 def _plain_text(values: Sequence[Any]) -> pa.Array | None:
     """Text and nulls, which most columns are, without looking at each value's type first."""
     if not values or type(values[0]) is not str:
@@ -130,7 +135,7 @@ def _text(values: Sequence[str | None]) -> pa.Array:
         return pa.array(values, pa.string())
     except UnicodeEncodeError:
         return pa.array(
-            [None if value is None else _storable(value) for value in values], pa.string()
+            [None if value is None else storable(value) for value in values], pa.string()
         )
 
 
@@ -177,7 +182,7 @@ def _remainder(rows: Sequence[Mapping[str, object] | None], names: list[str]) ->
     return _text(texts)
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -216,5 +221,5 @@ def _json_parts(value: object) -> list[str]:
 def _scalar(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    text = _storable(value) if isinstance(value, str) else value
+    text = storable(value) if isinstance(value, str) else value
     return orjson.dumps(text, default=str).decode()

@@ -7,9 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.model.field_path import column_at
-from tocsin.normalize.columns import json_text
 from tocsin.normalize.mapping import Expression, Scalar
-from tocsin.normalize.ocsf_types import meaningful, to_boolean, to_integer, to_text
+from tocsin.normalize.ocsf_types import as_json, meaningful, to_boolean, to_integer, to_text
 from tocsin.normalize.template import compile_template
 
 Computed = Callable[["Fields"], "pa.Array | None"]
@@ -115,9 +114,9 @@ def _steps(declared: Expression) -> list[Callable[[pa.Array], pa.Array]]:
     if declared.split is not None:
         steps.append(_split(declared.split, declared.part))
     if declared.lower:
-        steps.append(lambda array: pc.utf8_lower(as_text(array)))
+        steps.append(lambda array: pc.utf8_lower(to_text(array)))
     if declared.upper:
-        steps.append(lambda array: pc.utf8_upper(as_text(array)))
+        steps.append(lambda array: pc.utf8_upper(to_text(array)))
     if declared.hex:
         steps.append(_from_hex)
     if declared.lookup is not None:
@@ -156,7 +155,7 @@ def _without(nothing: Sequence[str]) -> Callable[[pa.Array], pa.Array]:
     options = pc.SetLookupOptions(value_set=pa.array(nothing, pa.string()))
 
     def step(array: pa.Array) -> pa.Array:
-        text = as_text(array)
+        text = to_text(array)
         found = pc.is_in(text, options=options)
         return pc.if_else(found, _NO_TEXT, text) if found.true_count else text
 
@@ -170,7 +169,7 @@ def _extract(regex: str) -> Callable[[pa.Array], pa.Array]:
     empty = _without([""])
 
     def step(array: pa.Array) -> pa.Array:
-        found = pc.extract_regex(as_text(array), options=options)
+        found = pc.extract_regex(to_text(array), options=options)
         return empty(pc.struct_field(found, _FIRST))
 
     return step
@@ -181,13 +180,13 @@ def _split(separator: str, part: int) -> Callable[[pa.Array], pa.Array]:
         pieces = [] if text is None else text.split(separator)
         return pieces[part] if -len(pieces) <= part < len(pieces) else None
 
-    return lambda array: _on_distinct(as_text(array), piece, pa.string())
+    return lambda array: _on_distinct(to_text(array), piece, pa.string())
 
 
 def _from_hex(array: pa.Array) -> pa.Array:
     if pa.types.is_integer(array.type):
         return array
-    return _on_distinct(as_text(array), _hex_value, pa.int64())
+    return _on_distinct(to_text(array), _hex_value, pa.int64())
 
 
 def _hex_value(text: str | None) -> int | None:
@@ -203,7 +202,7 @@ def _lookup(table: dict[str, Scalar]) -> Callable[[pa.Array], pa.Array]:
     values = pa.array(list(table.values()))
 
     def step(array: pa.Array) -> pa.Array:
-        return values.take(pc.index_in(pc.utf8_lower(as_text(array)), options=known))
+        return values.take(pc.index_in(pc.utf8_lower(to_text(array)), options=known))
 
     return step
 
@@ -217,35 +216,14 @@ def _on_distinct(
     return values.take(coded.indices)
 
 
-def as_text(array: pa.Array) -> pa.Array:
-    """Text of anything: objects and lists as JSON."""
-    return as_json(array) if pa.types.is_nested(array.type) else to_text(array)
-
-
-def as_json(array: pa.Array) -> pa.Array:
-    """The JSON text of each value, null fields left out."""
-    if not pa.types.is_nested(array.type):
-        return to_text(array)
-    texts = [None if v is None else json_text(_without_nulls(v)) for v in array.to_pylist()]
-    return pa.array(texts, pa.string())
-
-
-def _without_nulls(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
-    if isinstance(value, list):
-        return [_without_nulls(inner) for inner in value]
-    return value
-
-
 def _like(default: Scalar, array: pa.Array) -> pa.Array:
-    return as_text(array) if isinstance(default, str) else array
+    return to_text(array) if isinstance(default, str) else array
 
 
 def _to_float(array: pa.Array) -> pa.Array:
     if pa.types.is_floating(array.type) or pa.types.is_integer(array.type):
         return array.cast(pa.float64())
-    return _on_distinct(as_text(array), _float_value, pa.float64())
+    return _on_distinct(to_text(array), _float_value, pa.float64())
 
 
 def _float_value(text: str | None) -> float | None:
@@ -262,13 +240,13 @@ def _to_millis(array: pa.Array) -> pa.Array:
 
 
 def _to_words(array: pa.Array) -> pa.Array:
-    return pc.utf8_split_whitespace(pc.utf8_trim_whitespace(as_text(array)))
+    return pc.utf8_split_whitespace(pc.utf8_trim_whitespace(to_text(array)))
 
 
 _CASTS: dict[str, Callable[[pa.Array], pa.Array]] = {
     "int": to_integer,
     "float": _to_float,
-    "text": as_text,
+    "text": to_text,
     "bool": to_boolean,
     "json": as_json,
     "time": _to_millis,

@@ -1,15 +1,32 @@
 """Decoded parts of one tenant put together, each record remembering where it came from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from tocsin.model.event import EventBatch
-from tocsin.model.identifier import event_ids
+from tocsin.model.identifier import event_id_column
 from tocsin.model.record import Decoded, Origin
+from tocsin.model.shaped_records import Template
+from tocsin.normalize.cells import Cells, Numbers
+from tocsin.normalize.columns import MAX_KEYS, column_of, columns_of
 from tocsin.normalize.lane_shape import LaneShape
+from tocsin.normalize.shaped_columns import Rows, TooMuch, shaped_columns, values_of
 from tocsin.normalize.timestamps import to_micros
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LaneRows:
+    """The records of one lane: shaped ones by template, others by row."""
+
+    shaped: Sequence[Rows]
+    loose: Numbers
+
+    def rows(self) -> Numbers:
+        """All rows, ascending."""
+        return np.sort(np.concatenate([self.loose, *(group.rows for group in self.shaped)]))
 
 
 class Gathered:
@@ -17,31 +34,60 @@ class Gathered:
 
     def __init__(self, parts: Sequence[tuple[Decoded, Origin]]) -> None:
         """All origins are of one tenant."""
+        self._parts = parts
         self._tenant = parts[0][1].tenant
-        self.records: list[dict[str, object]] = []
-        self._ids: list[str] = []
-        self._sources: list[str] = []
-        self._received: list[int] = []
+        sizes = [len(decoded.records) for decoded, _ in parts]
+        self._starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
+        self._sources = pa.array([origin.source for _, origin in parts], pa.string())
+        self._received = np.array([to_micros(origin.received_at) for _, origin in parts], np.int64)
+        self._ids = pa.concat_arrays(
+            [
+                event_id_column(origin.received_at, origin.spool, origin.position, decoded.ordinals)
+                for decoded, origin in parts
+            ]
+        )
         self._raw: dict[int, bytes] = {}
-        for decoded, origin in parts:
-            start, rows = len(self.records), len(decoded.records)
-            self.records += decoded.records
-            self._ids += event_ids(
-                origin.received_at, origin.spool, origin.position, decoded.ordinals
-            )
-            self._sources += [origin.source] * rows
-            self._received += [to_micros(origin.received_at)] * rows
+        self.loose: dict[int, dict[str, object]] = {}
+        for (decoded, _), start in zip(parts, self._starts.tolist(), strict=False):
             self._raw |= {start + row: decoded.lines[row] for row in decoded.keep_raw}
+            loose: Mapping[int, dict[str, object]] = (
+                dict(enumerate(decoded.records)) if decoded.shaped is None else decoded.shaped.loose
+            )
+            self.loose |= {start + row: record for row, record in loose.items()}
+        shaped = [decoded.shaped for decoded, _ in parts if decoded.shaped is not None]
+        self.cells = Cells(shaped) if shaped else None
+        self.shaped = self._by_template()
 
-    def batch(self, shape: LaneShape, rows: list[int]) -> EventBatch:
+    def _by_template(self) -> list[Rows]:
+        found: dict[Template, list[Rows]] = {}
+        number = 0
+        for (decoded, _), start in zip(self._parts, self._starts.tolist(), strict=False):
+            if decoded.shaped is None or self.cells is None:
+                continue
+            texts, scalars = self.cells.first_texts[number], self.cells.first_scalars[number]
+            number += 1
+            for group in decoded.shaped.groups:
+                found.setdefault(group.template, []).append(
+                    Rows(
+                        group.template,
+                        group.rows + start,
+                        group.texts * 2 + texts,
+                        group.scalars * 2 + scalars,
+                    )
+                )
+        return [same[0] if len(same) == 1 else _together(same) for same in found.values()]
+
+    def batch(self, shape: LaneShape, lane: LaneRows) -> EventBatch:
         """The event batch of the given rows, which are all of ``shape``."""
-        received_us = np.array([self._received[row] for row in rows], np.int64)
-        native, ocsf, times = shape.columns([self.records[row] for row in rows], received_us)
+        rows = lane.rows()
+        part = np.searchsorted(self._starts, rows, "right") - 1
+        received_us = self._received.take(part)
+        native, ocsf, times = shape.columns(self._native(lane, rows), received_us)
         return EventBatch(
             lane=shape.lane,
-            sources=pa.array([self._sources[row] for row in rows], pa.string()),
+            sources=self._sources.take(pa.array(part)),
             tenant=self._tenant,
-            event_ids=pa.array([self._ids[row] for row in rows], pa.string()),
+            event_ids=self._ids.take(pa.array(rows)),
             times=times,
             ingested_at=pa.array(received_us).cast(pa.timestamp("us", "UTC")),
             native=native,
@@ -49,8 +95,77 @@ class Gathered:
             raw=self._raw_of(rows),
         )
 
-    def _raw_of(self, rows: list[int]) -> pa.Array:
+    def _native(self, lane: LaneRows, rows: Numbers) -> pa.RecordBatch:
+        if self.cells is None or not lane.shaped:
+            return columns_of([self.loose[row] for row in rows.tolist()])
+        try:
+            columns = self._columns(self.cells, lane, rows)
+        except TooMuch:
+            return columns_of([self._record(row) for row in rows.tolist()])
+        if not columns:
+            return columns_of([{}] * len(rows))
+        return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+    def _columns(self, cells: Cells, lane: LaneRows, rows: Numbers) -> dict[str, pa.Array]:
+        """Columns of shaped and loose records, each made by itself where their types agree."""
+        if not len(lane.loose):
+            return shaped_columns(cells, _placed(lane.shaped, rows), len(rows))
+        own = np.sort(np.concatenate([group.rows for group in lane.shaped]))
+        shaped = shaped_columns(cells, _placed(lane.shaped, own), len(own))
+        records = [self.loose[row] for row in lane.loose.tolist()]
+        left = columns_of(records)
+        order = pa.array(np.argsort(np.concatenate((own, lane.loose)), kind="stable"))
+        columns: dict[str, pa.Array] = {}
+        names = dict.fromkeys([*shaped, *left.schema.names])
+        if len(names) > MAX_KEYS:
+            raise TooMuch
+        for name in names:
+            one, at = shaped.get(name), left.schema.get_field_index(name)
+            other = left.column(at) if at >= 0 else None
+            if one is None:
+                one = pa.nulls(len(own), left.schema.field(at).type)
+            if other is None:
+                other = pa.nulls(len(records), one.type)
+            if one.type == other.type:
+                columns[name] = pa.concat_arrays([one, other]).take(order)
+            else:
+                columns[name] = self._mixed(cells, lane, rows, name)
+        return columns
+
+    def _mixed(self, cells: Cells, lane: LaneRows, rows: Numbers, name: str) -> pa.Array:
+        values: list[object] = [None] * len(rows)
+        for group in _placed(lane.shaped, rows):
+            found = values_of(cells, group.template.record.get(name), group)
+            for place, value in zip(group.rows.tolist(), found, strict=True):
+                values[place] = value
+        places = np.searchsorted(rows, lane.loose).tolist()
+        for place, row in zip(places, lane.loose.tolist(), strict=True):
+            values[place] = self.loose[row].get(name)
+        return column_of(values)
+
+    def _record(self, row: int) -> dict[str, object]:
+        part = int(np.searchsorted(self._starts, row, "right")) - 1
+        return self._parts[part][0].records[row - int(self._starts[part])]
+
+    def _raw_of(self, rows: Numbers) -> pa.Array:
         """The bytes of records whose fields can't rebuild them; null for all others."""
         if not self._raw:
             return pa.nulls(len(rows), pa.binary())
-        return pa.array([self._raw.get(row) for row in rows], pa.binary())
+        return pa.array([self._raw.get(row) for row in rows.tolist()], pa.binary())
+
+
+def _placed(groups: Sequence[Rows], rows: Numbers) -> list[Rows]:
+    """The groups with places among ``rows`` instead of row numbers."""
+    return [
+        Rows(group.template, np.searchsorted(rows, group.rows), group.texts, group.scalars)
+        for group in groups
+    ]
+
+
+def _together(same: Sequence[Rows]) -> Rows:
+    return Rows(
+        same[0].template,
+        np.concatenate([group.rows for group in same]),
+        np.concatenate([group.texts for group in same]),
+        np.concatenate([group.scalars for group in same]),
+    )

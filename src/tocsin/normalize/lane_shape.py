@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.model.lane import Lane
-from tocsin.normalize.columns import columns_of
 from tocsin.normalize.expression import Computed, Fields, compile_expression, repeat
 from tocsin.normalize.mapping import Expression, Mapping, Shape
 from tocsin.normalize.ocsf_classes import CLASS_UIDS, category_uid
@@ -45,13 +44,14 @@ class LaneShape:
         self._time = shape.time if shape.time is not None else mapping.time
 
     def columns(
-        self, records: Sequence[dict[str, object]], received_us: npt.NDArray[np.int64]
+        self, decoded: pa.RecordBatch, received_us: npt.NDArray[np.int64]
     ) -> tuple[pa.RecordBatch, pa.RecordBatch, pa.Array]:
         """Native columns, OCSF columns and event times of records of this shape.
 
-        ``received_us`` are the times of receipt, microseconds since 1970, one a record.
+        ``decoded`` are the records' fields as they came; ``received_us`` are the times of receipt,
+        microseconds since 1970, one a record.
         """
-        native = _lifted(columns_of(records), self._mapping.lift)
+        native = _lifted(decoded, self._mapping.lift)
         native = _with(native, self._computed(native, self._alias))
         if self._shape.patterns:
             shape = self._shape

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from tocsin.model.event import EventBatch
 from tocsin.model.lane import Lane
 from tocsin.model.record import Decoded, Origin
-from tocsin.normalize.gathered import Gathered
+from tocsin.normalize.cells import Numbers
+from tocsin.normalize.gathered import Gathered, LaneRows
 from tocsin.normalize.lane_shape import LaneShape
 from tocsin.normalize.mapping import Mapping
 from tocsin.normalize.recognition import Claim, Recognizer, claim_of
+from tocsin.normalize.shaped_columns import Rows
 from tocsin.normalize.unknown import unknown_mapping
 
 
@@ -56,12 +60,47 @@ class Normalizer:
         for decoded, origin in parts:
             together.setdefault((origin.tenant, origin.connector), []).append((decoded, origin))
         batches = [
-            gathered.batch(self._unknown if shape is None else self._shapes[shape], rows)
+            gathered.batch(self._unknown if shape is None else self._shapes[shape], lane)
             for (_, connector), same in together.items()
             for gathered in [Gathered(same)]
-            for shape, rows in self._grouped(gathered.records, connector)
+            for shape, lane in self._lanes_of(gathered, connector).items()
         ]
         return sorted(batches, key=lambda batch: batch.lane.id)
+
+    def _lanes_of(self, gathered: Gathered, connector: str | None) -> dict[int | None, LaneRows]:
+        """The rows of each shape's lane, shaped and loose; None is no shape's."""
+        loose: dict[int | None, Numbers] = {}
+        if gathered.loose:
+            rows = np.fromiter(gathered.loose, np.int64, len(gathered.loose))
+            for shape, places in self._grouped(list(gathered.loose.values()), connector):
+                loose[shape] = rows[places]
+        shaped: dict[int | None, list[Rows]] = {}
+        for group in gathered.shaped:
+            for shape, chosen in self._split(gathered, group, connector):
+                whole = len(chosen) == len(group.rows)
+                shaped.setdefault(shape, []).append(group if whole else group.of(chosen))
+        nothing = np.zeros(0, np.int64)
+        return {
+            shape: LaneRows(shaped.get(shape, ()), loose.get(shape, nothing))
+            for shape in dict.fromkeys([*shaped, *loose])
+        }
+
+    def _split(
+        self, gathered: Gathered, group: Rows, connector: str | None
+    ) -> list[tuple[int | None, Numbers]]:
+        if gathered.cells is None:
+            return []
+        own = self._hinted.get(connector) if connector else None
+        if own is None:
+            return self._recognizer.split(gathered.cells, group)
+        split: list[tuple[int | None, Numbers]] = []
+        for shape, chosen in own.split(gathered.cells, group):
+            if shape is not None:
+                split.append((shape, chosen))
+                continue
+            rest = self._recognizer.split(gathered.cells, group.of(chosen))
+            split += [(other, chosen[places]) for other, places in rest]
+        return split
 
     def _grouped(
         self, records: Sequence[dict[str, object]], connector: str | None

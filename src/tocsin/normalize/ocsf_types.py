@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tocsin.normalize.columns import json_text
+
 INTEGERS = frozenset(
     {"access_mask", "actual_permissions", "attempt", "code", "count", "duration", "exit_code"}
     | {"bytes", "bytes_in", "bytes_missed", "bytes_out", "packets", "packets_in", "packets_out"}
@@ -76,12 +78,30 @@ def _text(array: pa.Array) -> pa.Array:
 
 
 def to_text(array: pa.Array) -> pa.Array:
-    """Any scalar column as text: truth as ``true``/``false``, whole floats without ``.0``."""
+    """Text of anything: truth as ``true``/``false``, whole floats without ``.0``, else JSON."""
     if pa.types.is_string(array.type):
         return array
+    if pa.types.is_nested(array.type):
+        return as_json(array)
     if pa.types.is_floating(array.type):
         return pa.array([_number_text(value) for value in array.to_pylist()], pa.string())
     return array.cast(pa.string())
+
+
+def as_json(array: pa.Array) -> pa.Array:
+    """The JSON text of each value, null fields left out."""
+    if not pa.types.is_nested(array.type):
+        return to_text(array)
+    texts = [None if v is None else json_text(_without_nulls(v)) for v in array.to_pylist()]
+    return pa.array(texts, pa.string())
+
+
+def _without_nulls(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_without_nulls(inner) for inner in value]
+    return value
 
 
 def _number_text(value: float | None) -> str | None:

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.normalize.expression import Fields, as_text
+from tocsin.normalize.expression import Fields
 from tocsin.normalize.mapping import Pattern
-from tocsin.normalize.ocsf_types import to_integer
+from tocsin.normalize.ocsf_types import to_integer, to_text
 
 _NO_TEXT = pa.scalar(None, pa.string())
 
@@ -41,7 +41,7 @@ def captured(
         if column is None:
             continue
         rows = left.setdefault(pattern.field, np.arange(len(fields)))
-        taken = _read(as_text(column), rows, pattern, nothing, rename, found)
+        taken = _read(to_text(column), rows, pattern, nothing, rename, found)
         if taken is not None:
             left[pattern.field] = rows[~taken]
         integers.update(pattern.integers)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -10,7 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.model.field_path import values_at
+from tocsin.model.shaped_records import CellKind
+from tocsin.normalize.cells import Cells, Numbers
 from tocsin.normalize.mapping import Condition, Recognize
+from tocsin.normalize.shaped_columns import Rows, values_of
 
 _REMEMBERED = 8_192
 Record = Mapping[str, object]
@@ -134,9 +138,38 @@ class Recognizer:
                 rows.append(row)
         grouped: dict[int | None, list[int]] = {}
         for candidates, rows in pending.items():
-            for shape, claimed in _settle(candidates, rows, records):
+            for shape, claimed in _settle(candidates, rows, partial(_texts, records)):
                 grouped.setdefault(shape, []).extend(claimed)
         return [(shape, sorted(rows)) for shape, rows in grouped.items()]
+
+    def split(self, cells: Cells, rows: Rows) -> list[tuple[int | None, Numbers]]:
+        """The same for records of one template: places among them by shape number.
+
+        One decision for each combination of values that is asked for.
+        """
+        record, count = rows.template.record, len(rows.rows)
+        names = tuple(record)
+        plan = self._plans.get(names) or self._plan(names)
+        leaves = _as_tuple(plan.paths, _plain_key(plan.read(record)))
+        slots = [leaf for leaf in leaves if isinstance(leaf, int)]
+        if any(rows.cells(slot)[0] is CellKind.JSON for slot in slots):
+            found = self.group([dict(one) for one in values_of(cells, record, rows)])
+            return [(shape, np.array(places, np.int64)) for shape, places in found]
+        combined, combinations = _combinations(cells, rows, leaves, count)
+        choices: dict[_Candidates, int] = {}
+        chosen = np.empty(len(combinations), np.int64)
+        for number, values in enumerate(combinations):
+            key = values if len(values) > 1 else values[0] if values else ()
+            candidates = plan.decided.get(key) or self._decide(plan, key)
+            chosen[number] = choices.setdefault(candidates, len(choices))
+        choice = chosen.take(combined)
+        split: dict[int | None, list[Numbers]] = {}
+        for candidates, number in choices.items():
+            places = np.flatnonzero(choice == number) if len(choices) > 1 else np.arange(count)
+            read = partial(_cell_texts, cells, rows)
+            for shape, claimed in _settle(candidates, places.tolist(), read):
+                split.setdefault(shape, []).append(np.array(claimed, np.int64))
+        return [(shape, np.sort(np.concatenate(found))) for shape, found in split.items()]
 
     def _plan(self, names: tuple[str, ...]) -> _Plan:
         """The plan for records with these names; some senders shuffle them in every record."""
@@ -236,8 +269,46 @@ def _plain(value: Any) -> object:
     return "{}" if isinstance(value, dict | list) else value
 
 
+def _combinations(
+    cells: Cells, rows: Rows, leaves: Sequence[object], count: int
+) -> tuple[Numbers, list[tuple[object, ...]]]:
+    """For each record the number of its combination of values, and the combinations."""
+    combined = np.zeros(count, np.int64)
+    combinations: list[tuple[object, ...]] = [()]
+    for leaf in leaves:
+        if not isinstance(leaf, int):
+            combinations = [(*values, leaf) for values in combinations]
+            continue
+        codes, distinct = cells.coded(*rows.cells(leaf))
+        if len(distinct) == 1:
+            combinations = [(*values, distinct[0]) for values in combinations]
+            continue
+        both, combined = np.unique(combined * len(distinct) + codes, return_inverse=True)
+        combinations = [
+            (*combinations[number // len(distinct)], distinct[number % len(distinct)])
+            for number in both.tolist()
+        ]
+    return combined, combinations
+
+
+def _cell_texts(cells: Cells, rows: Rows, places: list[int], paths: Sequence[str]) -> pa.Array:
+    record = rows.template.record
+    plain_name = len(paths) == 1 and "." not in paths[0]
+    leaf = record.get(paths[0]) if plain_name else _first_value(record, paths)
+    chosen = rows.of(np.array(places, np.int64))
+    if isinstance(leaf, int) and rows.cells(leaf)[0] is CellKind.TEXT:
+        return cells.column(*chosen.cells(leaf))
+    if isinstance(leaf, str):
+        values: Sequence[object] = [leaf] * len(places)
+    else:
+        values = values_of(cells, leaf, chosen)
+    return pa.array([_text(value) for value in values], pa.string())
+
+
 def _settle(
-    candidates: _Candidates, rows: list[int], records: Sequence[Record]
+    candidates: _Candidates,
+    rows: list[int],
+    texts_of: Callable[[list[int], Sequence[str]], pa.Array],
 ) -> list[tuple[int | None, list[int]]]:
     """Runs the text tests that are left, one column at a time."""
     settled: list[tuple[int | None, list[int]]] = []
@@ -249,7 +320,7 @@ def _settle(
             return settled
         mask = np.ones(len(rows), bool)
         for test in tests:
-            texts = _texts(records, rows, test.paths)
+            texts = texts_of(rows, test.paths)
             hit = pc.match_substring_regex(texts, test.condition.matches)
             mask &= pc.fill_null(hit, False).to_numpy(zero_copy_only=False)
         claimed = [row for row, hit in zip(rows, mask, strict=True) if hit]

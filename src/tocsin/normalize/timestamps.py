@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.normalize.expression import Fields, as_text
+from tocsin.normalize.expression import Fields
 from tocsin.normalize.mapping import TimeField
+from tocsin.normalize.ocsf_types import to_text
 
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 LAST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -69,7 +70,7 @@ def event_times(
         if known.all():
             return EventTimes(_as_times(best), None, None)
         ranged |= parsed & ~inside
-        text = as_text(array)
+        text = to_text(array)
         seen = text if seen is None else pc.coalesce(seen, text)
     best = np.where(known, best, received_us)
     return _flagged(best, known, ranged, seen)
@@ -102,7 +103,7 @@ def _micros(array: pa.Array, style: str, received_at: datetime) -> tuple[np.ndar
         return _epoch(array, scale)
     if style == "iso" and not pa.types.is_string(array.type):
         return _epoch_of_any_size(array)
-    text = as_text(array)
+    text = to_text(array)
     if style == "iso":
         try:
             times = text.cast(pa.timestamp("us", "UTC"))

@@ -1,0 +1,100 @@
+"""The cells of shaped records as Arrow columns of their values."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.model.shaped_records import CellKind, ShapedRecords
+
+Numbers = npt.NDArray[np.int64]
+_SLASH = ord("\\")
+_EXACT_FLOAT = 2**53
+_NO_ROW = -1
+
+
+class Cells:
+    """The cells of several payloads, numbered one after the other."""
+
+    def __init__(self, parts: Sequence[ShapedRecords]) -> None:
+        self._texts, self.first_texts = _joined([part.texts for part in parts])
+        self._scalars, self.first_scalars = _joined([part.scalars for part in parts])
+
+    def column(self, kind: CellKind, cells: Numbers) -> pa.Array | None:
+        """Typed values of cells of one kind, null where the number is negative.
+
+        None where only ``values`` can tell them: numbers of two sorts, lists.
+        """
+        if kind is CellKind.TEXT:
+            return unescaped(_taken(self._texts, cells))
+        texts = _taken(self._scalars, cells)
+        if kind is CellKind.NUMBER:
+            return _numbers(texts)
+        return pc.equal(texts, "true") if kind is CellKind.TRUTH else None
+
+    def coded(self, kind: CellKind, cells: Numbers) -> tuple[npt.NDArray[np.int32], list[Any]]:
+        """For each cell the index of its value, and the distinct values as JSON gives them."""
+        raw = _taken(self._texts if kind is CellKind.TEXT else self._scalars, cells)
+        coded = raw.dictionary_encode()
+        return coded.indices.to_numpy(zero_copy_only=False), _loaded(coded.dictionary, kind)
+
+    def values(self, kind: CellKind, cells: Numbers) -> list[Any]:
+        """The values as JSON gives them."""
+        codes, distinct = self.coded(kind, cells)
+        return [distinct[code] for code in codes.tolist()]
+
+
+def _joined(parts: Sequence[pa.StringArray]) -> tuple[pa.StringArray, list[int]]:
+    firsts = np.cumsum([0, *(len(part) for part in parts)]).tolist()
+    return (parts[0] if len(parts) == 1 else pa.concat_arrays(parts)), firsts
+
+
+def _taken(array: pa.StringArray, cells: Numbers) -> pa.StringArray:
+    if len(cells) and cells.min() < 0:
+        return array.take(pa.array(cells, mask=cells < 0))
+    return array.take(pa.array(cells))
+
+
+def unescaped(texts: pa.StringArray) -> pa.StringArray:
+    """JSON strings without quotes as the text they stand for."""
+    if not _has_slash(texts):
+        return texts
+    coded = texts.dictionary_encode()
+    values = pa.array(_loaded(coded.dictionary, CellKind.TEXT), pa.string())
+    return values.take(coded.indices)
+
+
+def _has_slash(texts: pa.StringArray) -> bool:
+    data = texts.buffers()[2]
+    return data is not None and bool((np.frombuffer(data, np.uint8) == _SLASH).any())
+
+
+def _loaded(texts: pa.StringArray, kind: CellKind) -> list[Any]:
+    """The JSON values of a column without nulls, read in one go."""
+    if not len(texts):
+        return []
+    between, around = (b'","', b'"') if kind is CellKind.TEXT else (b",", b"")
+    as_bytes = texts.cast(pa.binary())
+    whole = pc.binary_join(pa.ListArray.from_arrays([0, len(texts)], as_bytes), between)[0].as_py()
+    return list(orjson.loads(b"".join((b"[", around, whole, around, b"]"))))
+
+
+def _numbers(texts: pa.StringArray) -> pa.Array | None:
+    try:
+        return texts.cast(pa.int64())
+    except pa.ArrowInvalid:
+        pass
+    fraction = pc.match_substring_regex(texts, "[.eE]")
+    whole = texts.filter(pc.invert(fraction))
+    if len(whole):
+        try:
+            exact = pc.max(pc.abs(whole.cast(pa.int64()))).as_py() <= _EXACT_FLOAT
+        except pa.ArrowInvalid:
+            return None
+        if not exact:
+            return None
+    return texts.cast(pa.float64())

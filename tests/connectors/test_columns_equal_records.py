@@ -1,0 +1,253 @@
+"""Reading a payload columnwise gives exactly what reading it record by record gives."""
+
+import gzip
+import json
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tocsin.connectors.catalog import mapping_paths, sample_folders
+from tocsin.ingest import decode as decoding
+from tocsin.ingest import decode_shaped
+from tocsin.ingest.files import read_paths
+from tocsin.model.event import EventBatch
+from tocsin.model.record import Decoded, Framing, Origin, RawBatch
+from tocsin.normalize.mapping import load_mapping
+from tocsin.normalize.normalizer import Normalizer
+
+RECEIVED = datetime(2026, 7, 1, tzinfo=UTC)
+NORMALIZER = Normalizer([load_mapping(path) for path in mapping_paths()])
+
+
+def decoded(payload: bytes, framing: Framing, shaped: bool) -> Decoded:
+    with pytest.MonkeyPatch.context() as patch:
+        if shaped:
+            patch.setattr(decode_shaped, "FEWEST_LINES", 1)
+            patch.setattr(decode_shaped, "FEWEST_ALIKE", 1)
+        else:
+            patch.setattr(decoding, "worth_shaping", lambda _: False)
+        return decoding.decode(RawBatch("test", payload, RECEIVED, framing))
+
+
+def told(batches: list[EventBatch]) -> dict[str, object]:
+    """All that is said of each event, by its id."""
+    events: dict[str, object] = {}
+    for batch in batches:
+        rows = range(len(batch))
+        types = {field.name: plain_type(field.type) for field in batch.native.schema}
+        ocsf_types = {field.name: str(field.type) for field in batch.ocsf.schema}
+        for identifier in batch.event_ids.to_pylist():
+            events[identifier] = [batch.lane.id, types, ocsf_types]
+        for column in (
+            [repr(row) for row in map(ordered, batch.native_rows(rows))],
+            [repr(row) for row in map(ordered, batch.ocsf_rows(rows))],
+            batch.times.to_pylist(),
+            batch.sources.to_pylist(),
+            batch.raw.to_pylist(),
+        ):
+            for identifier, value in zip(batch.event_ids.to_pylist(), column, strict=True):
+                events[identifier].append(value)  # type: ignore[attr-defined]
+    return events
+
+
+def ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: ordered(value[name]) for name in sorted(value)}
+    return [ordered(inner) for inner in value] if isinstance(value, list) else value
+
+
+def plain_type(kind: pa.DataType) -> object:
+    if pa.types.is_struct(kind):
+        return {field.name: plain_type(field.type) for field in kind}
+    return [plain_type(kind.value_type)] if pa.types.is_list(kind) else str(kind)
+
+
+def compare(payloads: list[bytes], framing: Framing = Framing.LINES) -> tuple[int, int]:
+    """Both ways on the same payloads together; how many records, how many of them by shape."""
+    ways = []
+    shaped = 0
+    for fast in (True, False):
+        parts = []
+        for position, payload in enumerate(payloads):
+            found = decoded(payload, framing, fast)
+            parts.append((found, Origin("test", RECEIVED, "spool", position)))
+            if fast and found.shaped is not None:
+                shaped += len(found.records) - len(found.shaped.loose)
+        assert all((found.shaped is None) or fast for found, _ in parts)
+        ways.append((parts, told(NORMALIZER.normalize_all(parts))))
+    (fast_parts, fast_told), (slow_parts, slow_told) = ways
+    for (one, _), (other, _) in zip(fast_parts, slow_parts, strict=True):
+        assert one.ordinals == other.ordinals
+        assert one.unreadable == other.unreadable
+        assert one.keep_raw == other.keep_raw
+        assert list(one.lines) == list(other.lines)
+        assert list(one.records) == list(other.records)
+    assert fast_told.keys() == slow_told.keys()
+    for identifier, event in slow_told.items():
+        assert fast_told[identifier] == event
+    return len(slow_told), shaped
+
+
+NAMES = st.sampled_from(
+    (
+        *("a", "A", "b", "EventID", "ts", "message", "Channel", "eventVersion", "_remainder"),
+        *("a long name of a field", "a long name of A field", "", "ä", 'q"', "back\\slash"),
+    )
+)
+TEXTS = st.one_of(
+    st.sampled_from(["", "-", "C:\\Windows\\a.exe", "\n", "é", "𝄞", "true", "1", "\\u0041", "{}"]),
+    st.text(max_size=8),
+)
+VALUES = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**66), 2**66),
+        st.integers(-3, 3),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.sampled_from([0.0, -0.0, 1.0, 1e22, 2**53, 2**53 + 1]),
+        TEXTS,
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3)),
+    max_leaves=6,
+)
+RECORDS = st.dictionaries(NAMES, VALUES, max_size=5)
+ODD_LINES = st.sampled_from(
+    [
+        b'{"a":1,"a":2}',
+        b'{"a":01}',
+        b'{"a":-0}',
+        b'{"a":1.}',
+        b'{"a":+1}',
+        b'{"a":1e999}',
+        b'{"a":NaN}',
+        b'{"a":nul}',
+        b'{"a":"\\ud800"}',
+        b'{"a":"\\ud834\\udd1e"}',
+        b'{"a":"\\x"}',
+        b'{"a":"\t"}',
+        b'{"a":"b"}{"a":"c"}',
+        b'{"a":"b"',
+        b'"b":"c"}',
+        b'{"a":"b"}\r',
+        b'{"a" :"b"}',
+        b'{ "a":"b"}',
+        b'{"a": "b", "b": 1}',
+        b'{"a":"b",}',
+        b'{"a","b"}',
+        b'{"a":["b":"c"]}',
+        b'{"a":{"b"}}',
+        b'{"a":[1,"b",2]}',
+        b'{"a":[[1,2],[3]],"b":"c"}',
+        b'{"a":[1, 2.5],"b":[]}',
+        b'{"a":[01],"b":"c"}',
+        b'{"a":[1,],"b":"c"}',
+        b'{"a":12345678901234567890123456789012345678901234567890}',
+        b'{"Event":{"System":{"EventID":{"#attributes":{"Qualifiers":0},"#text":1}}}}',
+        b'{"Event":{"System":{"EventID":1},"EventData":{"Data":{"#text":["a","b"]}}}}',
+        b'{"Event":{"System":{"Provider":{"#attributes":"x"}},"EventData":{"Data":"x"}}}',
+        b"{}",
+        b"",
+        b"words",
+        b"\xef\xbb\xbf{}",
+        b'{"a":"b\x00"}',
+    ]
+)
+DUMPS = st.sampled_from([{"separators": (",", ":")}, {}, {"ensure_ascii": False}])
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.one_of(RECORDS, ODD_LINES), min_size=2, max_size=12),
+    DUMPS,
+    st.integers(1, 3),
+    st.sampled_from([Framing.LINES, Framing.EVTX]),
+)
+def test_made_up_records(
+    records: list[Any], dumps: dict[str, Any], times: int, framing: Framing
+) -> None:
+    lines = [
+        one if isinstance(one, bytes) else json.dumps(one, **dumps).encode("utf-8", "surrogatepass")
+        for one in records
+    ]
+    half = len(lines) // 2
+    compare([b"\n".join(lines[:half] * times), b"\n".join(lines[half:] * times)], framing)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.tuples(ODD_LINES, st.integers(0, 80), st.binary(max_size=3)), max_size=8))
+def test_broken_lines(cuts: list[tuple[bytes, int, bytes]]) -> None:
+    broken = [line[:at] + noise.replace(b"\n", b"") + line[at:] for line, at, noise in cuts]
+    compare([b"\n".join([b'{"a":"b"}', *broken, b'{"a":"c"}'])])
+
+
+def test_every_sample_of_every_connector() -> None:
+    payloads = [
+        path.read_bytes()
+        for folder in sample_folders()
+        for path in sorted(folder.iterdir())
+        if path.is_file() and not path.name.endswith(".expected.json")
+    ]
+    assert compare(payloads)[0] > 100
+
+
+def recordings(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for path in sorted(folder.rglob("*.zip")):
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.endswith(".json") and not name.startswith("__MACOSX"):
+                    yield name, archive.read(name)
+
+
+@pytest.mark.slow
+def test_recorded_windows_events(test_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compared = shaped = 0
+    for _, payload in recordings(test_data / "security-datasets" / "datasets" / "atomic"):
+        lines = payload.split(b"\n")[:2_000]
+        found = compare([b"\n".join(lines[:700]), b"\n".join(lines[700:])])
+        compared += found[0]
+        shaped += found[1]
+    with capsys.disabled():
+        print(f"\ncompared {compared} recorded events, {shaped} read by shape")  # noqa: T201
+    assert shaped > compared // 2
+
+
+def test_zeek_logs(test_data: Path) -> None:
+    for path in sorted((test_data / "zeek-twins" / "zeek-json").glob("*.gz")):
+        lines = gzip.decompress(path.read_bytes()).split(b"\n")[:1_500]
+        compare([b"\n".join(lines)])
+
+
+def test_windows_event_logs(test_data: Path, tmp_path: Path) -> None:
+    with tarfile.open(test_data / "evtx-attack-samples" / "evtx.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    files = sorted(tmp_path.rglob("*.evtx"))
+    payloads = [
+        raw.payload
+        for raw in read_paths(files, source="evtx", received_at=RECEIVED, on_progress=None)
+        if isinstance(raw, RawBatch)
+    ]
+    compared, shaped = compare(payloads, Framing.EVTX)
+    assert compared >= 8_255
+    assert shaped > compared // 2
+
+
+def test_cloud_calls(test_data: Path) -> None:
+    payloads = []
+    with tarfile.open(test_data / "cloudtrail-stratus" / "detonation-logs.tar.xz") as archive:
+        for member in archive:
+            content = archive.extractfile(member) if member.name.endswith(".json") else None
+            if content is not None:
+                found = json.load(content)
+                records = found.get("Records", [found]) if isinstance(found, dict) else found
+                payloads.append(b"\n".join(json.dumps(record).encode() for record in records))
+    assert compare(payloads)[0] == 150
+    assert compare([b"\n".join(payloads)])[0] == 150
