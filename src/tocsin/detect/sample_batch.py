@@ -28,10 +28,22 @@ def lane_for(product: str | None, category: str | None, service: str | None) -> 
     )
 
 
-def batch_of(lane: Lane, records: Sequence[Mapping[str, object]]) -> EventBatch:
-    """The records as one batch: a column a field, values of mixed kinds as their text."""
-    now = pa.array([_EPOCH] * len(records), pa.timestamp("us", "UTC"))
-    ids = [event_id(_EPOCH, "sample", 0, at) for at in range(len(records))]
+def batch_of(
+    lane: Lane,
+    records: Sequence[Mapping[str, object]],
+    *,
+    times: Sequence[datetime] | None = None,
+    first: int = 0,
+) -> EventBatch:
+    """The records as one batch: a column a field, values of mixed kinds as their text.
+
+    ``times`` (aware) are when they happened and were received, 2000-01-01 unless told.
+    ``first`` is the number of the first record, of which its id is made: give
+    batches that are used together numbers of their own.
+    """
+    moments = [_EPOCH] * len(records) if times is None else list(times)
+    now = pa.array(moments, pa.timestamp("us", "UTC"))
+    ids = [event_id(_EPOCH, "sample", 0, first + at) for at in range(len(records))]
     return EventBatch(
         lane=lane,
         sources=pa.array(["sample"] * len(records), pa.string()),

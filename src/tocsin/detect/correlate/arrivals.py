@@ -1,0 +1,51 @@
+"""What a rule takes of a batch: one row for each event, group and value."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from tocsin.detect.correlate.ordered_runs import Keys, Times
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Columns of equal length, in any order.
+
+    ``groups`` are hashes of tenant and group-by values, ``times`` microseconds since 1970,
+    ``id_high`` and ``id_low`` the event's UUID, ``places`` codes of lane and source, ``slots``
+    positions in the rule's ``rules``, ``terms`` hashes of what is counted, ``numbers`` what is
+    summed, ``origins`` where the event is in this turn (-1: nowhere).
+    """
+
+    groups: Keys
+    times: Times
+    id_high: Keys
+    id_low: Keys
+    places: Times
+    slots: Times
+    terms: Keys
+    numbers: Floats
+    origins: Times
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def at(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> "Arrivals":
+        return Arrivals(*(getattr(self, name)[rows] for name in _NAMES))
+
+    @classmethod
+    def of(cls, parts: Sequence["Arrivals"]) -> "Arrivals":
+        """All of them, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return cls(*(np.zeros(0, kind) for kind in _KINDS))
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in _NAMES))
+
+
+_NAMES = tuple(one.name for one in fields(Arrivals))
+_KINDS = ("u8", "i8", "u8", "u8", "i8", "i8", "u8", "f8", "i8")

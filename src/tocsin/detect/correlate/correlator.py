@@ -1,0 +1,61 @@
+"""The correlator: stateful rules over the hits of match rules, turn by turn."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from tocsin.detect.correlate.correlated import Saved
+from tocsin.detect.correlate.limits import Limits, StateCounts
+from tocsin.detect.correlate.memory import Memory
+from tocsin.detect.correlate.rule_plan import plans_of
+from tocsin.detect.correlate.rule_state import RuleState
+from tocsin.detect.correlate.saving import restored
+from tocsin.detect.correlate.text_hash import TextHashes
+from tocsin.detect.correlate.turn import Turn
+from tocsin.detect.stateful_rule import StatefulRule
+
+
+class Correlator:
+    """Runs stateful rules. One thread at a time, one turn at a time.
+
+    What it finds is a function of the events alone: neither their order of arrival, nor how they
+    were cut into batches and turns, nor a restart changes what stands in the end.
+    """
+
+    def __init__(self, rules: Sequence[StatefulRule], *, limits: Limits | None = None) -> None:
+        self._plans = plans_of(rules)
+        self._limits = limits or Limits()
+        self._memory = Memory()
+        self._hashes = TextHashes()
+
+    def begin(self) -> Turn:
+        """A turn; one that is not kept leaves no trace."""
+        return Turn(self._plans, self._memory, self._limits, self._hashes, self._keep)
+
+    def restore(self, saved: Iterable[Saved]) -> None:
+        """Remember what earlier turns' ``changes`` left, in the place of all that is remembered.
+
+        Raises ``DetectError`` when a piece can't be read.
+        """
+        self._memory = restored(saved, self._plans)
+
+    def replace(self, rules: Sequence[StatefulRule]) -> None:
+        """Put other rules in force; a rule that stayed as it was goes on where it is.
+
+        What was remembered of rules that went or changed what they measure is forgotten.
+        """
+        plans = plans_of(rules)
+        kept = {
+            rule_id: state
+            for rule_id, state in self._memory.rules.items()
+            if rule_id in plans and plans[rule_id].measures_like(self._plans[rule_id])
+        }
+        self._plans = plans
+        self._memory = self._memory.with_rules(kept)
+
+    def counts(self) -> Mapping[str, StateCounts]:
+        """What each rule holds, by rule id."""
+        states = self._memory.rules
+        return {rule_id: states.get(rule_id, RuleState()).counts() for rule_id in self._plans}
+
+    def _keep(self, memory: Memory, fresh_names: Mapping[int, str]) -> None:
+        memory.names.update(fresh_names)
+        self._memory = memory

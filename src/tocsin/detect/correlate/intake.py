@@ -1,0 +1,147 @@
+"""Turns a batch and its hits into what each rule takes of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tocsin.detect.correlate.arrivals import Arrivals
+from tocsin.detect.correlate.batch_reading import Grouping, ReadBatch, joined
+from tocsin.detect.correlate.limits import Limits
+from tocsin.detect.correlate.ordered_runs import Keys, Times
+from tocsin.detect.correlate.rule_plan import RulePlan, Term
+from tocsin.detect.correlate.text_hash import TextHashes, mixed
+from tocsin.detect.engine import Hit
+from tocsin.model.event import EventBatch
+
+_ORIGIN_SHIFT = 32
+
+
+@dataclass(slots=True)
+class Intake:
+    """What one turn took in so far."""
+
+    known_names: Mapping[int, str]
+    places: list[tuple[str, str]]
+    hashes: TextHashes
+    limits: Limits
+    names: dict[int, str] = field(default_factory=dict)
+    batches: list[EventBatch] = field(default_factory=list)
+    arrivals: dict[str, list[Arrivals]] = field(default_factory=dict)
+    ungrouped: dict[str, int] = field(default_factory=dict)
+
+    def take(
+        self,
+        batch: EventBatch,
+        hits: Sequence[Hit],
+        takers: Mapping[str, Sequence[tuple[RulePlan, int]]],
+    ) -> None:
+        """``takers`` are the plans and slots that take the hits of a rule."""
+        wanted = [hit for hit in hits if hit.rule.id in takers]
+        if not wanted:
+            return
+        rows_of = {hit.rule.id: np.asarray(hit.rows, np.int64) for hit in wanted}
+        union = np.zeros(len(batch), bool)
+        for rows in rows_of.values():
+            union[rows] = True
+        chosen = np.flatnonzero(union)
+        if 2 * len(chosen) > len(batch):
+            chosen = np.arange(len(batch))
+        read = ReadBatch(batch, chosen, self.hashes, self.limits.members)
+        place_of = self._place_codes(batch, read)
+        origins = (len(self.batches) << _ORIGIN_SHIFT) + chosen
+        self.batches.append(batch)
+        for rule_id, rows in rows_of.items():
+            hit_rows = rows if len(chosen) == len(batch) else np.searchsorted(chosen, rows)
+            for plan, slot in takers[rule_id]:
+                found = self._arrivals(plan, rule_id, read, hit_rows)
+                lost = len(hit_rows) - len(np.unique(found.rows))
+                if lost:
+                    self.ungrouped[plan.id] = self.ungrouped.get(plan.id, 0) + lost
+                self._add(plan, slot, read, found, place_of, origins)
+
+    def origin(self, code: int) -> tuple[EventBatch, int]:
+        """The batch and row an arrival's origin stands for."""
+        return self.batches[code >> _ORIGIN_SHIFT], code & (1 << _ORIGIN_SHIFT) - 1
+
+    def _arrivals(self, plan: RulePlan, rule_id: str, read: ReadBatch, hit_rows: Times) -> "_Found":
+        grouping = read.grouping(plan.group_fields(rule_id))
+        mask = np.zeros(len(read), bool)
+        mask[hit_rows] = True
+        at = np.flatnonzero(mask[grouping.rows])
+        rows, keys = grouping.rows[at], grouping.keys[at]
+        named = plan.slots[rule_id][0] if plan.term is Term.RULE else 0
+        terms = np.full(len(at), named + 1, np.uint64)
+        numbers = np.zeros(len(at))
+        if plan.term in (Term.VALUE, Term.NUMBER):
+            for name in plan.value_fields(rule_id):
+                values = read.field(name)
+                if values is None:
+                    none = np.zeros(0, np.int64)
+                    return _Found(none, keys[:0], terms[:0], numbers[:0], grouping, none)
+                left, items = joined(rows, values.rows, len(read), self.limits.members)
+                rows, keys, at = rows[left], keys[left], at[left]
+                if plan.term is Term.NUMBER:
+                    terms, numbers = terms[left], values.numbers()[items]
+                else:
+                    terms = mixed(terms[left], values.item_hashes()[items])
+                    numbers = numbers[left]
+            if plan.term is Term.NUMBER:
+                valid = ~np.isnan(numbers)
+                rows, keys, at = rows[valid], keys[valid], at[valid]
+                terms, numbers = terms[valid], numbers[valid]
+        return _Found(rows, keys, terms, numbers, grouping, at)
+
+    def _add(
+        self,
+        plan: RulePlan,
+        slot: int,
+        read: ReadBatch,
+        found: "_Found",
+        place_of: Times,
+        origins: Times,
+    ) -> None:
+        rows = found.rows
+        if not len(rows):
+            return
+        distinct, first = np.unique(found.keys, return_index=True)
+        for key, at in self._unnamed(distinct, first):
+            texts = [read.tenant, *found.grouping.name(int(found.at[at]))]
+            self.names[key] = "\0".join(text.replace("\0", "\ufffd") for text in texts)
+        arrivals = Arrivals(
+            groups=found.keys,
+            times=read.times[rows],
+            id_high=read.id_high[rows],
+            id_low=read.id_low[rows],
+            places=place_of[read.source_codes[rows]],
+            slots=np.full(len(rows), slot, np.int64),
+            terms=found.terms,
+            numbers=found.numbers,
+            origins=origins[rows],
+        )
+        self.arrivals.setdefault(plan.id, []).append(arrivals)
+
+    def _unnamed(self, keys: Keys, first: Times) -> Iterator[tuple[int, int]]:
+        known, mine = self.known_names, self.names
+        for key, at in zip(keys.tolist(), first.tolist(), strict=True):
+            if key not in known and key not in mine:
+                yield key, at
+
+    def _place_codes(self, batch: EventBatch, read: ReadBatch) -> Times:
+        codes = []
+        for name in read.source_names:
+            place = (batch.lane.id, name)
+            if place not in self.places:
+                self.places.append(place)
+            codes.append(self.places.index(place))
+        return np.array(codes, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    rows: Times
+    keys: Keys
+    terms: Keys
+    numbers: "np.ndarray[tuple[int], np.dtype[np.float64]]"
+    grouping: Grouping
+    at: Times

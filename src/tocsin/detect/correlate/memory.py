@@ -1,0 +1,53 @@
+"""All that correlation remembers, as one immutable value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from tocsin.detect.correlate.ordered_runs import Keys
+from tocsin.detect.correlate.rule_state import RuleState
+from tocsin.detect.correlate.watermark import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Rules' states by rule id, and what they share.
+
+    ``names`` are the texts of groups by their hash, joined by NUL, the tenant first, ``named``
+    the same in pieces as they were added; ``places`` the lanes and sources entries point to.
+    """
+
+    rules: Mapping[str, RuleState] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
+    names: dict[int, str] = field(default_factory=dict)
+    named: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
+    places: tuple[tuple[str, str], ...] = ()
+
+    def with_rules(self, rules: Mapping[str, RuleState]) -> "Memory":
+        return replace(self, rules=rules)
+
+    def with_names(self, fresh: Mapping[int, str]) -> "Memory":
+        """With names added; now and then those no longer of use are dropped.
+
+        ``names`` still lacks the fresh ones unless they were gone through: ``keep`` adds them.
+        """
+        if not fresh:
+            return self
+        number = max(self.named, default=-1) + 1
+        if len(self.named) < _PIECES:
+            return replace(self, named={**self.named, number: dict(fresh)})
+        live = set(self._groups().tolist())
+        names = {group: name for group, name in self.names.items() if group in live}
+        names.update((group, name) for group, name in fresh.items() if group in live)
+        return replace(self, names=names, named={number: names})
+
+    def _groups(self) -> Keys:
+        parts = [np.zeros(0, np.uint64)]
+        for state in self.rules.values():
+            parts += [state.events.distinct_keys(), state.episodes.groups()]
+        return np.unique(np.concatenate(parts))
+
+
+_PIECES = 32
+"""Pieces of names after which they are made one."""

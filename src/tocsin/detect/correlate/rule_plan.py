@@ -1,0 +1,155 @@
+"""What a stateful rule asks of events, ready to run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from graphlib import CycleError, TopologicalSorter
+
+from tocsin.detect.correlate.condition import bounds_of, judges_whole_windows
+from tocsin.detect.correlate.watermark import micros
+from tocsin.detect.errors import DetectError
+from tocsin.detect.stateful_rule import (
+    Bound,
+    CorrelationRule,
+    CorrelationType,
+    NewTermsRule,
+    StatefulRule,
+)
+from tocsin.model.rule import Rule
+
+
+class Way(Enum):
+    """How a rule is judged."""
+
+    TRAILING = auto()
+    WINDOWS = auto()
+    ABSENCE = auto()
+    NEW_TERMS = auto()
+
+
+class Term(Enum):
+    """What an event brings beside its time."""
+
+    NOTHING = auto()
+    RULE = auto()
+    VALUE = auto()
+    NUMBER = auto()
+
+
+_TERMS = {
+    CorrelationType.EVENT_COUNT: Term.NOTHING,
+    CorrelationType.VALUE_COUNT: Term.VALUE,
+    CorrelationType.TEMPORAL: Term.RULE,
+    CorrelationType.TEMPORAL_ORDERED: Term.RULE,
+    CorrelationType.ABSENCE: Term.RULE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RulePlan:
+    """A rule and how it is run; spans in µs.
+
+    ``slots`` are the positions in the rule's ``rules`` by rule id (a rule named twice has two).
+    ``told``: its verdicts are for people, not only for the correlations that take it.
+    """
+
+    source: StatefulRule
+    way: Way
+    term: Term
+    span: int
+    bounds: tuple[Bound, ...]
+    slots: Mapping[str, tuple[int, ...]]
+    told: bool = True
+
+    @property
+    def rule(self) -> Rule:
+        return self.source.rule
+
+    @property
+    def id(self) -> str:
+        return self.source.rule.id
+
+    def measures_like(self, other: "RulePlan") -> bool:
+        """True when what the other one remembers is of use to this one."""
+        mine, theirs = self.source, other.source
+        if isinstance(mine, CorrelationRule) and isinstance(theirs, CorrelationRule):
+            return _measured(mine) == _measured(theirs)
+        if isinstance(mine, NewTermsRule) and isinstance(theirs, NewTermsRule):
+            return (mine.fields, mine.window, mine.learning, mine.group_by) == (
+                theirs.fields,
+                theirs.window,
+                theirs.learning,
+                theirs.group_by,
+            )
+        return False
+
+    def group_fields(self, taken_rule: str) -> tuple[str, ...]:
+        """The fields to group by in events of that rule, aliases resolved.
+
+        An alias that names no field for the rule is read as a field itself.
+        """
+        if isinstance(self.source, NewTermsRule):
+            return self.source.group_by
+        aliases = self.source.aliases
+        return tuple(aliases.get(name, {}).get(taken_rule, name) for name in self.source.group_by)
+
+    def value_fields(self, taken_rule: str) -> tuple[str, ...]:
+        """The fields that are measured, aliases resolved."""
+        if isinstance(self.source, NewTermsRule):
+            return self.source.fields
+        aliases = self.source.aliases
+        return tuple(aliases.get(name, {}).get(taken_rule, name) for name in self.source.fields)
+
+
+def plans_of(rules: Sequence[StatefulRule]) -> dict[str, RulePlan]:
+    """Plans by rule id, every rule after those it takes.
+
+    Raises ``DetectError`` for rules that take each other in a circle (refused when rules are
+    loaded) and for an id used twice.
+    """
+    by_id = {one.rule.id: one for one in rules}
+    if len(by_id) != len(rules):
+        raise DetectError("two stateful rules have one id: give each its own")
+    needs = {
+        one.rule.id: [taken for taken in one.rules if taken in by_id]
+        if isinstance(one, CorrelationRule)
+        else []
+        for one in rules
+    }
+    silent = {
+        taken
+        for one in rules
+        if isinstance(one, CorrelationRule) and not one.generate
+        for taken in one.rules
+    }
+    try:
+        order = list(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        circle = " -> ".join(str(one) for one in error.args[1])
+        raise DetectError(f"correlations take each other in a circle: {circle}") from None
+    return {rule_id: _plan(by_id[rule_id], rule_id not in silent) for rule_id in order}
+
+
+def _measured(rule: CorrelationRule) -> tuple[object, ...]:
+    aliases = sorted((name, sorted(fields.items())) for name, fields in rule.aliases.items())
+    parts = (rule.type, rule.rules, rule.timespan, rule.group_by, rule.bounds, rule.fields)
+    return (*parts, rule.percentile, aliases)
+
+
+def _plan(source: StatefulRule, told: bool) -> RulePlan:
+    if isinstance(source, NewTermsRule):
+        slots = {source.rule.id: (0,)}
+        return RulePlan(
+            source, Way.NEW_TERMS, Term.VALUE, micros(source.window), (), slots, told=True
+        )
+    found: dict[str, tuple[int, ...]] = {}
+    for position, taken in enumerate(source.rules):
+        found[taken] = (*found.get(taken, ()), position)
+    way = Way.WINDOWS if judges_whole_windows(source) else Way.TRAILING
+    if source.type is CorrelationType.ABSENCE:
+        way = Way.ABSENCE
+    term = _TERMS.get(source.type, Term.NUMBER)
+    if way is not Way.TRAILING or term is Term.NUMBER:
+        raise DetectError(f"{source.rule.id}: {source.type} can't be correlated yet")
+    span = micros(source.timespan)
+    return RulePlan(source, way, term, span, bounds_of(source), found, told)

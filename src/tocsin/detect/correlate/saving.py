@@ -1,0 +1,170 @@
+"""What of the memory is written after a turn, and how it is read again."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+import orjson
+
+from tocsin.detect.correlate.correlated import Saved
+from tocsin.detect.correlate.episodes import KINDS, NAMES, EpisodeRows, Episodes, Piece
+from tocsin.detect.correlate.memory import Memory
+from tocsin.detect.correlate.ordered_runs import Keys, Run, Runs
+from tocsin.detect.correlate.packing import packed, unpacked
+from tocsin.detect.correlate.rule_plan import RulePlan
+from tocsin.detect.correlate.rule_state import RuleState
+from tocsin.detect.correlate.trailing import covered
+from tocsin.detect.correlate.watermark import Progress, SourceProgress
+from tocsin.detect.errors import DetectError
+
+_SHARED = ""
+
+
+def changes_between(before: Memory, after: Memory) -> list[Saved]:
+    """The pieces that are new, changed or gone."""
+    found = list(_shared_changes(before, after))
+    for rule_id, state in after.rules.items():
+        old = before.rules.get(rule_id)
+        if old is state:
+            continue
+        found += _rule_changes(rule_id, old or RuleState(), state, known=old is not None)
+    return found
+
+
+def _rule_changes(
+    rule_id: str, before: RuleState, after: RuleState, *, known: bool
+) -> Iterator[Saved]:
+    for letter, old_runs, new_runs in (
+        ("e", before.events.runs, after.events.runs),
+        ("t", before.terms.runs, after.terms.runs),
+    ):
+        old_numbers = {run.number for run in old_runs}
+        new_numbers = {run.number for run in new_runs}
+        for number in sorted(old_numbers - new_numbers):
+            yield Saved(rule_id, f"{letter}{number}", None)
+        for run in new_runs:
+            if run.number not in old_numbers:
+                yield Saved(rule_id, f"{letter}{run.number}", _run_bytes(run))
+    old_numbers = {piece.number for piece in before.episodes.pieces}
+    new_numbers = {piece.number for piece in after.episodes.pieces}
+    for number in sorted(old_numbers - new_numbers):
+        yield Saved(rule_id, f"p{number}", None)
+    for piece in after.episodes.pieces:
+        if piece.number not in old_numbers:
+            yield Saved(rule_id, f"p{piece.number}", _piece_bytes(piece))
+    if not known or _facts(before) != _facts(after):
+        yield Saved(rule_id, "state", orjson.dumps(_facts(after)))
+
+
+def _facts(state: RuleState) -> dict[str, int]:
+    return {
+        "sealed": state.sealed,
+        "reached": state.reached,
+        "late": state.late,
+        "evicted": state.evicted,
+        "ungrouped": state.ungrouped,
+    }
+
+
+def _run_bytes(run: Run) -> bytes:
+    return packed({"keys": run.keys, "starts": run.starts, "times": run.times, **run.columns})
+
+
+def _piece_bytes(piece: Piece) -> bytes:
+    rows = piece.rows(piece.alive)
+    return packed({"groups": piece.groups, **{name: getattr(rows, name) for name in NAMES}})
+
+
+def _shared_changes(before: Memory, after: Memory) -> Iterator[Saved]:
+    for number in before.named.keys() - after.named.keys():
+        yield Saved(_SHARED, f"n{number}", None)
+    for number in after.named.keys() - before.named.keys():
+        names = after.named[number]
+        keys = np.fromiter(names.keys(), np.uint64, len(names))
+        yield Saved(_SHARED, f"n{number}", packed({"keys": keys}, list(names.values())))
+    if before.progress != after.progress or before.places != after.places:
+        sources = {
+            name: [one.latest, one.heard_at, one.delays]
+            for name, one in after.progress.sources.items()
+        }
+        facts = {"sources": sources, "places": after.places}
+        yield Saved(_SHARED, "progress", orjson.dumps(facts))
+
+
+def restored(saved: Iterable[Saved], plans: Mapping[str, RulePlan]) -> Memory:
+    """The memory of what was saved; rules that are no more are left out.
+
+    Raises ``DetectError`` when a piece can't be read.
+    """
+    pieces: dict[str, dict[str, bytes]] = {}
+    for one in saved:
+        if one.content is not None and (one.rule_id == _SHARED or one.rule_id in plans):
+            pieces.setdefault(one.rule_id, {})[one.key] = one.content
+    memory = Memory()
+    for rule_id, mine in pieces.items():
+        try:
+            if rule_id == _SHARED:
+                memory = _with_shared(memory, mine)
+            else:
+                rules = {**memory.rules, rule_id: _state_of(mine, plans[rule_id])}
+                memory = replace(memory, rules=rules)
+        except (ValueError, KeyError, TypeError) as error:
+            raise DetectError(
+                f"the saved correlation state of {rule_id or 'all rules'} can't be read "
+                f"({error}): delete it to start that rule afresh"
+            ) from error
+    return memory
+
+
+def _with_shared(memory: Memory, pieces: Mapping[str, bytes]) -> Memory:
+    named: dict[int, dict[int, str]] = {}
+    for key, content in pieces.items():
+        if key.startswith("n"):
+            columns, texts = unpacked(content)
+            keys = columns["keys"].tolist()
+            named[int(key[1:])] = dict(zip(keys, texts, strict=True))
+    names: dict[int, str] = {}
+    for piece in named.values():
+        names.update(piece)
+    facts = orjson.loads(pieces.get("progress", b'{"sources": {}, "places": []}'))
+    sources = {
+        name: SourceProgress(latest, heard_at, tuple(delays))
+        for name, (latest, heard_at, delays) in facts["sources"].items()
+    }
+    places = tuple((lane, source) for lane, source in facts["places"])
+    return replace(memory, names=names, named=named, progress=Progress(sources), places=places)
+
+
+def _state_of(pieces: Mapping[str, bytes], plan: RulePlan) -> RuleState:
+    events: list[Run] = []
+    terms: list[Run] = []
+    episodes: list[tuple[int, Keys, EpisodeRows]] = []
+    for key, content in pieces.items():
+        if key == "state":
+            continue
+        columns = unpacked(content)[0]
+        number = int(key[1:])
+        if key[0] == "p":
+            rows = EpisodeRows(
+                *(
+                    columns[name].astype(kind, copy=False)
+                    for name, kind in zip(NAMES, KINDS, strict=True)
+                )
+            )
+            episodes.append((number, columns["groups"], rows))
+        else:
+            keys, starts, times = (columns.pop(name) for name in ("keys", "starts", "times"))
+            run = Run(keys, starts, times, columns, number)
+            (events if key[0] == "e" else terms).append(run)
+    state = RuleState(
+        events=_runs(events),
+        terms=_runs(terms),
+        episodes=Episodes.restored(episodes),
+        **orjson.loads(pieces["state"]),
+    )
+    return covered(state, plan.span)
+
+
+def _runs(runs: list[Run]) -> Runs:
+    ordered = sorted(runs, key=lambda run: run.number)
+    return Runs(tuple(ordered), ordered[-1].number + 1 if ordered else 0)

@@ -1,0 +1,52 @@
+"""Texts as 64-bit numbers: equal for texts that differ in letter case only."""
+
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tocsin.detect.vocabulary import fold
+
+Hashes = npt.NDArray[np.uint64]
+
+_REMEMBERED = 200_000
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_FINISH = np.uint64(0xFF51AFD7ED558CCD)
+_SHIFT = np.uint64(32)
+
+
+def hash_of(text: str) -> int:
+    """BLAKE2b of the UTF-8 bytes, 8 bytes of it: nobody makes two texts meet a third on purpose."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest())
+
+
+def mixed(left: Hashes, right: Hashes | np.uint64) -> Hashes:
+    """One hash of two, in this order."""
+    with np.errstate(over="ignore"):
+        together = (left * _MULTIPLIER) ^ (left >> _SHIFT)
+        together = (together + right) * _FINISH
+        together ^= together >> _SHIFT
+        return together * _MULTIPLIER
+
+
+class TextHashes:
+    """Hashes of folded texts, remembering those of late."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, int] = {}
+
+    def of(self, texts: pa.Array) -> tuple[Hashes, list[str | None]]:
+        """The hash of each text and the text folded; 0 and None for null."""
+        folded: list[str | None] = fold(texts).to_pylist()
+        if len(self._known) > _REMEMBERED:
+            self._known = {}
+        known = self._known
+        hashes = np.zeros(len(folded), np.uint64)
+        for at, text in enumerate(folded):
+            if text is not None:
+                found = known.get(text)
+                if found is None:
+                    found = known[text] = hash_of(text) or 1
+                hashes[at] = found
+        return hashes, folded

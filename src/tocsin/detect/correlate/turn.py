@@ -1,0 +1,129 @@
+"""A turn of correlation: batches in, verdicts out, kept or dropped as a whole."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import numpy as np
+
+from tocsin.detect.correlate.advancing import advance_trailing
+from tocsin.detect.correlate.arrivals import Arrivals
+from tocsin.detect.correlate.condition import because
+from tocsin.detect.correlate.correlated import Correlated, Saved
+from tocsin.detect.correlate.correlated_making import Wording
+from tocsin.detect.correlate.intake import Intake
+from tocsin.detect.correlate.limits import Limits
+from tocsin.detect.correlate.memory import Memory
+from tocsin.detect.correlate.rule_plan import RulePlan
+from tocsin.detect.correlate.rule_state import RuleState
+from tocsin.detect.correlate.saving import changes_between
+from tocsin.detect.correlate.text_hash import TextHashes
+from tocsin.detect.correlate.watermark import FOREVER
+from tocsin.detect.engine import Hit
+from tocsin.model.event import EventBatch
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Takers = Mapping[str, Sequence[tuple[RulePlan, int]]]
+
+
+class Turn:
+    """Works on a copy: nothing is remembered of it unless it is kept."""
+
+    def __init__(
+        self,
+        plans: Mapping[str, RulePlan],
+        memory: Memory,
+        limits: Limits,
+        hashes: TextHashes,
+        keep: Callable[[Memory, Mapping[int, str]], None],
+    ) -> None:
+        self._plans = plans
+        self._before = memory
+        self._after = memory
+        self._limits = limits
+        self._keep = keep
+        self._progress = memory.progress
+        self._intake = Intake(memory.names, list(memory.places), hashes, limits)
+        self._takers: dict[str, list[tuple[RulePlan, int]]] = {}
+        for plan in plans.values():
+            for taken, slots in plan.slots.items():
+                for slot in slots:
+                    self._takers.setdefault(taken, []).append((plan, slot))
+
+    def take(self, batch: EventBatch, hits: Sequence[Hit]) -> None:
+        """Take in a batch and what the engine found in it, silent rules included."""
+        self._progress = self._progress.seen(batch, self._limits)
+        self._intake.take(batch, hits, self._takers)
+
+    def finish(self, now: datetime, *, final: bool = False) -> list[Correlated]:
+        """What is to be said after all batches of the turn; call it once.
+
+        ``now`` is the wall clock, by which idle sources go on. ``final``: everything has come,
+        all windows close.
+        """
+        wall = (now - _EPOCH) // timedelta(microseconds=1)
+        self._progress = self._progress.heard(wall)
+        rules = dict(self._before.rules)
+        said: list[Correlated] = []
+        for plan in self._plans.values():
+            state = rules.get(plan.id) or RuleState()
+            watermark = FOREVER if final else self._progress.watermark(wall, self._limits)
+            arrivals = Arrivals.of(self._intake.arrivals.get(plan.id, []))
+            lost = self._intake.ungrouped.get(plan.id, 0)
+            if lost:
+                state = replace(state, ungrouped=state.ungrouped + lost)
+            moved = advance_trailing(
+                plan, state, arrivals, watermark, partial(self._wording, plan, arrivals)
+            )
+            rules[plan.id] = moved.state
+            if plan.told:
+                said += moved.said
+        self._after = replace(
+            self._before, rules=rules, progress=self._progress, places=tuple(self._intake.places)
+        ).with_names(self._intake.names)
+        return said
+
+    def changes(self) -> list[Saved]:
+        """What has to be written so that ``restore`` brings back what this turn remembers."""
+        return changes_between(self._before, self._after)
+
+    def keep(self) -> None:
+        """Remember what the turn did: the transaction has committed."""
+        self._keep(self._after, self._intake.names)
+
+    def _wording(self, plan: RulePlan, arrivals: Arrivals) -> Wording:
+        intake = self._intake
+        source = plan.source
+
+        def names(group: int) -> list[str]:
+            found = intake.names.get(group)
+            return (intake.known_names[group] if found is None else found).split("\0")
+
+        return Wording(
+            rule=plan.rule,
+            fields=source.group_by,
+            because=lambda measured: because(source, measured),
+            names=names,
+            places=intake.places,
+            origin=_origin_finder(arrivals, intake),
+        )
+
+
+def _origin_finder(
+    arrivals: Arrivals, intake: Intake
+) -> Callable[[int, int], tuple[EventBatch, int] | None]:
+    """Finds an event of the turn by the halves of its id."""
+    order = np.argsort(arrivals.id_low)
+    lows = arrivals.id_low[order]
+
+    def find(high: int, low: int) -> tuple[EventBatch, int] | None:
+        at = int(np.searchsorted(lows, np.uint64(low)))
+        while at < len(lows) and int(lows[at]) == low:
+            row = order[at]
+            if int(arrivals.id_high[row]) == high and arrivals.origins[row] >= 0:
+                return intake.origin(int(arrivals.origins[row]))
+            at += 1
+        return None
+
+    return find
