@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.detect.rule_texts import ID, rule_text
-from tocsin.detect import ruleset as ruleset_module
-from tocsin.detect.rule_reading import Read, read_rules
+from tocsin.detect import rule_reading
+from tocsin.detect.reading_on_demand import Pipelines
+from tocsin.detect.rule_draft import Read
+from tocsin.detect.rule_reading import read_rules
 from tocsin.detect.ruleset import RuleSet, load_rules
 
 SECOND = "5f0b7f3e-0000-4000-8000-000000000002"
@@ -34,11 +36,11 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that had to be parsed."""
     names: list[str] = []
 
-    def counting(text: str, path: str) -> list[Read]:
+    def counting(text: str, path: str, pipelines: Pipelines = ()) -> list[Read]:
         names.append(Path(path).name)
-        return read_rules(text, path)
+        return read_rules(text, path, pipelines)
 
-    monkeypatch.setattr(ruleset_module, "read_rules", counting)
+    monkeypatch.setattr(rule_reading, "read_rules", counting)
     return names
 
 

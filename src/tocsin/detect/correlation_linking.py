@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tocsin.detect.errors import Unsupported
 from tocsin.detect.match_rule import SigmaMatchRule
+from tocsin.detect.reading_on_demand import Pipelines, reading
 from tocsin.detect.rule_draft import CorrelationDraft, HealthDraft, NewTermsDraft, RuleRead
 from tocsin.detect.stateful_rule import CorrelationRule
 from tocsin.model.lane import LogSource
@@ -26,7 +28,10 @@ class _Refused(Exception):
 
 
 def link_correlations(
-    drafts: Sequence[CorrelationDraft], read: Sequence[RuleRead], problems: list[RuleProblem]
+    drafts: Sequence[CorrelationDraft],
+    read: Sequence[RuleRead],
+    problems: list[RuleProblem],
+    pipelines: Pipelines = (),
 ) -> LinkedCorrelations:
     """Every correlation whose rules are all there; the others are told in ``problems``."""
     known = {key: one for one in read for key in (one.rule.id, one.name) if key}
@@ -42,6 +47,8 @@ def link_correlations(
     for rule_id, correlation in list(linked.items()):
         try:
             linked[rule_id] = _with_log_source(correlation, linked, known)
+            if pipelines:
+                linked[rule_id] = _with_field_names(linked[rule_id], known, pipelines)
         except _Refused as error:
             problems.append(_problem(drafts_by_id[rule_id], str(error), error.place, error.line))
             del linked[rule_id]
@@ -173,6 +180,32 @@ def _with_log_source(
     parts = ({getattr(one, part) for one in sources} for part in ("product", "category", "service"))
     common = LogSource(*(next(iter(part)) if len(part) == 1 else None for part in parts))
     return replace(correlation, rule=replace(correlation.rule, logsource=common))
+
+
+def _with_field_names(
+    correlation: CorrelationRule, known: Mapping[str, RuleRead], pipelines: Pipelines
+) -> CorrelationRule:
+    """The correlation with its fields as the pipelines call them for each of its match rules.
+
+    Where they differ from what is written, the written name becomes an alias.
+    """
+    aliases = {alias: dict(of_rules) for alias, of_rules in correlation.aliases.items()}
+    for name in (*correlation.group_by, *correlation.fields):
+        before = correlation.aliases.get(name, {})
+        names: dict[str, str] = {}
+        for taken in correlation.rules:
+            one, field = known[taken], before.get(taken, name)
+            try:
+                names[taken] = (
+                    reading().field_name(pipelines, one.rule.logsource, field)
+                    if isinstance(one, SigmaMatchRule) and one.rule.logsource != LogSource()
+                    else field
+                )
+            except (Unsupported, ValueError) as error:  # ValueError: pySigma's root
+                raise _Refused(str(error)) from error
+        if before or any(field != name for field in names.values()):
+            aliases[name] = names
+    return replace(correlation, aliases=aliases)
 
 
 def _check_tests(correlation: CorrelationRule, below: Mapping[str, SigmaMatchRule]) -> None:

@@ -7,6 +7,7 @@ falls silent for ``timespan`` (a heartbeat).
 
 from tocsin.detect.bounds_reading import COMPARISONS, read_bounds
 from tocsin.detect.errors import Unsupported
+from tocsin.detect.pipeline_files import PipelineFile
 from tocsin.detect.quiet_re2 import POLICY
 from tocsin.detect.rule_document import RuleDocument
 from tocsin.detect.rule_draft import CorrelationDraft
@@ -29,7 +30,9 @@ _TEMPORAL = frozenset({CorrelationType.TEMPORAL, CorrelationType.TEMPORAL_ORDERE
 _SHARED_KEYS = ("rules", "group-by", "timespan", "aliases", "generate")
 
 
-def read_correlation(document: RuleDocument, path: str) -> CorrelationDraft:
+def read_correlation(
+    document: RuleDocument, path: str, _pipelines: tuple[PipelineFile, ...] = ()
+) -> CorrelationDraft:
     """The draft of a ``correlation`` document. Raises ``Unsupported`` or ``SigmaError``."""
     section = Section(document, "correlation")
     section.only("type", *_SHARED_KEYS, "condition")
@@ -39,7 +42,9 @@ def read_correlation(document: RuleDocument, path: str) -> CorrelationDraft:
     return _draft(document, path, section, kind, bounds, fields, percentile)
 
 
-def read_absence(document: RuleDocument, path: str) -> CorrelationDraft:
+def read_absence(
+    document: RuleDocument, path: str, _pipelines: tuple[PipelineFile, ...] = ()
+) -> CorrelationDraft:
     """The draft of an ``absence`` document. Raises ``Unsupported`` or ``SigmaError``."""
     section = Section(document, "absence")
     section.only(*_SHARED_KEYS)

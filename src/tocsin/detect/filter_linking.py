@@ -4,8 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from tocsin.detect.errors import Unsupported
 from tocsin.detect.match_rule import AppliedFilter, SigmaMatchRule
-from tocsin.detect.matcher import All
+from tocsin.detect.matcher import All, Node
+from tocsin.detect.reading_on_demand import Pipelines, reading
 from tocsin.detect.rule_draft import FilterDraft, RuleRead
 from tocsin.detect.simplify import simplify
 from tocsin.model.lane import LogSource
@@ -17,6 +19,7 @@ def apply_filters(
     filters: Sequence[FilterDraft],
     read: Iterable[RuleRead],
     problems: list[RuleProblem],
+    pipelines: Pipelines = (),
 ) -> list[SigmaMatchRule]:
     """``matches`` with the condition of each filter and-ed to the rules it is meant for.
 
@@ -38,7 +41,10 @@ def apply_filters(
             meant = _named(one, known, by_id, problems)
         for rule_id in meant:
             on[rule_id].append(one)
-    return [_filtered(rule, on[rule.rule.id]) if rule.rule.id in on else rule for rule in matches]
+    return [
+        _filtered(rule, on[rule.rule.id], problems, pipelines) if rule.rule.id in on else rule
+        for rule in matches
+    ]
 
 
 def within(logsource: LogSource, wider: LogSource) -> bool:
@@ -75,10 +81,29 @@ def _named(
     return list(dict.fromkeys(meant))
 
 
-def _filtered(rule: SigmaMatchRule, filters: list[FilterDraft]) -> SigmaMatchRule:
-    condition = simplify(All((rule.condition, *(one.condition for one in filters))))
-    applied = tuple(AppliedFilter(one.id, one.title, one.path, one.line) for one in filters)
-    return replace(rule, condition=condition, filters=applied)
+def _filtered(
+    rule: SigmaMatchRule,
+    filters: list[FilterDraft],
+    problems: list[RuleProblem],
+    pipelines: Pipelines,
+) -> SigmaMatchRule:
+    parts = [rule.condition]
+    applied = []
+    for one in filters:
+        try:
+            parts.append(_condition(one, rule.rule.logsource, pipelines))
+        except (Unsupported, ValueError) as error:  # ValueError: pySigma's root
+            problems.append(_problem(one, f"not on {rule.rule.title}: {error}", one.line))
+        else:
+            applied.append(AppliedFilter(one.id, one.title, one.path, one.line))
+    return replace(rule, condition=simplify(All(tuple(parts))), filters=tuple(applied))
+
+
+def _condition(one: FilterDraft, logsource: LogSource, pipelines: Pipelines) -> Node:
+    """Pipelines see the filter as part of the rule it is put on."""
+    if not pipelines or logsource == one.logsource:
+        return one.condition
+    return reading().filter_condition(one, logsource, pipelines)
 
 
 def _problem(one: FilterDraft, reason: str, line: int) -> RuleProblem:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from tocsin.detect.bounds_reading import COMPARISONS, read_bounds
 from tocsin.detect.errors import Unsupported
 from tocsin.detect.health_rule import HealthRule
+from tocsin.detect.pipeline_files import PipelineFile
 from tocsin.detect.quiet_re2 import POLICY
 from tocsin.detect.rule_document import RuleDocument
 from tocsin.detect.rule_draft import HealthDraft
@@ -22,7 +23,9 @@ from tocsin.model.rule import RuleKind
 _SUBJECTS = ("source", "disk", "service", "platform")
 
 
-def read_health(document: RuleDocument, path: str) -> HealthDraft:
+def read_health(
+    document: RuleDocument, path: str, _pipelines: tuple[PipelineFile, ...] = ()
+) -> HealthDraft:
     """The draft of a ``health`` document. Raises ``Unsupported`` or ``SigmaError``."""
     section = Section(document, "health")
     section.only("metric", "subject", "condition", "lasting", "only")

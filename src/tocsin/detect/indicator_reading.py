@@ -12,6 +12,8 @@ from tocsin.detect.condition import compile_condition
 from tocsin.detect.match_reading import parse_detection
 from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.matcher import All, Node
+from tocsin.detect.pipeline import apply_pipelines, field_name
+from tocsin.detect.pipeline_files import PipelineFile
 from tocsin.detect.quiet_re2 import POLICY
 from tocsin.detect.rule_document import RuleDocument
 from tocsin.detect.rule_draft import IndicatorDraft
@@ -25,7 +27,9 @@ from tocsin.model.rule import RuleKind
 _KINDS = ", ".join(ListKind)
 
 
-def read_indicator(document: RuleDocument, path: str) -> IndicatorDraft:
+def read_indicator(
+    document: RuleDocument, path: str, pipelines: tuple[PipelineFile, ...] = ()
+) -> IndicatorDraft:
     """The draft of an ``indicator`` document. Raises ``Unsupported`` or ``SigmaError``."""
     section = Section(document, "indicator")
     section.only("fields", "list", "values", "kind")
@@ -42,11 +46,14 @@ def read_indicator(document: RuleDocument, path: str) -> IndicatorDraft:
     extension = extension_of(document)
     metadata = read_metadata(document, POLICY)
     condition: Node = All(())
+    source = _source(document)
     if "detection" in document.content:
-        condition = compile_condition(parse_detection(document))
-    rule = rule_of(
-        metadata, document, path, extension, kind=RuleKind.INDICATOR, logsource=_source(document)
-    )
+        parsed = parse_detection(document)
+        fields = apply_pipelines(parsed, pipelines, fields)
+        condition, source = compile_condition(parsed), log_source(parsed.logsource)
+    elif pipelines and source != LogSource():
+        fields = tuple(field_name(pipelines, source, one) for one in fields)
+    rule = rule_of(metadata, document, path, extension, kind=RuleKind.INDICATOR, logsource=source)
     tests, name = event_tests(extension, document), metadata.name or ""
     match = SigmaMatchRule(rule, condition, tests, document.line, name)
     file = section.text("list", "")

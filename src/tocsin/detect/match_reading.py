@@ -8,6 +8,8 @@ from tocsin.detect.condition import compile_condition
 from tocsin.detect.detection_shape import shaped
 from tocsin.detect.errors import Unsupported
 from tocsin.detect.match_rule import SigmaMatchRule
+from tocsin.detect.pipeline import apply_pipelines
+from tocsin.detect.pipeline_files import PipelineFile
 from tocsin.detect.quiet_re2 import POLICY
 from tocsin.detect.rule_document import RuleDocument
 from tocsin.detect.rule_extension import event_tests, extension_of
@@ -20,9 +22,12 @@ _COMPARISONS = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "=": "eq"}
 _NOT_SIGMA = frozenset({"tocsin", "new_terms", "indicator"})
 
 
-def read_match(document: RuleDocument, path: str) -> SigmaMatchRule:
+def read_match(
+    document: RuleDocument, path: str, pipelines: tuple[PipelineFile, ...] = ()
+) -> SigmaMatchRule:
     """The rule of a document that looks at one event. Raises ``Unsupported``, ``SigmaError``."""
     parsed = parse_detection(document)
+    apply_pipelines(parsed, pipelines)
     extension = extension_of(document)
     rule = rule_of(parsed, document, path, extension, logsource=log_source(parsed.logsource))
     return SigmaMatchRule(

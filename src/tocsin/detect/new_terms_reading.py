@@ -12,6 +12,8 @@ from typing import Final
 from tocsin.detect.condition import compile_condition
 from tocsin.detect.match_reading import parse_detection
 from tocsin.detect.match_rule import SigmaMatchRule
+from tocsin.detect.pipeline import apply_pipelines
+from tocsin.detect.pipeline_files import PipelineFile
 from tocsin.detect.rule_document import RuleDocument
 from tocsin.detect.rule_draft import NewTermsDraft
 from tocsin.detect.rule_extension import extension_of, sequence_tests
@@ -23,7 +25,9 @@ from tocsin.model.rule import RuleKind
 _LEARNING: Final = timedelta(days=7)
 
 
-def read_new_terms(document: RuleDocument, path: str) -> NewTermsDraft:
+def read_new_terms(
+    document: RuleDocument, path: str, pipelines: tuple[PipelineFile, ...] = ()
+) -> NewTermsDraft:
     """The draft of a ``new_terms`` document. Raises ``Unsupported`` or ``SigmaError``."""
     section = Section(document, "new_terms")
     section.only("fields", "window", "learning", "group-by")
@@ -35,6 +39,8 @@ def read_new_terms(document: RuleDocument, path: str) -> NewTermsDraft:
     if learning > window:
         raise section.refuse("learning can't be longer than the window: it forgets", "learning")
     parsed = parse_detection(document)
+    group_by = section.texts("group-by")
+    renamed = apply_pipelines(parsed, pipelines, (*fields, *group_by))
     extension = extension_of(document)
     source = log_source(parsed.logsource)
     rule = rule_of(parsed, document, path, extension, kind=RuleKind.NEW_TERMS, logsource=source)
@@ -51,10 +57,10 @@ def read_new_terms(document: RuleDocument, path: str) -> NewTermsDraft:
     )
     new_terms = NewTermsRule(
         rule=rule,
-        fields=fields,
+        fields=renamed[: len(fields)],
         window=window,
         learning=learning,
-        group_by=section.texts("group-by"),
+        group_by=renamed[len(fields) :],
         tests=tests,
         line=document.line,
     )

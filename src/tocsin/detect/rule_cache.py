@@ -10,10 +10,11 @@ from typing import Any
 import orjson
 import structlog
 
+from tocsin.detect.pipeline_files import PipelineFile
 from tocsin.detect.rule_draft import Read
 from tocsin.detect.rule_form import read_back, written
 
-_FORM = 3
+_FORM = 4
 """Raise this whenever what a rule compiles to changes; older caches are then read no more."""
 
 _log = structlog.get_logger()
@@ -26,9 +27,11 @@ def digest_of(content: bytes) -> str:
     return blake2b(content, digest_size=16).hexdigest()
 
 
-def cache_file(folder: Path, roots: Sequence[Path]) -> Path:
-    """The one file that keeps the rules of these folders and files."""
-    name = digest_of("\0".join(str(root.resolve()) for root in roots).encode())
+def cache_file(folder: Path, roots: Sequence[Path], pipelines: Sequence[PipelineFile] = ()) -> Path:
+    """The one file that keeps the rules of these folders and files, as these pipelines make them."""
+    parts = [str(root.resolve()) for root in roots]
+    parts += [part for one in pipelines for part in ("pipeline", one.path, one.text)]
+    name = digest_of("\0".join(parts).encode())
     return folder / f"rules-{_FORM}-{name}.json"
 
 

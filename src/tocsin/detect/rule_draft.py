@@ -105,7 +105,8 @@ class FilterDraft:
     """A Sigma filter: match rules it names are true only where ``condition`` is, too.
 
     ``rules`` are ids or names, none: every rule whose log source is within ``logsource``.
-    ``lines`` gives the line of ``rules/0``.
+    ``lines`` gives the line of ``rules/0``; ``text`` is the document, for pipelines that change
+    it by the log source of the rule it is put on.
     """
 
     id: str
@@ -114,6 +115,7 @@ class FilterDraft:
     rules: tuple[str, ...]
     condition: Node
     path: str
+    text: str = field(default="", repr=False)
     line: int = 1
     lines: Mapping[str, int] = field(default_factory=dict)
 

@@ -60,7 +60,7 @@ def written(found: Read, text: str) -> list[AnyValue]:
     source = found.logsource
     asked = [source.product, source.category, source.service]
     condition = _node_written(found.condition)
-    about = [found.id, found.title, asked, found.rules]
+    about = [found.id, found.title, asked, found.rules, found.text]
     return ["filter", *about, condition, found.line, dict(found.lines)]
 
 
@@ -221,9 +221,9 @@ def _health_read(stored: Sequence[AnyValue], path: str, text: str) -> HealthDraf
 
 
 def _filter_read(stored: Sequence[AnyValue], path: str, text: str) -> FilterDraft:
-    _, filter_id, title, asked, rules, condition, line, lines = stored
-    node = _node_read(condition)
-    return FilterDraft(filter_id, title, LogSource(*asked), tuple(rules), node, path, line, lines)
+    _, filter_id, title, asked, rules, own_text, condition, line, lines = stored
+    node, source = _node_read(condition), LogSource(*asked)
+    return FilterDraft(filter_id, title, source, tuple(rules), node, path, own_text, line, lines)
 
 
 def _test_read(stored: Sequence[AnyValue]) -> RuleTest:

@@ -8,6 +8,7 @@ from tocsin.detect.filter_linking import apply_filters
 from tocsin.detect.health_rule import HealthRule
 from tocsin.detect.indicator_linking import with_values
 from tocsin.detect.match_rule import SigmaMatchRule
+from tocsin.detect.reading_on_demand import Pipelines
 from tocsin.detect.rule_draft import (
     CorrelationDraft,
     FilterDraft,
@@ -34,11 +35,12 @@ class Linked:
     silent: frozenset[str]
 
 
-def link(found: Sequence[Read]) -> Linked:
+def link(found: Sequence[Read], pipelines: Pipelines = ()) -> Linked:
     """The rules of everything read, in that order; what can't be linked is in its problems.
 
     Of rules with one id (or name) the first is used, one that is not retired (status deprecated
     or unsupported) before one that is. Filters come first, then correlations look for their rules.
+    ``pipelines`` are those the rules were read with.
     """
     problems = [one for one in found if isinstance(one, RuleProblem)]
     read = [one for one in found if not isinstance(one, RuleProblem | FilterDraft)]
@@ -49,9 +51,9 @@ def link(found: Sequence[Read]) -> Linked:
         if isinstance(one, SigmaMatchRule | NewTermsDraft)
     ]
     filters = [one for one in found if isinstance(one, FilterDraft)]
-    matches = apply_filters(matches, filters, read, problems)
+    matches = apply_filters(matches, filters, read, problems, pipelines)
     correlations = [one for one in read if isinstance(one, CorrelationDraft)]
-    linked = link_correlations(correlations, read, problems)
+    linked = link_correlations(correlations, read, problems, pipelines)
     return Linked(
         rules=tuple(matches),
         problems=tuple(problems),

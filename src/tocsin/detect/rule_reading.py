@@ -8,16 +8,20 @@ from sigma.exceptions import SigmaError
 from tocsin.detect.correlation_reading import read_absence, read_correlation
 from tocsin.detect.detection_lines import line_of
 from tocsin.detect.errors import Unsupported
-from tocsin.detect.filter_reading import read_filter
+from tocsin.detect.filter_reading import filter_condition, read_filter
 from tocsin.detect.health_reading import read_health
 from tocsin.detect.indicator_reading import read_indicator
 from tocsin.detect.match_reading import read_match
 from tocsin.detect.new_terms_reading import read_new_terms
+from tocsin.detect.pipeline import BrokenPipeline, field_name, joined
+from tocsin.detect.pipeline_files import PipelineFile
 from tocsin.detect.rule_document import RuleDocument, read_documents
 from tocsin.detect.rule_draft import Read
 from tocsin.model.rule import RuleProblem
 
-_KINDS: dict[str, Callable[[RuleDocument, str], Read]] = {
+Pipelines = tuple[PipelineFile, ...]
+
+_KINDS: dict[str, Callable[[RuleDocument, str, Pipelines], Read]] = {
     "correlation": read_correlation,
     "absence": read_absence,
     "filter": read_filter,
@@ -27,16 +31,30 @@ _KINDS: dict[str, Callable[[RuleDocument, str], Read]] = {
 }
 
 
+__all__ = ["broken_pipelines", "field_name", "filter_condition", "read_rules"]
+
 _LONGEST_REASON: Final = 400
 
 
-def read_rules(text: str, path: str) -> list[Read]:
-    """Each rule of a file, or its problem; nothing is raised whatever ``text`` is."""
-    found = [_read_one(document, path) for document in read_documents(text)]
+def read_rules(text: str, path: str, pipelines: Pipelines = ()) -> list[Read]:
+    """Each rule of a file, or its problem; nothing is raised whatever ``text`` is.
+
+    ``pipelines`` are known to be usable (``broken_pipelines``).
+    """
+    found = [_read_one(document, path, pipelines) for document in read_documents(text)]
     return found or [RuleProblem(path, "the file holds no rule", 1)]
 
 
-def _read_one(document: RuleDocument, path: str) -> Read:
+def broken_pipelines(pipelines: Pipelines) -> list[RuleProblem]:
+    """Why the pipelines can't be used, empty when they can."""
+    try:
+        joined(pipelines)
+    except BrokenPipeline as error:
+        return [error.problem]
+    return []
+
+
+def _read_one(document: RuleDocument, path: str, pipelines: Pipelines) -> Read:
     content = document.content
     kinds = [kind for kind in _KINDS if kind in content]
     try:
@@ -44,7 +62,8 @@ def _read_one(document: RuleDocument, path: str) -> Read:
             raise Unsupported(document.fault, line=document.line)
         if len(kinds) > 1:
             raise Unsupported(f"a document is one of {' and '.join(kinds)}, not both", kinds[1])
-        return _KINDS[kinds[0]](document, path) if kinds else read_match(document, path)
+        read = _KINDS[kinds[0]] if kinds else read_match
+        return read(document, path, pipelines)
     except SigmaError as error:
         section = "filter" if "filter" in kinds else "detection"
         reason, line = str(error), line_of(error, document, section)

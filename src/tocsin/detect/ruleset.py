@@ -6,10 +6,11 @@ from pathlib import Path
 
 from tocsin.detect.health_rule import HealthRule
 from tocsin.detect.match_rule import SigmaMatchRule
+from tocsin.detect.pipeline_files import read_pipelines
+from tocsin.detect.reading_on_demand import reading
 from tocsin.detect.rule_cache import RuleCache, cache_file, digest_of, write_cache
 from tocsin.detect.rule_draft import Read
 from tocsin.detect.rule_linking import link
-from tocsin.detect.rule_reading import read_rules
 from tocsin.detect.stateful_rule import StatefulRule
 from tocsin.model.rule import Rule, RuleProblem
 
@@ -60,14 +61,22 @@ def load_rules(
     *,
     cache: Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    pipelines: Sequence[Path] = (),
 ) -> RuleSet:
     """Read every ``.yml``/``.yaml`` file below ``paths``; what can't be used is in ``problems``.
 
     ``cache`` is a folder for compiled rules: with it, only new or changed files are parsed.
     ``on_progress(done, total)`` counts files. See ``rule_linking.link`` for ids given twice.
+    ``pipelines`` are files of pySigma processing pipelines that every rule goes through; when one
+    of them can't be used, no rule is loaded: none would mean what it should.
     """
     files, problems = rule_files(paths)
-    kept = cache_file(cache, paths) if cache else None
+    through, broken = read_pipelines(pipelines)
+    if through:
+        broken += reading().broken_pipelines(through)
+    if broken:
+        return RuleSet(problems=(*problems, *broken))
+    kept = cache_file(cache, paths, through) if cache else None
     earlier = RuleCache.read(kept) if kept else RuleCache({})
     entries: dict[str, list[Read]] = {}
     texts: dict[str, str] = {}
@@ -85,7 +94,7 @@ def load_rules(
         digest = digest_of(content)
         read = earlier.get(digest, str(path), text)
         if read is None:
-            read = read_rules(text, str(path))
+            read = reading().read_rules(text, str(path), through)
             parsed += 1
         entries[digest], texts[digest] = read, text
         found.extend(read)
@@ -93,7 +102,7 @@ def load_rules(
         on_progress(len(files), len(files))
     if kept and (parsed or len(earlier) != len(entries)):
         write_cache(kept, entries, texts)
-    linked = link(found)
+    linked = link(found, through)
     return RuleSet(linked.rules, linked.problems, linked.stateful, linked.health, linked.silent)
 
 
