@@ -42,7 +42,7 @@ def test_a_missing_key_is_told(key: str) -> None:
         (rule_text("  s: {a: 1}\n  unused: {b: 1}\n  condition: s", extra=TESTED), 10, "unused"),
         (rule_text("  s: {a: 1}\n  _x: {b: 1}\n  condition: 1 of them", extra=TESTED), 10, "_x"),
         (rule_text("  s:\n    a|all: 1\n  condition: s", extra=TESTED), 10, "several values"),
-        (rule_text(PLAIN), 1, "no tests"),
+        (rule_text(PLAIN, extra="tocsin: {entity: user}\n"), 1, "no tests"),
         (rule_text(PLAIN, extra=TESTED.replace("silent", "match")), 16, "no test expects silent"),
         (rule_text("  s: {a|nope: 1}\n  condition: s", extra=TESTED), 9, "nope"),
         ("title: [", 1, "YAML"),
@@ -67,3 +67,43 @@ def test_folders_are_linted_with_ids_given_twice(tmp_path: Path) -> None:
     (problem,) = lint([tmp_path])
     assert Path(problem.path).name == "b.yml"
     assert "a.yml" in problem.reason
+
+
+def test_rules_of_others_need_no_tests_unless_asked() -> None:
+    assert complaints(rule_text(PLAIN)) == []
+    told = lint_text(rule_text(PLAIN), "rule.yml", tests=True)
+    assert ["no tests" in problem.reason for problem in told] == [True]
+
+
+CORRELATION = (
+    "title: Several\nid: 5f0b7f3e-0000-4000-8000-00000000000c\nstatus: test\nlevel: high\n"
+    "description: For a test.\ntags: [attack.t1110]\n"
+    "correlation: {type: event_count, rules: [a], timespan: 1h, condition: {gte: 2}}\n"
+)
+
+
+def test_a_correlation_is_linted_by_its_own_kind() -> None:
+    assert complaints(CORRELATION) == []
+    tested = CORRELATION + ("tocsin:\n  tests:\n    - {expect: 2 findings, events: []}\n")
+    assert complaints(tested) == [(9, "no test expects silent")]
+    assert complaints(tested + "    - {expect: 0 findings, events: []}\n") == []
+
+
+def test_a_filter_needs_no_level_and_should_leave_something_out() -> None:
+    text = (
+        "title: f\nid: 5f0b7f3e-0000-4000-8000-00000000000f\ndescription: d\n"
+        "logsource: {product: windows}\nfilter:\n  rules: any\n  s: {a: b}\n  t: {c: d}\n"
+        "  condition: {}\n"
+    )
+    assert complaints(text.replace("{}", "not 1 of them")) == []
+    assert complaints(text.replace("{}", "not s")) == [(8, "filter t is not used by the condition")]
+    (told,) = complaints(text.replace("{}", "s or t"))
+    assert (told[0], "write 'not selection'" in told[1]) == (9, True)
+
+
+def test_a_health_rule_needs_no_tags() -> None:
+    text = (
+        "title: h\nid: 5f0b7f3e-0000-4000-8000-00000000000e\nstatus: test\nlevel: high\n"
+        "description: d\nhealth: {metric: lag_s, condition: {gt: 60}}\n"
+    )
+    assert complaints(text) == []

@@ -10,7 +10,12 @@ from tocsin.detect.rule_reading import read_rules
 from tocsin.detect.ruleset import load_rules, rule_files
 from tocsin.model.rule import RuleProblem
 
-_WANTED = ("title", "id", "level", "tags", "description", "status")
+_WANTED = {
+    "filter": ("title", "id", "description"),
+    "health": ("title", "id", "level", "description", "status"),
+    "": ("title", "id", "level", "tags", "description", "status"),
+}
+"""Keys that a document of a kind should have; "" is every other kind."""
 _TECHNIQUE = re.compile(r"attack\.(t\d{4}(\.\d{3})?|[gs]\d{4}|ds\d{4})")
 _TACTIC = re.compile(r"attack\.[a-z][a-z-]+")
 _NAME = re.compile(r"[A-Za-z0-9_*-]+")
@@ -19,55 +24,73 @@ _WORDS = frozenset({"and", "or", "not", "of", "them", "1", "all", "any"})
 Complaint = tuple[str, int]
 
 
-def lint(paths: Sequence[Path]) -> list[RuleProblem]:
+def lint(
+    paths: Sequence[Path], *, pipelines: Sequence[Path] = (), tests: bool = False
+) -> list[RuleProblem]:
     """Every problem of the rule files below ``paths``, by file and line; none when all is well.
 
     Besides what keeps a rule from loading: missing keys, malformed ATT&CK tags, detections the
-    condition never uses, ``all`` over one value, and rules without a matching and a silent test.
+    condition never uses, ``all`` over one value, filters that keep what they should leave out, and
+    rules without a matching and a silent test (only those with a ``tocsin`` key, unless ``tests``).
     """
-    found = list(load_rules(paths).problems)
+    found = list(load_rules(paths, pipelines=pipelines).problems)
     files, _ = rule_files(paths)
     for path in files:
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             continue  # told by loading
-        found.extend(_texts_faults(text, str(path)))
+        found.extend(_texts_faults(text, str(path), tests))
     return sorted(set(found), key=lambda problem: (problem.path, problem.line, problem.reason))
 
 
-def lint_text(text: str, path: str) -> list[RuleProblem]:
-    """The problems of one rule text, as an editor would show them."""
+def lint_text(text: str, path: str, *, tests: bool = False) -> list[RuleProblem]:
+    """The problems of one rule text, as an editor would show them.
+
+    Whether the rules that correlations and filters name are there, only loading all files tells.
+    """
     found = [one for one in read_rules(text, path) if isinstance(one, RuleProblem)]
-    found.extend(_texts_faults(text, path))
+    found.extend(_texts_faults(text, path, tests))
     return sorted(set(found), key=lambda problem: (problem.line, problem.reason))
 
 
-def _texts_faults(text: str, path: str) -> Iterator[RuleProblem]:
+def _texts_faults(text: str, path: str, tests: bool) -> Iterator[RuleProblem]:
     for document in read_documents(text):
-        if not document.fault:  # told by reading
-            yield from _document(document, path)
+        if document.fault:
+            continue  # told by reading
+        content = document.content
+        about = [str(content.get(key) or "") for key in ("id", "title")]
+        for reason, line in _complaints(document, tests):
+            yield RuleProblem(path, reason, line, *about)
 
 
-def _document(document: RuleDocument, path: str) -> Iterator[RuleProblem]:
+def _complaints(document: RuleDocument, tests: bool) -> Iterator[Complaint]:
     content = document.content
-    for reason, line in _complaints(document):
-        yield RuleProblem(
-            path, reason, line, str(content.get("id") or ""), str(content.get("title") or "")
-        )
-
-
-def _complaints(document: RuleDocument) -> Iterator[Complaint]:
-    content = document.content
-    for key in _WANTED:
+    kind = next((kind for kind in _WANTED if kind and kind in content), "")
+    for key in _WANTED[kind]:
         if not content.get(key):
             yield f"{key} is missing", document.line
     yield from _tags(document)
-    detection = content.get("detection")
-    if isinstance(detection, dict):
-        yield from _unused(detection, document)
-        yield from _lone_all(detection, ("detection",), document)
-    yield from _tests(document)
+    for name in ("detection", "filter"):
+        selections = content.get(name)
+        if isinstance(selections, dict):
+            yield from _unused(selections, name, document)
+            yield from _lone_all(selections, (name,), document)
+    if kind == "filter":
+        yield from _keeping(document)
+    elif kind != "health" and (tests or "tocsin" in content):
+        yield from _tests(document)
+
+
+def _keeping(document: RuleDocument) -> Iterator[Complaint]:
+    """A filter is and-ed: without a ``not`` it leaves out everything but what it names."""
+    condition = document.content["filter"].get("condition")
+    if isinstance(condition, str) and "not" not in condition.split():
+        yield (
+            "the filter keeps only what its selections match: write 'not selection' to leave "
+            "that out",
+            document.line_near("filter/condition"),
+        )
 
 
 def _tags(document: RuleDocument) -> Iterator[Complaint]:
@@ -83,7 +106,9 @@ def _tags(document: RuleDocument) -> Iterator[Complaint]:
             yield f"tag {text} is no ATT&CK tag: attack.t1059.001 or attack.lateral-movement", line
 
 
-def _unused(detection: Mapping[str, Any], document: RuleDocument) -> Iterator[Complaint]:
+def _unused(
+    detection: Mapping[str, Any], section: str, document: RuleDocument
+) -> Iterator[Complaint]:
     condition = detection.get("condition")
     texts = condition if isinstance(condition, list) else [condition]
     used = {
@@ -96,13 +121,13 @@ def _unused(detection: Mapping[str, Any], document: RuleDocument) -> Iterator[Co
     everything = any(isinstance(text, str) and re.search(r"\bthem\b", text) for text in texts)
     patterns = [re.compile(re.escape(name).replace(r"\*", ".*")) for name in used]
     for name in detection:
-        if name in ("condition", "timeframe"):
+        if name in ("condition", "timeframe") or (section, name) == ("filter", "rules"):
             continue
         named = any(pattern.fullmatch(str(name)) for pattern in patterns)
         if not named and not (everything and not str(name).startswith("_")):
             yield (
-                f"detection {name} is not used by the condition",
-                document.line_near(f"detection/{name}"),
+                f"{section} {name} is not used by the condition",
+                document.line_near(f"{section}/{name}"),
             )
 
 
@@ -127,8 +152,15 @@ def _tests(document: RuleDocument) -> Iterator[Complaint]:
     if not isinstance(tests, list) or not tests:
         yield "the rule carries no tests (tocsin/tests)", document.line
         return
-    expected = {test.get("expect") for test in tests if isinstance(test, dict)}
+    expected = {_outcome(test.get("expect")) for test in tests if isinstance(test, dict)}
     for wanted in ("match", "silent"):
         if wanted not in expected:
             line = document.line_near("tocsin/tests", "tocsin")
             yield f"no test expects {wanted}", line
+
+
+def _outcome(expect: object) -> str:
+    """``3 findings`` is a match, ``0 findings`` silence."""
+    if expect in ("match", "silent"):
+        return str(expect)
+    return "silent" if str(expect).partition(" ")[0] == "0" else "match"
