@@ -14,7 +14,8 @@ from tocsin.model.shaped_records import CellKind, ShapedRecords
 Numbers = npt.NDArray[np.int64]
 _SLASH = ord("\\")
 _EXACT_FLOAT = 2**53
-_NO_ROW = -1
+_LARGE = 2_000
+_TOGETHER = 500
 
 
 class Cells:
@@ -24,16 +25,19 @@ class Cells:
         self._texts, self.first_texts = _joined([part.texts for part in parts])
         self._scalars, self.first_scalars = _joined([part.scalars for part in parts])
 
-    def column(self, kind: CellKind, cells: Numbers) -> pa.Array | None:
+    def column(
+        self, kind: CellKind, cells: Numbers, *, whole_numbers: bool = False
+    ) -> pa.Array | None:
         """Typed values of cells of one kind, null where the number is negative.
 
-        None where only ``values`` can tell them: numbers of two sorts, lists.
+        None where only ``values`` can tell them: numbers of two sorts, lists; with
+        ``whole_numbers`` also where a number has a fraction.
         """
         if kind is CellKind.TEXT:
             return unescaped(_taken(self._texts, cells))
         texts = _taken(self._scalars, cells)
         if kind is CellKind.NUMBER:
-            return _numbers(texts)
+            return _whole_numbers(texts) if whole_numbers else _numbers(texts)
         return pc.equal(texts, "true") if kind is CellKind.TRUTH else None
 
     def coded(self, kind: CellKind, cells: Numbers) -> tuple[npt.NDArray[np.int32], list[Any]]:
@@ -46,6 +50,47 @@ class Cells:
         """The values as JSON gives them."""
         codes, distinct = self.coded(kind, cells)
         return [distinct[code] for code in codes.tolist()]
+
+
+class Wanted:
+    """Columns asked for first and then made together: a call into Arrow costs more than a few rows."""
+
+    def __init__(self, cells: Cells) -> None:
+        self._cells = cells
+        self._asked: list[tuple[CellKind, Numbers]] = []
+        self._made: list[pa.Array | None] = []
+
+    def ask(self, kind: CellKind, cells: Numbers) -> int:
+        """The number under which the column is to be had after ``make``."""
+        self._asked.append((kind, cells))
+        return len(self._asked) - 1
+
+    def made(self, number: int) -> pa.Array | None:
+        """The typed column, as ``Cells.column`` has it."""
+        return self._made[number]
+
+    def make(self) -> None:
+        """Make all columns asked for."""
+        self._made = [None] * len(self._asked)
+        small: dict[CellKind, list[int]] = {}
+        for number, (kind, cells) in enumerate(self._asked):
+            if len(cells) >= _LARGE or kind is CellKind.JSON:
+                self._made[number] = self._cells.column(kind, cells)
+            else:
+                small.setdefault(kind, []).append(number)
+        for kind, numbers in small.items():
+            for start in range(0, len(numbers), _TOGETHER):
+                self._make_small(kind, numbers[start : start + _TOGETHER])
+
+    def _make_small(self, kind: CellKind, numbers: list[int]) -> None:
+        asked = [self._asked[number][1] for number in numbers]
+        whole = self._cells.column(kind, np.concatenate(asked), whole_numbers=True)
+        start = 0
+        for number, cells in zip(numbers, asked, strict=True):
+            self._made[number] = (
+                self._cells.column(kind, cells) if whole is None else whole.slice(start, len(cells))
+            )
+            start += len(cells)
 
 
 def _joined(parts: Sequence[pa.StringArray]) -> tuple[pa.StringArray, list[int]]:
@@ -83,11 +128,17 @@ def _loaded(texts: pa.StringArray, kind: CellKind) -> list[Any]:
     return list(orjson.loads(b"".join((b"[", around, whole, around, b"]"))))
 
 
-def _numbers(texts: pa.StringArray) -> pa.Array | None:
+def _whole_numbers(texts: pa.StringArray) -> pa.Array | None:
     try:
         return texts.cast(pa.int64())
     except pa.ArrowInvalid:
-        pass
+        return None
+
+
+def _numbers(texts: pa.StringArray) -> pa.Array | None:
+    plain = _whole_numbers(texts)
+    if plain is not None:
+        return plain
     fraction = pc.match_substring_regex(texts, "[.eE]")
     whole = texts.filter(pc.invert(fraction))
     if len(whole):

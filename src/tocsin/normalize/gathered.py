@@ -10,10 +10,10 @@ from tocsin.model.event import EventBatch
 from tocsin.model.identifier import event_id_column
 from tocsin.model.record import Decoded, Origin
 from tocsin.model.shaped_records import Template
-from tocsin.normalize.cells import Cells, Numbers
+from tocsin.normalize.cells import Cells, Numbers, Wanted
 from tocsin.normalize.columns import MAX_KEYS, column_of, columns_of
 from tocsin.normalize.lane_shape import LaneShape
-from tocsin.normalize.shaped_columns import Rows, TooMuch, shaped_columns, values_of
+from tocsin.normalize.shaped_columns import Rows, ShapedColumns, TooMuch, values_of
 from tocsin.normalize.timestamps import to_micros
 
 
@@ -27,6 +27,10 @@ class LaneRows:
     def rows(self) -> Numbers:
         """All rows, ascending."""
         return np.sort(np.concatenate([self.loose, *(group.rows for group in self.shaped)]))
+
+    def shaped_rows(self) -> Numbers:
+        """The rows of the shaped ones, ascending."""
+        return np.sort(np.concatenate([group.rows for group in self.shaped]))
 
 
 class Gathered:
@@ -77,12 +81,19 @@ class Gathered:
                 )
         return [same[0] if len(same) == 1 else _together(same) for same in found.values()]
 
-    def batch(self, shape: LaneShape, lane: LaneRows) -> EventBatch:
-        """The event batch of the given rows, which are all of ``shape``."""
+    def batches(self, lanes: Sequence[tuple[LaneShape, LaneRows]]) -> list[EventBatch]:
+        """The event batches of the given rows, which are of those shapes."""
+        wanted = None if self.cells is None else Wanted(self.cells)
+        planned = [(shape, lane, self._planned(lane, wanted)) for shape, lane in lanes]
+        if wanted is not None:
+            wanted.make()
+        return [self._batch(shape, lane, plan) for shape, lane, plan in planned]
+
+    def _batch(self, shape: LaneShape, lane: LaneRows, plan: ShapedColumns | None) -> EventBatch:
         rows = lane.rows()
         part = np.searchsorted(self._starts, rows, "right") - 1
         received_us = self._received.take(part)
-        native, ocsf, times = shape.columns(self._native(lane, rows), received_us)
+        native, ocsf, times = shape.columns(self._native(lane, rows, plan), received_us)
         return EventBatch(
             lane=shape.lane,
             sources=self._sources.take(pa.array(part)),
@@ -95,30 +106,41 @@ class Gathered:
             raw=self._raw_of(rows),
         )
 
-    def _native(self, lane: LaneRows, rows: Numbers) -> pa.RecordBatch:
-        if self.cells is None or not lane.shaped:
-            return columns_of([self.loose[row] for row in rows.tolist()])
+    def _planned(self, lane: LaneRows, wanted: Wanted | None) -> ShapedColumns | None:
+        """The columns of the shaped records of a lane; None where dicts are the way."""
+        if self.cells is None or wanted is None or not lane.shaped:
+            return None
+        own = lane.shaped_rows()
         try:
-            columns = self._columns(self.cells, lane, rows)
+            return ShapedColumns(self.cells, wanted, _placed(lane.shaped, own), len(own))
         except TooMuch:
-            return columns_of([self._record(row) for row in rows.tolist()])
+            return None
+
+    def _native(self, lane: LaneRows, rows: Numbers, plan: ShapedColumns | None) -> pa.RecordBatch:
+        columns = None
+        if plan is not None and self.cells is not None:
+            columns = plan.made()
+            if len(lane.loose):
+                columns = self._with_loose(self.cells, columns, lane, rows)
         if not columns:
-            return columns_of([{}] * len(rows))
+            return columns_of([self._record(row) for row in rows.tolist()])
         return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
-    def _columns(self, cells: Cells, lane: LaneRows, rows: Numbers) -> dict[str, pa.Array]:
-        """Columns of shaped and loose records, each made by itself where their types agree."""
-        if not len(lane.loose):
-            return shaped_columns(cells, _placed(lane.shaped, rows), len(rows))
-        own = np.sort(np.concatenate([group.rows for group in lane.shaped]))
-        shaped = shaped_columns(cells, _placed(lane.shaped, own), len(own))
+    def _with_loose(
+        self, cells: Cells, shaped: dict[str, pa.Array], lane: LaneRows, rows: Numbers
+    ) -> dict[str, pa.Array] | None:
+        """Columns of shaped and loose records, each made by itself where their types agree.
+
+        None when they have more names than columns are made for.
+        """
+        own = lane.shaped_rows()
         records = [self.loose[row] for row in lane.loose.tolist()]
         left = columns_of(records)
         order = pa.array(np.argsort(np.concatenate((own, lane.loose)), kind="stable"))
         columns: dict[str, pa.Array] = {}
         names = dict.fromkeys([*shaped, *left.schema.names])
         if len(names) > MAX_KEYS:
-            raise TooMuch
+            return None
         for name in names:
             one, at = shaped.get(name), left.schema.get_field_index(name)
             other = left.column(at) if at >= 0 else None
@@ -144,6 +166,9 @@ class Gathered:
         return column_of(values)
 
     def _record(self, row: int) -> dict[str, object]:
+        loose = self.loose.get(row)
+        if loose is not None:
+            return loose
         part = int(np.searchsorted(self._starts, row, "right")) - 1
         return self._parts[part][0].records[row - int(self._starts[part])]
 

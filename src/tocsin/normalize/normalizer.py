@@ -59,12 +59,16 @@ class Normalizer:
         together: dict[tuple[str, str | None], list[tuple[Decoded, Origin]]] = {}
         for decoded, origin in parts:
             together.setdefault((origin.tenant, origin.connector), []).append((decoded, origin))
-        batches = [
-            gathered.batch(self._unknown if shape is None else self._shapes[shape], lane)
-            for (_, connector), same in together.items()
-            for gathered in [Gathered(same)]
-            for shape, lane in self._lanes_of(gathered, connector).items()
-        ]
+        batches: list[EventBatch] = []
+        for (_, connector), same in together.items():
+            gathered = Gathered(same)
+            lanes = self._lanes_of(gathered, connector)
+            batches += gathered.batches(
+                [
+                    (self._unknown if shape is None else self._shapes[shape], lane)
+                    for shape, lane in lanes.items()
+                ]
+            )
         return sorted(batches, key=lambda batch: batch.lane.id)
 
     def _lanes_of(self, gathered: Gathered, connector: str | None) -> dict[int | None, LaneRows]:

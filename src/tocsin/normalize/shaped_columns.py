@@ -1,14 +1,16 @@
 """Columns from shaped records: the same as ``columns_of`` makes of the records as dicts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from tocsin.model.shaped_records import CellKind, Template
-from tocsin.normalize.cells import Cells, Numbers
+from tocsin.normalize.cells import Cells, Numbers, Wanted
 from tocsin.normalize.columns import (
     MAX_DEPTH,
     MAX_KEYS,
@@ -49,49 +51,120 @@ class TooMuch(Exception):
     """The records have more names at one level, or more levels, than columns are made for."""
 
 
-def shaped_columns(cells: Cells, groups: Sequence[Rows], length: int) -> dict[str, pa.Array]:
-    """Columns of ``length`` rows by name, none all null; ``Rows.rows`` are the places in them.
+Finish = Callable[[], "pa.Array | None"]
 
-    Raises ``TooMuch`` where ``columns_of`` would put names together or cut a record off.
+
+class ShapedColumns:
+    """Columns of some records, planned now and made when ``Wanted.make`` has run.
+
+    ``Rows.rows`` are the places in columns of ``length`` rows. Raises ``TooMuch`` where
+    ``columns_of`` would put names together or cut a record off.
     """
-    ordered = sorted((group for group in groups if len(group.rows)), key=lambda g: int(g.rows[0]))
-    return _fields(cells, [Part(g.template.record, g, g.rows) for g in ordered], length, 1)
+
+    def __init__(self, cells: Cells, wanted: Wanted, groups: Sequence[Rows], length: int) -> None:
+        ordered = sorted((one for one in groups if len(one.rows)), key=lambda one: int(one.rows[0]))
+        parts = [Part(group.template.record, group, group.rows) for group in ordered]
+        self._columns = _Plan(cells, wanted).fields(parts, length, 1)
+
+    def made(self) -> dict[str, pa.Array]:
+        """The columns by name, none all null."""
+        return _finished(self._columns)
 
 
-def _fields(cells: Cells, parts: Sequence[Part], length: int, depth: int) -> dict[str, pa.Array]:
-    by_name: dict[str, list[Part]] = {}
-    for part in parts:
-        for name, inner in part.node.items():
-            if inner is not None:
-                by_name.setdefault(name, []).append(Part(inner, part.rows, part.places))
-    if len(by_name) > MAX_KEYS or depth >= MAX_DEPTH:
-        raise TooMuch
-    columns: dict[str, pa.Array] = {}
-    for name, same in by_name.items():
-        array = _array(cells, same, length, depth)
+def _finished(columns: Mapping[str, Finish]) -> dict[str, pa.Array]:
+    arrays: dict[str, pa.Array] = {}
+    for name, finish in columns.items():
+        array = finish()
         if array is not None:
-            columns[storable(name)] = array
-    return columns
+            arrays[storable(name)] = array
+    return arrays
 
 
-def _array(cells: Cells, parts: Sequence[Part], length: int, depth: int) -> pa.Array | None:
-    kinds = {_kind(part) for part in parts}
-    found: pa.Array | None = None
-    if len(kinds) == 1:
-        kind = kinds.pop()
-        if isinstance(kind, CellKind):
-            found = cells.column(kind, _scattered(parts, length))
-        elif kind is dict:
-            found = _structs(cells, parts, length, depth)
-        else:
-            found = _lists(cells, parts, length, depth)
-    if found is not None:
-        return found
+class _Plan:
+    def __init__(self, cells: Cells, wanted: Wanted) -> None:
+        self._cells = cells
+        self._wanted = wanted
+
+    def fields(self, parts: Sequence[Part], length: int, depth: int) -> dict[str, Finish]:
+        by_name: dict[str, list[Part]] = {}
+        for part in parts:
+            for name, inner in part.node.items():
+                if inner is not None:
+                    by_name.setdefault(name, []).append(Part(inner, part.rows, part.places))
+        if len(by_name) > MAX_KEYS or depth >= MAX_DEPTH:
+            raise TooMuch
+        return {name: self._column(same, length, depth) for name, same in by_name.items()}
+
+    def _column(self, parts: Sequence[Part], length: int, depth: int) -> Finish:
+        kind = _kind(parts[0])
+        plain: Finish | None = None
+        if all(_kind(part) is kind for part in parts[1:]):
+            if isinstance(kind, CellKind):
+                number = self._wanted.ask(kind, _scattered(parts, length))
+                plain = partial(self._wanted.made, number)
+            elif kind is dict:
+                plain = self._structs(parts, length, depth)
+            else:
+                return self._lists(parts, length, depth)
+
+        def finish() -> pa.Array | None:
+            found = plain() if plain is not None else None
+            return _by_value(self._cells, parts, length, depth) if found is None else found
+
+        return finish
+
+    def _structs(self, parts: Sequence[Part], length: int, depth: int) -> Finish:
+        columns = self.fields(parts, length, depth + 1)
+
+        def finish() -> pa.Array | None:
+            arrays = _finished(columns)
+            if not arrays:
+                return None
+            return pa.StructArray.from_arrays(
+                list(arrays.values()), names=list(arrays), mask=pa.array(_absent(parts, length))
+            )
+
+        return finish
+
+    def _lists(self, parts: Sequence[Part], length: int, depth: int) -> Finish:
+        if depth >= MAX_DEPTH:
+            raise TooMuch
+        sizes = np.zeros(length, np.int64)
+        for part in parts:
+            sizes[part.places] = len(part.node)
+        offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
+        members = [
+            Part(inner, part.rows, offsets[part.places] + at)
+            for part in parts
+            for at, inner in enumerate(part.node)
+            if inner is not None
+        ]
+        count = int(offsets[-1])
+        inner = self._column(members, count, depth + 1) if members else None
+
+        def finish() -> pa.Array | None:
+            array = inner() if inner is not None else None
+            return pa.ListArray.from_arrays(
+                pa.array(offsets, pa.int32()),
+                pa.nulls(count, pa.string()) if array is None else array,
+                mask=pa.array(_absent(parts, length)),
+            )
+
+        return finish
+
+
+def _absent(parts: Sequence[Part], length: int) -> npt.NDArray[np.bool_]:
+    absent = np.ones(length, np.bool_)
+    for part in parts:
+        absent[part.places] = False
+    return absent
+
+
+def _by_value(cells: Cells, parts: Sequence[Part], length: int, depth: int) -> pa.Array | None:
     values: list[Any] = [None] * length
     for part in parts:
-        for place, value in zip(
-            part.places.tolist(), values_of(cells, part.node, part.rows), strict=True
-        ):
+        inner = values_of(cells, part.node, part.rows)
+        for place, value in zip(part.places.tolist(), inner, strict=True):
             values[place] = value
     return column_of(values, depth)
 
@@ -113,40 +186,6 @@ def _scattered(parts: Sequence[Part], length: int) -> Numbers:
     for part in parts:
         whole[part.places] = part.rows.cells(part.node)[1]
     return whole
-
-
-def _structs(cells: Cells, parts: Sequence[Part], length: int, depth: int) -> pa.Array | None:
-    arrays = _fields(cells, parts, length, depth + 1)
-    if not arrays:
-        return None
-    absent = np.ones(length, np.bool_)
-    for part in parts:
-        absent[part.places] = False
-    return pa.StructArray.from_arrays(
-        list(arrays.values()), names=list(arrays), mask=pa.array(absent)
-    )
-
-
-def _lists(cells: Cells, parts: Sequence[Part], length: int, depth: int) -> pa.Array:
-    if depth >= MAX_DEPTH:
-        raise TooMuch
-    sizes = np.zeros(length, np.int64)
-    absent = np.ones(length, np.bool_)
-    for part in parts:
-        sizes[part.places] = len(part.node)
-        absent[part.places] = False
-    offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
-    members = [
-        Part(inner, part.rows, offsets[part.places] + at)
-        for part in parts
-        for at, inner in enumerate(part.node)
-        if inner is not None
-    ]
-    count = int(offsets[-1])
-    inner = _array(cells, members, count, depth + 1) if members else None
-    if inner is None:
-        inner = pa.nulls(count, pa.string())
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), inner, mask=pa.array(absent))
 
 
 def values_of(cells: Cells, node: Any, rows: Rows) -> list[Any]:

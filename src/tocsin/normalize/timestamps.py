@@ -30,6 +30,9 @@ _MONTHS = {
 _SYSLOG = re.compile(
     r"([A-Za-z]{3}) +(\d{1,2})(?: +(\d{4}))? +(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?"
 )
+_ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
+_ISO_LOCAL, _ISO_ZONED = _ISO + "$", _ISO + "(?:Z|[+-][0-9]{2}:[0-9]{2})$"
+_SUB_MICROS = r"(\.[0-9]{6})[0-9]+"
 _APACHE = re.compile(r"(\d\d)/([A-Za-z]{3})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
 
 
@@ -104,17 +107,39 @@ def _micros(array: pa.Array, style: str, received_at: datetime) -> tuple[np.ndar
     if style == "iso" and not pa.types.is_string(array.type):
         return _epoch_of_any_size(array)
     text = to_text(array)
-    if style == "iso":
-        try:
-            times = text.cast(pa.timestamp("us", "UTC"))
-        except pa.ArrowInvalid:
-            pass
-        else:
-            return _filled(times.cast(pa.int64()))
-    reader = _reader(style, received_at)
+    if style != "iso":
+        return _filled(_one_by_one(text, _reader(style, received_at)))
+    whole = _iso_micros(text)
+    return _filled(_iso_of_many_kinds(text) if whole is None else whole)
+
+
+def _one_by_one(text: pa.Array, reader: Callable[[str], datetime | None]) -> pa.Array:
     coded = text.dictionary_encode()
     values = pa.array([_read(reader, value) for value in coded.dictionary.to_pylist()], pa.int64())
-    return _filled(values.take(coded.indices))
+    return values.take(coded.indices)
+
+
+def _iso_micros(text: pa.Array) -> pa.Array | None:
+    """All of a column that has zones everywhere, or nowhere; None when it is not so plain."""
+    for kind in (pa.timestamp("us", "UTC"), pa.timestamp("us")):
+        try:
+            return text.cast(kind).cast(pa.int64())
+        except pa.ArrowInvalid:
+            continue
+    return None
+
+
+def _iso_of_many_kinds(text: pa.Array) -> pa.Array:
+    """The plain ones together, with a zone and without; what is left one by one."""
+    cut = pc.replace_substring_regex(text, _SUB_MICROS, r"\1")
+    found = pa.nulls(len(text), pa.int64())
+    nothing = pa.scalar(None, pa.string())
+    for pattern in (_ISO_ZONED, _ISO_LOCAL):
+        micros = _iso_micros(pc.if_else(pc.match_substring_regex(cut, pattern), cut, nothing))
+        if micros is not None:
+            found = pc.coalesce(found, micros)
+    left = pc.if_else(found.is_null(), text, nothing)
+    return pc.coalesce(found, _one_by_one(left, _iso)) if left.null_count < len(left) else found
 
 
 def _filled(micros: pa.Array) -> tuple[np.ndarray, np.ndarray]:
