@@ -5,10 +5,19 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.case import Case, cases
+from tests.conformance.sequences import (
+    as_episode,
+    by_the_oracle,
+    episode_facts,
+    in_every_order,
+    is_as_told,
+    stateful_rule,
+)
 from tests.conformance.verdicts import judged, loaded, verdicts
 
 CASES = cases()
 MATCHING = [case for case in CASES if case.match or case.silent]
+SEQUENCES = [case for case in CASES if case.found is not None]
 REFUSED = [case for case in CASES if case.refused and not case.eql]
 
 
@@ -17,6 +26,23 @@ def test_events_match_or_do_not(case: Case, tmp_path: Path) -> None:
     one = judged(case, loaded(case, tmp_path))
     assert verdicts(case, one, case.match) == [True] * len(case.match), case.says
     assert verdicts(case, one, case.silent) == [False] * len(case.silent), case.says
+
+
+@pytest.mark.parametrize("case", SEQUENCES, ids=lambda case: case.id)
+def test_sequences_of_events_come_to_findings(case: Case, tmp_path: Path) -> None:
+    ruleset = loaded(case, tmp_path)
+    rule = stateful_rule(case, ruleset)
+    assert case.found is not None
+    for found in in_every_order(ruleset, rule, case.events):
+        told = list(case.found)
+        for one in found:
+            said = next((each for each in told if is_as_told(one, each)), None)
+            assert said is not None, f"{case.says}: found {one}, told {told}"
+            told.remove(said)
+        assert not told, case.says
+        plain = by_the_oracle(ruleset, rule, case.events)
+        if plain is not None:
+            assert sorted(map(as_episode, found)) == sorted(map(episode_facts, plain))
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.id)
