@@ -46,6 +46,7 @@ EXPECTED = {
     ("GET", "/api/v1/sources/quarantine"): Permission.SOURCES_READ,
     ("GET", "/api/v1/rules"): Permission.RULES_READ,
     ("GET", "/api/v1/rules/{rule_id}"): Permission.RULES_READ,
+    ("POST", "/api/v1/rules/reload"): Permission.RULES_WRITE,
     ("GET", "/api/v1/audit"): Permission.AUDIT_READ,
     ("GET", "/api/v1/audit/verify"): Permission.AUDIT_READ,
 }

@@ -39,6 +39,8 @@ LOOKS = [
     Look("queue-empty", "/queue?tab=alerts&q=nothingofthekind", wait=".empty"),
     Look("queue-narrow", "/queue?tab=alerts", width=420),
     Look("alert", "/alerts/{alert}"),
+    Look("alert-counted", "/alerts/{counted}", wait=".moments"),
+    Look("alert-counted-narrow", "/alerts/{counted}", wait=".moments", width=420),
     Look("entity", "/entities/{entity}"),
     Look("search", "/search", wait=".top-values"),
     Look("search-record", "/search?q=source:windows", ("j", "Enter"), "#panel .block"),
@@ -52,6 +54,8 @@ LOOKS = [
     Look("quarantine", "/sources/quarantine"),
     Look("rules", "/rules"),
     Look("rule", "/rules/{rule}"),
+    Look("rule-correlation", "/rules/{correlation}"),
+    Look("rules-correlations", "/rules?kind=correlation"),
     Look("problems", "/rules?tab=problems"),
     Look("palette", "/queue", ("Control+k",), "#palette[open]"),
     Look("keys", "/queue", ("?",), "#help[open]"),
@@ -64,10 +68,14 @@ def names(served: Served) -> dict[str, str]:
     living = served.living
     with living.house.state.read() as tx:
         worst = living.house.alerts.page(tx, case_id=living.case.id, size=1).items[0]
+        everything = living.house.alerts.page(tx, size=1000).items
+    counted = next(one for one in everything if one.exemplars and one.exemplars[-1].since)
     return {
         "alert": worst.id,
         "entity": worst.entity.key,
         "rule": worst.rule_id,
+        "counted": counted.id,
+        "correlation": counted.rule_id,
         "case": living.case.id,
         "pending": living.pending.id,
         "undone": living.undone.id,

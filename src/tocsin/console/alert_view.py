@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tocsin.console.counting import Counting, counting_of
 from tocsin.console.matching import ShownField, all_fields, in_words, matched_fields
 from tocsin.console.visit import Missing, Visit
 from tocsin.model.alert import Alert, Exemplar
@@ -50,6 +51,7 @@ class AlertView:
     case: Case | None
     history: list[AlertChange]
     playbooks: list[Playbook]
+    counting: Counting | None
 
 
 def alert_view(visit: Visit, alert_id: str) -> AlertView:
@@ -64,6 +66,7 @@ def alert_view(visit: Visit, alert_id: str) -> AlertView:
         other_alerts = tocsin.alerts.get_many(tx, others[:_OTHERS_SHOWN])
         case = tocsin.cases.get(tx, alert.case_id) if alert.case_id else None
         history = tocsin.alerts.history(tx, alert_id)
+        verdicts = tocsin.alerts.verdicts(tx, alert_id)
     entities = (alert.entity, *alert.related)
     return AlertView(
         alert=alert,
@@ -76,6 +79,7 @@ def alert_view(visit: Visit, alert_id: str) -> AlertView:
         case=case,
         history=history,
         playbooks=list(tocsin.response.playbooks()),
+        counting=counting_of(visit, alert, verdicts),
     )
 
 

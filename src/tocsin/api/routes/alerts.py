@@ -50,9 +50,10 @@ def alert(house: House, alert_id: str) -> dict[str, Any]:
     """The alert with its score's addends and exemplars."""
     with house.state.read() as tx:
         found = house.alerts.get(tx, alert_id)
+        verdicts = house.alerts.verdicts(tx, alert_id)
     if found is None:
         raise Problem(404, "No such alert", f"{alert_id} does not exist")
-    return dict(as_json(found))
+    return {**as_json(found), "verdicts": as_json(verdicts)}
 
 
 class AlertChange(BaseModel):

@@ -1,13 +1,16 @@
 """Rules: what runs, and what can't and why."""
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
 from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
 from tocsin.app.plain import as_json
-from tocsin.model.principal import Permission
+from tocsin.app.rule_facts import rule_facts
+from tocsin.model.principal import Permission, Principal
+from tocsin.model.rule import RuleKind
 
 router = APIRouter(
     prefix="/api/v1/rules", tags=["rules"], dependencies=[Depends(needs(Permission.RULES_READ))]
@@ -16,17 +19,37 @@ router = APIRouter(
 
 @router.get("", summary="List rules")
 def rules(house: House) -> dict[str, Any]:
-    """Every loaded rule, without its text, and every file that could not be loaded."""
+    """Every loaded rule of every kind, without its text, and every file that could not be loaded.
+
+    ``facts`` say of a rule over several events or measurements what it takes, looks for and
+    remembers; ``is_silent`` ones are counted by others and make no finding by themselves.
+    """
     listed = [as_json(rule) for rule in house.rules()]
     for rule in listed:
         rule.pop("source_text")
+        rule["is_silent"] = rule["id"] in house.ruleset.silent
+        if rule["kind"] != RuleKind.SIGMA:
+            rule["facts"] = as_json(rule_facts(house.ruleset, house.correlator, rule["id"]))
     return {"rules": listed, "problems": as_json(house.ruleset.problems)}
 
 
 @router.get("/{rule_id}", summary="One rule")
 def rule(house: House, rule_id: str) -> dict[str, Any]:
-    """The rule with its text."""
+    """The rule with its text, and what it takes, looks for and remembers."""
     found = house.rule(rule_id)
     if found is None:
         raise Problem(404, "No such rule", f"{rule_id} is not loaded")
-    return dict(as_json(found))
+    facts = rule_facts(house.ruleset, house.correlator, rule_id)
+    return {**as_json(found), "facts": as_json(facts)}
+
+
+@router.post("/reload", summary="Take up changed rules")
+def reload(
+    house: House, by: Annotated[Principal, Depends(needs(Permission.RULES_WRITE))]
+) -> dict[str, Any]:
+    """Read what has changed in the rule folders and put it in force between two batches.
+
+    Ids of the rules that were added, changed and removed; ``kept`` are in force in their earlier
+    version because their file can't be used now: ``problems`` of the list say why.
+    """
+    return dict(as_json(house.rule_keeper.reload(by.name, datetime.now(UTC))))

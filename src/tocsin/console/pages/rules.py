@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from tocsin.app.rule_facts import rule_facts
 from tocsin.console.choosing import choice
 from tocsin.console.highlight import yaml_lines
 from tocsin.console.panes import attempt
@@ -14,12 +15,13 @@ from tocsin.console.visit import Missing, Needs, Visit, with_query
 from tocsin.model.alert import Alert
 from tocsin.model.page import Page
 from tocsin.model.principal import Permission
-from tocsin.model.rule import Rule, RuleProblem
+from tocsin.model.rule import Rule, RuleKind, RuleProblem
 from tocsin.model.severity import Level
 from tocsin.triage.attack import tactics_of
 
 router = APIRouter(prefix="/rules")
 Reader = Annotated[Visit, Depends(Needs(Permission.RULES_READ))]
+Writer = Annotated[Visit, Depends(Needs(Permission.RULES_WRITE))]
 PAGE_ROWS = 100
 
 
@@ -31,6 +33,7 @@ class RulesState:
     level: str = ""
     product: str = ""
     tactic: str = ""
+    kind: str = ""
     start: int = 0
     tab: str = "rules"
 
@@ -44,10 +47,12 @@ class RulesState:
     def accepts(self, rule: Rule) -> bool:
         """True when the rule meets every part that is set."""
         level = choice(Level, self.level)
+        kind = choice(RuleKind, self.kind)
         text = f"{rule.title} {rule.id} {' '.join(rule.tags)} {' '.join(rule.techniques)}".lower()
         return (
             (level is None or rule.level is level)
             and (not self.product or (rule.logsource.product or "any") == self.product)
+            and (kind is None or rule.kind is kind)
             and (not self.tactic or self.tactic in tactics_of(rule.tags))
             and all(word in text for word in self.q.lower().split())
         )
@@ -75,11 +80,21 @@ def rules(visit: Reader, query: Annotated[RulesState, Depends()]) -> Response:
         problem_count=len(problems),
         products=sorted({rule.logsource.product or "any" for rule in everything}),
         levels=list(reversed(Level)),
+        kinds=[kind for kind in RuleKind if any(rule.kind is kind for rule in everything)],
+        silent=visit.tocsin.ruleset.silent,
         next_address=query.address(start=start + PAGE_ROWS)
         if start + PAGE_ROWS < len(items)
         else "",
         first_address=query.address(start=0) if start else "",
     )
+
+
+@router.post("/reload")
+def reload(visit: Writer) -> Response:
+    """Take up what has changed in the rule folders at once."""
+    told = visit.tocsin.rule_keeper.reload(visit.principal.name, visit.now)
+    kind = "bad" if told.problems else "good"
+    return visit.done(f"Rules read again: {told.in_words()}.", to="/rules", kind=kind)
 
 
 @router.get("/{rule_id:path}")
@@ -100,6 +115,7 @@ def rule(visit: Reader, rule_id: str) -> Response:
         rule=found,
         short_path="/".join(PurePath(found.path).parts[-2:]),
         lines=yaml_lines(found.source_text),
+        facts=rule_facts(tocsin.ruleset, tocsin.correlator, rule_id),
         alerts=attempt("Its alerts", read) if visit.may(Permission.ALERTS_READ.value) else None,
     )
 
