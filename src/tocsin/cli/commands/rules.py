@@ -10,6 +10,8 @@ from tocsin.app.shipped import cache_folder, rule_paths
 from tocsin.cli.commands.rules_test import run_rule_tests
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, err, fail, item_progress, out, print_json, print_table
+from tocsin.detect.eql_import import sigma_from_eql
+from tocsin.detect.eql_tokens import EqlRefused
 from tocsin.detect.lint import lint as lint_paths
 from tocsin.detect.ruleset import RuleSet, load_rules
 from tocsin.detect.stateful_rule import CorrelationRule
@@ -155,3 +157,33 @@ def _load(
             pipelines=_pipelines(pipelines),
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
+
+
+@app.command("import-eql")
+def import_eql(
+    query: Annotated[str, typer.Argument(help="A file with an EQL query, or the query itself.")],
+    title: Annotated[str, typer.Option("--title", help="Title of the rule.")] = "Imported from EQL",
+    product: Annotated[
+        str, typer.Option("--product", help="Product of the log source, such as windows.")
+    ] = "",
+    level: Annotated[Level, typer.Option("--level", help="Level of the rule.")] = Level.MEDIUM,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Rule file to write; default: print.")
+    ] = None,
+) -> None:
+    """Turn an EQL query or sequence into Sigma rules; what can't be carried over is refused."""
+    file = Path(query)
+    given = file.read_text(encoding="utf-8") if len(query) < 4096 and file.is_file() else query
+    try:
+        rules = sigma_from_eql(given, title=title, product=product, level=level)
+    except EqlRefused as error:
+        fail(f"the query is refused: {error}", Exit.BAD_CONTENT)
+    if output is None:
+        out.print(rules, markup=False, highlight=False, soft_wrap=True, end="")
+        return
+    try:
+        with output.open("x", encoding="utf-8") as written:
+            written.write(rules)
+    except OSError as error:
+        fail(f"{output} can't be written: {error}", Exit.BAD_CONFIGURATION)
+    err.print(f"written to {output}: tell what is wrong with tocsin rules lint", markup=False)
