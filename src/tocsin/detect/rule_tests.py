@@ -2,12 +2,18 @@
 
 from dataclasses import dataclass
 
+from tocsin.detect.correlate.correlated import Correlated
 from tocsin.detect.engine import Engine
+from tocsin.detect.errors import DetectError
 from tocsin.detect.match_rule import RuleTest, SigmaMatchRule
 from tocsin.detect.oracle import matches
 from tocsin.detect.ruleset import RuleSet
 from tocsin.detect.sample_batch import batch_of, lane_for
+from tocsin.detect.sequence_play import play
+from tocsin.detect.stateful_rule import Sequenced, StatefulRule
 from tocsin.model.rule import Rule
+
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +28,18 @@ class RuleTestResult:
 
 
 def run_tests(ruleset: RuleSet) -> list[RuleTestResult]:
-    """Each test of each rule: the event becomes a batch in the rule's own lane.
+    """Each test of each rule, in the order of the rule set.
 
-    Engine and oracle must both say what the test expects.
+    The event of a match rule becomes a batch in the rule's own lane; engine and oracle must both
+    say what the test expects. The events of a rule that looks at several arrive one by one, in
+    the order written, whatever their times; what stands in the end is counted.
     """
-    return [_run(one, test) for one in ruleset.rules for test in one.tests]
+    of_matches = [_matched(one, test) for one in ruleset.rules for test in one.tests]
+    of_several = [_played(ruleset, one, test) for one in ruleset.stateful for test in one.tests]
+    return of_matches + of_several
 
 
-def _run(one: SigmaMatchRule, test: RuleTest) -> RuleTestResult:
+def _matched(one: SigmaMatchRule, test: RuleTest) -> RuleTestResult:
     source = one.rule.logsource
     lane = lane_for(source.product, source.category, source.service)
     batch = batch_of(lane, [test.event])
@@ -43,3 +53,24 @@ def _run(one: SigmaMatchRule, test: RuleTest) -> RuleTestResult:
     else:
         reason = ""
     return RuleTestResult(one.rule, test.name, test.line, not reason, reason)
+
+
+def _played(ruleset: RuleSet, one: StatefulRule, test: Sequenced) -> RuleTestResult:
+    try:
+        found = play(ruleset, one, test.events)
+    except DetectError as error:
+        return RuleTestResult(one.rule, test.name, test.line, False, str(error))
+    reason = ""
+    if len(found) != test.findings:
+        reason = f"{test.findings} findings expected, {len(found)} found{_told(found)}"
+    return RuleTestResult(one.rule, test.name, test.line, not reason, reason)
+
+
+def _told(found: list[Correlated]) -> str:
+    """The findings there were, each with its group and measure."""
+    shown = [
+        f"{', '.join(f'{name}={text}' for name, text in one.group) or 'all'} ({one.because})"
+        for one in found[:_SHOWN]
+    ]
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return f": {'; '.join(shown)}{more}" if shown else ""
