@@ -56,8 +56,7 @@ def find_strings(payload: bytes) -> Strings:
     body = buffer[:size]
     marks = np.flatnonzero((body == _QUOTE) | (body == _SLASH) | (body == _NEWLINE))
     kinds = buffer.take(marks)
-    newline_at = np.flatnonzero(kinds == _NEWLINE)
-    newlines = marks.take(newline_at)
+    newlines = marks[kinds == _NEWLINE]
     starts = np.concatenate((np.zeros(1, np.int64), newlines[:-1] + 1))
     carriage = (buffer.take(newlines - 1, mode="clip") == _CARRIAGE) & (newlines > starts)
     ends = newlines - carriage
@@ -69,10 +68,9 @@ def find_strings(payload: bytes) -> Strings:
     )
     _leave_out_controls(body, newlines, ends, carriage, usable)
     _leave_out_escapes(buffer, marks, kinds, newlines, usable)
-    is_quote = kinds == _QUOTE
-    counts = np.diff(np.cumsum(is_quote).take(newline_at), prepend=0)
+    quotes = marks[kinds == _QUOTE]
+    counts = np.diff(np.searchsorted(quotes, newlines), prepend=0)
     usable &= (counts > 0) & (counts & 1 == 0)
-    quotes = marks[is_quote]
     if not usable.all():
         quotes = quotes[np.repeat(usable, counts)]
     lines = np.flatnonzero(usable)
@@ -110,11 +108,13 @@ def _leave_out_escapes(
     if not len(slash_at):
         return
     slashes = marks.take(slash_at)
-    index = np.arange(len(slashes))
-    run_begins = np.ones(len(slashes), np.bool_)
-    np.not_equal(np.diff(slashes), 1, out=run_begins[1:])
-    run = np.maximum.accumulate(np.where(run_begins, index, 0))
-    escapes = (index - run) & 1 == 0
+    follows = np.zeros(len(slashes), np.bool_)
+    np.equal(np.diff(slashes), 1, out=follows[1:])
+    escapes = ~follows
+    if (follows[1:] & follows[:-1]).any():  # three and more together: every other one escapes
+        index = np.arange(len(slashes))
+        run = np.maximum.accumulate(np.where(follows, 0, index))
+        escapes = (index - run) & 1 == 0
     places = slashes[escapes]
     escaped = buffer.take(places + 1)
     kinds[slash_at[escapes][escaped == _QUOTE] + 1] = 0

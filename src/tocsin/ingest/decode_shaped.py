@@ -18,7 +18,7 @@ FEWEST_LINES = 48
 FEWEST_ALIKE = 4
 """Where a shape has fewer lines than this on average, senders shuffle their keys, say."""
 _LARGEST = 1 << 30
-_HEAD = 1 << 15
+_HEAD = 1 << 13
 
 
 def worth_shaping(payload: bytes) -> bool:

@@ -11,7 +11,7 @@ from tocsin.normalize.cells import Numbers
 from tocsin.normalize.gathered import Gathered, LaneRows
 from tocsin.normalize.lane_shape import LaneShape
 from tocsin.normalize.mapping import Mapping
-from tocsin.normalize.recognition import Claim, Recognizer, claim_of
+from tocsin.normalize.recognition import Claim, Recognizer, Split, claim_of
 from tocsin.normalize.shaped_columns import Rows
 from tocsin.normalize.unknown import unknown_mapping
 
@@ -79,8 +79,8 @@ class Normalizer:
             for shape, places in self._grouped(list(gathered.loose.values()), connector):
                 loose[shape] = rows[places]
         shaped: dict[int | None, list[Rows]] = {}
-        for group in gathered.shaped:
-            for shape, chosen in self._split(gathered, group, connector):
+        for group, split in zip(gathered.shaped, self._split(gathered, connector), strict=True):
+            for shape, chosen in split:
                 whole = len(chosen) == len(group.rows)
                 shaped.setdefault(shape, []).append(group if whole else group.of(chosen))
         nothing = np.zeros(0, np.int64)
@@ -89,22 +89,23 @@ class Normalizer:
             for shape in dict.fromkeys([*shaped, *loose])
         }
 
-    def _split(
-        self, gathered: Gathered, group: Rows, connector: str | None
-    ) -> list[tuple[int | None, Numbers]]:
-        if gathered.cells is None:
+    def _split(self, gathered: Gathered, connector: str | None) -> list[Split]:
+        """For each group of shaped records the places of its records by shape."""
+        cells, groups = gathered.cells, gathered.shaped
+        if cells is None:
             return []
         own = self._hinted.get(connector) if connector else None
         if own is None:
-            return self._recognizer.split(gathered.cells, group)
-        split: list[tuple[int | None, Numbers]] = []
-        for shape, chosen in own.split(gathered.cells, group):
-            if shape is not None:
-                split.append((shape, chosen))
-                continue
-            rest = self._recognizer.split(gathered.cells, group.of(chosen))
-            split += [(other, chosen[places]) for other, places in rest]
-        return split
+            return self._recognizer.split(cells, groups)
+        splits: list[Split] = []
+        for group, split in zip(groups, own.split(cells, groups), strict=True):
+            left = [chosen for shape, chosen in split if shape is None]
+            kept: Split = [(shape, chosen) for shape, chosen in split if shape is not None]
+            if left:
+                (rest,) = self._recognizer.split(cells, [group.of(left[0])])
+                kept += [(shape, left[0][places]) for shape, places in rest]
+            splits.append(kept)
+        return splits
 
     def _grouped(
         self, records: Sequence[dict[str, object]], connector: str | None

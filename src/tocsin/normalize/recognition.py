@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -108,6 +109,11 @@ class _Candidates:
     shapes: tuple[tuple[int, tuple[Test, ...]], ...]
 
 
+Split = list[tuple[int | None, Numbers]]
+Coded = dict[int, tuple[npt.NDArray[np.int32], list[Any]]]
+"""By slot: for each record the index of its value, and the values."""
+
+
 class Recognizer:
     """Groups records by shape; the first claim that holds wins."""
 
@@ -142,20 +148,33 @@ class Recognizer:
                 grouped.setdefault(shape, []).extend(claimed)
         return [(shape, sorted(rows)) for shape, rows in grouped.items()]
 
-    def split(self, cells: Cells, rows: Rows) -> list[tuple[int | None, Numbers]]:
-        """The same for records of one template: places among them by shape number.
+    def split(self, cells: Cells, groups: Sequence[Rows]) -> list[Split]:
+        """The same for groups of records of one template each: places among them by shape.
 
         One decision for each combination of values that is asked for.
         """
-        record, count = rows.template.record, len(rows.rows)
+        asked = [self._asked(rows) for rows in groups]
+        coded = _coded(cells, groups, [leaves for _, leaves in asked])
+        return [
+            self._split(cells, rows, plan, leaves, known)
+            for rows, (plan, leaves), known in zip(groups, asked, coded, strict=True)
+        ]
+
+    def _asked(self, rows: Rows) -> tuple[_Plan, tuple[object, ...]]:
+        """The plan for these records, and the slots (or what else there is) it asks for."""
+        record = rows.template.record
         names = tuple(record)
         plan = self._plans.get(names) or self._plan(names)
-        leaves = _as_tuple(plan.paths, _plain_key(plan.read(record)))
-        slots = [leaf for leaf in leaves if isinstance(leaf, int)]
-        if any(rows.cells(slot)[0] is CellKind.JSON for slot in slots):
-            found = self.group([dict(one) for one in values_of(cells, record, rows)])
+        return plan, _as_tuple(plan.paths, _plain_key(plan.read(record)))
+
+    def _split(
+        self, cells: Cells, rows: Rows, plan: _Plan, leaves: tuple[object, ...], known: Coded
+    ) -> Split:
+        count = len(rows.rows)
+        if any(isinstance(leaf, int) and leaf not in known for leaf in leaves):
+            found = self.group([dict(one) for one in values_of(cells, rows.template.record, rows)])
             return [(shape, np.array(places, np.int64)) for shape, places in found]
-        combined, combinations = _combinations(cells, rows, leaves, count)
+        combined, combinations = _combinations(known, leaves, count)
         choices: dict[_Candidates, int] = {}
         chosen = np.empty(len(combinations), np.int64)
         for number, values in enumerate(combinations):
@@ -269,8 +288,31 @@ def _plain(value: Any) -> object:
     return "{}" if isinstance(value, dict | list) else value
 
 
+def _coded(
+    cells: Cells, groups: Sequence[Rows], leaves: Sequence[tuple[object, ...]]
+) -> list[Coded]:
+    """For each group and slot that is asked for the values, coded; lists are left out."""
+    coded: list[Coded] = [{} for _ in groups]
+    asked: dict[bool, list[tuple[int, int, Numbers]]] = {True: [], False: []}
+    for number, (rows, wanted) in enumerate(zip(groups, leaves, strict=True)):
+        for slot in {leaf for leaf in wanted if isinstance(leaf, int)}:
+            kind, places = rows.cells(slot)
+            if kind is not CellKind.JSON:
+                asked[kind is CellKind.TEXT].append((number, slot, places))
+    for is_text, same in asked.items():
+        if not same:
+            continue
+        kind = CellKind.TEXT if is_text else CellKind.NUMBER
+        codes, distinct = cells.coded(kind, np.concatenate([places for _, _, places in same]))
+        start = 0
+        for number, slot, places in same:
+            coded[number][slot] = (codes[start : start + len(places)], distinct)
+            start += len(places)
+    return coded
+
+
 def _combinations(
-    cells: Cells, rows: Rows, leaves: Sequence[object], count: int
+    known: Coded, leaves: Sequence[object], count: int
 ) -> tuple[Numbers, list[tuple[object, ...]]]:
     """For each record the number of its combination of values, and the combinations."""
     combined = np.zeros(count, np.int64)
@@ -279,9 +321,10 @@ def _combinations(
         if not isinstance(leaf, int):
             combinations = [(*values, leaf) for values in combinations]
             continue
-        codes, distinct = cells.coded(*rows.cells(leaf))
-        if len(distinct) == 1:
-            combinations = [(*values, distinct[0]) for values in combinations]
+        codes, distinct = known[leaf]
+        first = codes[0]
+        if (codes == first).all():
+            combinations = [(*values, distinct[first]) for values in combinations]
             continue
         both, combined = np.unique(combined * len(distinct) + codes, return_inverse=True)
         combinations = [
