@@ -1,6 +1,7 @@
 """The fields of one batch as columns, made when first asked for."""
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,13 @@ from tocsin.detect.batch_text import MOST_ROWS, folded_text
 from tocsin.detect.column import Column, Rows
 from tocsin.detect.column_reader import ColumnReader
 from tocsin.detect.value_text import text_of
+from tocsin.detect.vocabulary import PassingVocabulary
 from tocsin.model.field_path import column_at, values_at
+
+MOST_GROUPS = 1 << 18
+"""More combinations of values are not worth telling apart."""
+Groups: TypeAlias = tuple[Rows, Rows]
+"""One row of each group, and the group of every row."""
 
 
 class BatchView:
@@ -24,6 +31,7 @@ class BatchView:
         self._reader = reader
         self._columns: dict[str, Column | None] = {}
         self._leaves: list[Column] | None = None
+        self._groups: dict[tuple[str, ...], Groups | None] = {}
         self.rows: Rows = np.arange(native.num_rows)
 
     def column(self, field: str) -> Column | None:
@@ -45,6 +53,31 @@ class BatchView:
         if self._leaves is None:
             self._leaves = list(self._all_leaves())
         return self._leaves
+
+    def groups(self, fields: tuple[str, ...]) -> Groups | None:
+        """Rows that have the same values in ``fields`` together; None where that is most rows."""
+        try:
+            return self._groups[fields]
+        except KeyError:
+            found = self._groups[fields] = self._grouped(fields)
+            return found
+
+    def _grouped(self, fields: tuple[str, ...]) -> Groups | None:
+        if not fields:
+            return self.rows[:1], np.zeros(len(self.rows), np.int64)
+        column = self.column(fields[-1])
+        others = self.groups(fields[:-1])
+        if column is None or others is None:
+            return others
+        codes = column.single_codes
+        if codes is None or isinstance(column.vocabulary, PassingVocabulary):
+            return None
+        if len(fields) > 1:
+            alone = self.groups(fields[-1:])
+            if alone is None or len(alone[0]) * len(others[0]) > MOST_GROUPS:
+                return None
+            return _numbered(others[1] * len(alone[0]) + alone[1], len(others[0]) * len(alone[0]))
+        return _numbered(codes + 1, len(column.vocabulary) + 1)
 
     def _read(self, field: str) -> Column | None:
         array = column_at(self._native, field)
@@ -94,6 +127,16 @@ class BatchView:
     def _by_rows(self, name: str, array: pa.Array) -> Column:
         texts = [list(_texts_within(value)) for value in array.to_pylist()]
         return self._reader.read_values(f"{name} (all)", texts)
+
+
+def _numbered(codes: Rows, size: int) -> Groups:
+    """Groups by code (below ``size``), numbered without gaps."""
+    some_row = np.full(size, -1, np.int64)
+    some_row[codes] = np.arange(len(codes))
+    present = np.flatnonzero(some_row >= 0)
+    numbers = np.zeros(size, np.int64)
+    numbers[present] = np.arange(len(present))
+    return some_row[present], numbers[codes]
 
 
 def _is_plain_list(kind: pa.DataType) -> bool:

@@ -1,6 +1,6 @@
 """Made-up process creations for benchmarks: the same ones for the same numbers, every time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -21,15 +21,14 @@ LANE = Lane(
 )
 
 
-class BenchLane(StrEnum):
-    """What the events of a run are like."""
+class Everyday(StrEnum):
+    """What process creations are like."""
 
     STRUCTURED = "structured"
-    """A fleet's everyday: few programs, some hundred command lines, now and then a bad one."""
     DISTINCT = "distinct"
-    """The same, every command line different from all others."""
     SILENT = "silent"
-    """Everyday command lines of which no rule should match."""
+    MATCHING = "matching"
+    CORRELATED = "correlated"
 
 
 _WINDOWS = "C:\\Windows\\System32"
@@ -64,7 +63,9 @@ _TROUBLE = (
     (f"{_WINDOWS}\\vssadmin.exe", "delete shadows /all /quiet", f"{_WINDOWS}\\cmd.exe"),
     (f"{_WINDOWS}\\nltest.exe", "/domain_trusts /all_trusts", f"{_WINDOWS}\\cmd.exe"),
 )  # fmt: skip
-_TROUBLE_SHARE = 0.002
+_TROUBLE_SHARE = {Everyday.SILENT: 0.0, Everyday.MATCHING: 0.5, Everyday.CORRELATED: 0.1}
+_USUAL_TROUBLE_SHARE = 0.002
+_BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
 _SERVICES = 40
 _PEOPLE = 60
 _HOSTS = 40
@@ -78,7 +79,7 @@ class _Pool:
     weights: np.ndarray[tuple[int], np.dtype[np.float64]]
 
 
-def bench_batches(kind: BenchLane, events: int, batch_rows: int) -> Iterator[EventBatch]:
+def process_batches(kind: Everyday, events: int, batch_rows: int) -> Iterator[EventBatch]:
     """``events`` process creations in batches of at most ``batch_rows``."""
     draw = np.random.Generator(np.random.PCG64(20))
     pool = _pool(kind, draw)
@@ -86,13 +87,14 @@ def bench_batches(kind: BenchLane, events: int, batch_rows: int) -> Iterator[Eve
         yield _batch(kind, pool, draw, start, min(batch_rows, events - start))
 
 
-def _pool(kind: BenchLane, draw: np.random.Generator) -> _Pool:
+def _pool(kind: Everyday, draw: np.random.Generator) -> _Pool:
     rows: list[dict[str, str]] = []
     weights: list[float] = []
-    groups: list[tuple[Sequence[tuple[str, str, str]], float]] = [(_EVERYDAY, 1.0)]
-    if kind is not BenchLane.SILENT:
-        groups = [(_EVERYDAY, 1.0 - _TROUBLE_SHARE), (_TROUBLE, _TROUBLE_SHARE)]
+    trouble = _TROUBLE_SHARE.get(kind, _USUAL_TROUBLE_SHARE)
+    groups = ((_EVERYDAY, 1.0 - trouble), (_TROUBLE, trouble))
     for programs, share in groups:
+        if not share:
+            continue
         made = [_process(program, draw) for program in programs for _ in range(_SERVICES)]
         rows.extend(made)
         weights.extend([share / len(made)] * len(made))
@@ -136,12 +138,12 @@ def hash_text(text: str) -> int:
 
 
 def _batch(
-    kind: BenchLane, pool: _Pool, draw: np.random.Generator, start: int, rows: int
+    kind: Everyday, pool: _Pool, draw: np.random.Generator, start: int, rows: int
 ) -> EventBatch:
     chosen = pa.array(draw.choice(len(pool.weights), rows, p=pool.weights / pool.weights.sum()))
     columns = {name: values.take(chosen) for name, values in pool.columns.items()}
     numbers = pa.array([f"{number:08x}" for number in range(start, start + rows)])
-    if kind is BenchLane.DISTINCT:
+    if kind is Everyday.DISTINCT:
         salt = pa.array([f"{value:016x}" for value in draw.integers(0, 2**62, rows).tolist()])
         columns["CommandLine"] = pc.binary_join_element_wise(
             columns["CommandLine"], " --instance ", salt, " --sequence=", numbers, ""
@@ -154,12 +156,19 @@ def _batch(
         "Computer": pa.array([f"host{n:02d}" for n in draw.integers(0, _HOSTS, rows).tolist()]),
         "LogonId": pa.array([f"0x{n:x}" for n in draw.integers(999, 5000, rows).tolist()]),
     }
-    times = pa.array([datetime(2026, 1, 5, tzinfo=UTC)] * rows, pa.timestamp("us", "UTC"))
+    return batch_of_columns(LANE, columns, start)
+
+
+def batch_of_columns(lane: Lane, columns: dict[str, pa.Array], start: int) -> EventBatch:
+    """A batch of the given native fields, one event each 10 ms; ``start`` is the first's number."""
+    rows = len(next(iter(columns.values())))
+    micros = np.int64(_BEGIN.timestamp() * 1e6) + np.arange(start, start + rows) * 10_000
+    times = pa.array(micros, pa.timestamp("us", "UTC"))
     return EventBatch(
-        lane=LANE,
+        lane=lane,
         sources=pa.array(["bench"] * rows, pa.string()),
         tenant="default",
-        event_ids=numbers,
+        event_ids=pa.array([f"{number:08x}" for number in range(start, start + rows)]),
         times=times,
         ingested_at=times,
         native=pa.RecordBatch.from_pydict(columns),

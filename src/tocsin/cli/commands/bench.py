@@ -1,17 +1,21 @@
 """``tocsin bench``: reproducible measurements, as JSON."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from tocsin.app.bench_decoding import batches_in, make_decoder
 from tocsin.app.bench_ingest import bench_ingest
 from tocsin.app.bench_respond import bench_respond
 from tocsin.app.shipped import CONTENT
 from tocsin.cli.options import JsonOption
-from tocsin.cli.output import item_progress, out, print_json
-from tocsin.detect.bench import bench_detect
-from tocsin.detect.bench_events import BenchLane
+from tocsin.cli.output import Exit, fail, item_progress, out, print_json
+from tocsin.detect.bench import bench_detect, bench_events
+from tocsin.detect.bench_lanes import BenchLane
+from tocsin.detect.errors import DetectError
+from tocsin.model.event import EventBatch
 
 app = typer.Typer(help="Measure this machine: reproducible, prints JSON.", no_args_is_help=True)
 
@@ -24,19 +28,50 @@ def detect(
     lane: Annotated[BenchLane, typer.Option("--lane", help="What the events are like.")] = (
         BenchLane.STRUCTURED
     ),
-    events: Annotated[int, typer.Option("--events", min=1000, help="Events to make.")] = 200_000,
+    events: Annotated[
+        str,
+        typer.Option(
+            "--events",
+            help="Events to make, at least 1000; or a file of your own (NDJSON, EVTX …).",
+            metavar="NUMBER|FILE",
+        ),
+    ] = "200000",
+    multiply: Annotated[
+        int, typer.Option("--multiply", min=1, max=100, help="Rules times so many, as copies.")
+    ] = 1,
+    cores: Annotated[int, typer.Option("--cores", min=1, max=2, help="Up to so many.")] = 2,
     as_json: JsonOption = False,
 ) -> None:
-    """Detection alone: events already decoded, one core; verdicts compared with the oracle's."""
+    """Detection: on one core and on two, decoding apart; verdicts compared with the oracle's."""
+    wanted = rules or [CONTENT / "rules"]
     with item_progress() as progress:
-        task = progress.add_task("detecting", total=events)
-        result = bench_detect(
-            rules or [CONTENT / "rules"],
-            lane,
-            events,
-            on_progress=lambda done, _: progress.update(task, completed=done),
-        )
+        task = progress.add_task("detecting", total=None)
+
+        def moved(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        try:
+            if events.isdecimal():
+                result = bench_detect(
+                    wanted,
+                    lane,
+                    max(1000, int(events)),
+                    multiply=multiply,
+                    cores=cores,
+                    decoder=None if lane is BenchLane.MIXED else make_decoder(),
+                    on_progress=moved,
+                )
+            else:
+                result = bench_events(wanted, _own_events(events), on_progress=moved)
+        except DetectError as error:
+            fail(str(error), Exit.BAD_CONTENT)
     _show(result, as_json)
+
+
+def _own_events(path: str) -> Iterator[EventBatch]:
+    if not Path(path).exists():
+        fail(f"{path}: --events takes a number or an existing file", Exit.BAD_CONFIGURATION)
+    return batches_in(Path(path))
 
 
 @app.command("ingest")
