@@ -34,6 +34,8 @@ from tocsin.model.rule import Rule, RuleKind, RuleProblem
 from tocsin.model.severity import Level
 
 _OPERATORS = {str(operator): operator for operator in Operator}
+_LEVELS = {str(level): level for level in Level}
+_RULE_KINDS = {str(kind): kind for kind in RuleKind}
 
 
 def written(found: Read, text: str) -> list[AnyValue]:
@@ -134,9 +136,9 @@ def _rule_read(stored: AnyValue, path: str, text: str) -> Rule:
     return Rule(
         id=identity[0],
         title=identity[1],
-        level=Level(identity[2]),
+        level=_LEVELS[identity[2]],
         logsource=LogSource(*identity[3]),
-        kind=RuleKind(about[0]),
+        kind=_RULE_KINDS[about[0]],
         status=about[1],
         description=about[2],
         author=about[3],
@@ -242,7 +244,7 @@ def _bounds_read(stored: Sequence[AnyValue]) -> tuple[Bound, ...]:
 
 
 def _node_read(stored: AnyValue) -> Node:
-    if isinstance(stored, list):
+    if type(stored) is list:
         field, operator, values, cased, part = stored
         return Matcher(field, _OPERATORS[operator], tuple(values), cased, part)
     ((name, inside),) = stored.items()

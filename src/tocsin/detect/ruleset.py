@@ -1,5 +1,6 @@
 """All rules of some folders, with what could not be used and why."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from tocsin.detect.rule_linking import link
 from tocsin.detect.stateful_rule import StatefulRule
 from tocsin.model.rule import Rule, RuleProblem
 
-_SUFFIXES = frozenset({".yml", ".yaml"})
+_SUFFIXES = (".yml", ".yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +113,25 @@ def rule_files(paths: Sequence[Path]) -> tuple[list[Path], list[RuleProblem]]:
     problems = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
-            files.update(dict.fromkeys(inside))
+            files.update(dict.fromkeys(_files_below(path)))
         elif path.is_file():
             files[path] = None
         else:
             reason = "no such file or folder: check the path of the rules"
             problems.append(RuleProblem(str(path), reason))
     return list(files), problems
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """Rule files below a folder, by the parts of their paths (``Path.rglob`` takes far longer)."""
+    found = [
+        os.path.join(place, name)
+        for place, _, names in os.walk(folder)
+        for name in names
+        if name.endswith(_SUFFIXES)
+    ]
+    return [path for path in map(Path, sorted(found, key=_parts)) if path.is_file()]
+
+
+def _parts(path: str) -> list[str]:
+    return path.split(os.sep)
