@@ -8,7 +8,14 @@ import pyarrow.compute as pc
 
 from tocsin.model.field_path import column_at
 from tocsin.normalize.mapping import Expression, Scalar
-from tocsin.normalize.ocsf_types import as_json, meaningful, to_boolean, to_integer, to_text
+from tocsin.normalize.ocsf_types import (
+    as_json,
+    meaningful,
+    on_distinct,
+    to_boolean,
+    to_integer,
+    to_text,
+)
 from tocsin.normalize.template import compile_template
 
 Computed = Callable[["Fields"], "pa.Array | None"]
@@ -168,11 +175,10 @@ def _extract(regex: str) -> Callable[[pa.Array], pa.Array]:
     options = pc.ExtractRegexOptions(pattern)
     empty = _without([""])
 
-    def step(array: pa.Array) -> pa.Array:
-        found = pc.extract_regex(to_text(array), options=options)
-        return empty(pc.struct_field(found, _FIRST))
+    def captured(text: pa.Array) -> pa.Array:
+        return empty(pc.struct_field(pc.extract_regex(text, options=options), _FIRST))
 
-    return step
+    return lambda array: on_distinct(to_text(array), captured)
 
 
 def _split(separator: str, part: int) -> Callable[[pa.Array], pa.Array]:
@@ -201,10 +207,10 @@ def _lookup(table: dict[str, Scalar]) -> Callable[[pa.Array], pa.Array]:
     known = pc.SetLookupOptions(value_set=pa.array([key.lower() for key in table]))
     values = pa.array(list(table.values()))
 
-    def step(array: pa.Array) -> pa.Array:
-        return values.take(pc.index_in(pc.utf8_lower(to_text(array)), options=known))
+    def found(text: pa.Array) -> pa.Array:
+        return values.take(pc.index_in(pc.utf8_lower(text), options=known))
 
-    return step
+    return lambda array: on_distinct(to_text(array), found)
 
 
 def _on_distinct(

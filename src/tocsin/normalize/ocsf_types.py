@@ -18,6 +18,7 @@ TEXT_IDS = frozenset({"event_id"})
 NARROW = frozenset({"class_uid", "category_uid", "activity_id", "severity_id", "status_id"})
 _ADDRESS = r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%.+)?)$"
 _MAPPED = r"^::[fF]{4}:(\d{1,3}(?:\.\d{1,3}){3})$"
+_FEW = 256
 _WHOLE = r"^[+-]?\d{1,18}$"
 
 
@@ -154,7 +155,21 @@ def _text_lists(array: pa.Array) -> pa.Array:
     )
 
 
+def on_distinct(text: pa.Array, compute: Fitting) -> pa.Array:
+    """``compute`` of a text column; of each distinct value once where many are the same."""
+    if len(text) < _FEW:
+        return compute(text)
+    coded = text.dictionary_encode()
+    if len(coded.dictionary) * 2 > len(text):
+        return compute(text)
+    return compute(coded.dictionary).take(coded.indices)
+
+
 def _address(text: pa.Array) -> pa.Array:
+    return on_distinct(text, _plain_address)
+
+
+def _plain_address(text: pa.Array) -> pa.Array:
     text = pc.replace_substring_regex(text, _MAPPED, r"\1")
     return pc.if_else(pc.match_substring_regex(text, _ADDRESS), text, _NO_TEXT)
 
