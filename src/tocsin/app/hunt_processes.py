@@ -11,8 +11,8 @@ from multiprocessing.process import BaseProcess
 import structlog
 
 from tocsin.app.collector import spare_long_lived
+from tocsin.app.hunt_normalizing import hunting_normalizer
 from tocsin.app.hunt_work import Found, Hunter, Wanted
-from tocsin.app.shipped import open_normalizer
 from tocsin.detect.errors import DetectError
 from tocsin.ingest.slices import Slice
 
@@ -157,7 +157,7 @@ def _work(pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
     try:
-        normalizer = open_normalizer()
+        normalizer = hunting_normalizer()
         hunter = Hunter(pipe.recv(), normalizer)
         spare_long_lived()
         while True:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,6 +17,7 @@ from tocsin.ingest.cutting import Cut
 from tocsin.ingest.decode import decode
 from tocsin.ingest.recognition import Shape
 from tocsin.ingest.slices import Slice, lines_in, read_slice
+from tocsin.ingest.windows_event import flatten_event
 from tocsin.model.event import EventBatch
 from tocsin.model.identifier import event_ids
 from tocsin.model.record import Decoded, Origin, RawBatch, Unreadable
@@ -239,7 +241,15 @@ class _Places:
     def read(self, event_id: str) -> Mapping[str, object]:
         """The record itself, before its values had to share columns with others."""
         at, row = self.rank(event_id)
-        return self._parts[at][0].records[row]
+        decoded = self._parts[at][0]
+        line = decoded.lines[row]
+        if line[:1] != b"{":
+            return decoded.records[row]
+        try:
+            found = orjson.loads(line)  # has been decoded before: no check needs to be repeated
+        except orjson.JSONDecodeError:
+            return decoded.records[row]
+        return (flatten_event(found) if "Event" in found else None) or found
 
 
 def _origin(cut: RawBatch, start: int) -> Origin:

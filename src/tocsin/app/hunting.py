@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tocsin.app.hunt_correlation import Correlations
+from tocsin.app.hunt_normalizing import hunting_normalizer
 from tocsin.app.hunt_processes import Crew, Task
 from tocsin.app.hunt_selection import lean, needed_by_stateful
 from tocsin.app.hunt_summary import HuntSummary
 from tocsin.app.hunt_work import GATHERED_BYTES, Found, Hunter, Trouble, Wanted
-from tocsin.app.shipped import open_normalizer
 from tocsin.detect.hunt import HuntHit
 from tocsin.detect.ruleset import RuleSet
 from tocsin.ingest.errors import IngestError
@@ -128,7 +128,7 @@ class Hunt:
         if self._crew is not None:
             yield from self._crew.run(wanted, tasks, on_found)
             return
-        hunter = Hunter(wanted, open_normalizer())
+        hunter = Hunter(wanted, hunting_normalizer())
         for task in tasks:
             for found in hunter.work(task):
                 on_found(found)

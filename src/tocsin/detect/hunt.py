@@ -15,6 +15,7 @@ from tocsin.model.rule import Rule
 _RECORD_ID_FIELDS = ("EventRecordID", "RecordNumber", "eventID", "uid", "auditID", "uuid", "id")
 """Fields that sources number their records with, the first that is present is told."""
 _HOST_FIELDS = ("Computer", "hostname", "host", "Hostname", "HostName", "computer_name", "device")
+_NAMING = frozenset((*_RECORD_ID_FIELDS, *_HOST_FIELDS))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -71,17 +72,51 @@ def hits_in(
     sources = batch.sources.take(taken).to_pylist()
     ids = batch.event_ids.take(taken).to_pylist()
     times = batch.times.take(taken).cast(pa.int64()).to_pylist()
+    events, texts = _events(batch, rows, [record_of(name) for name in ids] if record_of else None)
     hits = []
-    for at, event in enumerate(batch.native_rows(rows)):
+    for at, event in enumerate(events):
         file, ordinal = place_of(ids[at])
-        record_id = record_id_of(event)
-        text = event_json(_as_read(event, record_of(ids[at]))) if record_of else b""
-        host = host_of(event)
+        record_id, host = record_id_of(event), host_of(event)
         hits += [
-            HuntHit(times[at], rule_id, sources[at], host, file, record_id, ordinal, ids[at], text)
+            HuntHit(
+                times[at], rule_id, sources[at], host, file, record_id, ordinal, ids[at], texts[at]
+            )
             for rule_id in by_row[rows[at]]
         ]
     return hits
+
+
+def _events(
+    batch: EventBatch, rows: Sequence[int], records: Sequence[Mapping[str, object]] | None
+) -> tuple[Sequence[dict[str, object]], Sequence[bytes]]:
+    """The events of the rows and their JSON; without records only what names them, and no JSON.
+
+    Values are told as their record has them, in its order: a number among texts shares a column
+    of text with them, but what an event is told as must not depend on the events beside it. What
+    was derived from the record comes after, by name.
+    """
+    names = batch.native.schema.names
+    if records is None:
+        naming = [name for name in names if name in _NAMING]
+        events = batch.native.select(naming).take(pa.array(rows, pa.int64())).to_pylist()
+        return (events, [b""] * len(rows)) if naming else ([{} for _ in rows], [b""] * len(rows))
+    shared = set(names).intersection(*records)
+    derived = sorted(set(names) - shared)
+    beside = batch.native.select(derived).take(pa.array(rows, pa.int64())).to_pylist()
+    events = []
+    for record, extra in zip(records, beside or [{}] * len(rows), strict=True):
+        event = {
+            name: without_nulls(value) if isinstance(value, dict | list) else value
+            for name, value in record.items()
+            if value is not None and (name in shared or extra.get(name) is not None)
+        }
+        event.update(
+            (name, without_nulls(value))
+            for name, value in extra.items()
+            if value is not None and name not in event
+        )
+        events.append(event)
+    return events, [event_json(event) for event in events]
 
 
 def record_id_of(event: dict[str, object]) -> str:
@@ -98,23 +133,6 @@ def host_of(event: dict[str, object]) -> str:
         if isinstance(value, str) and value:
             return value
     return ""
-
-
-def _as_read(event: dict[str, object], record: Mapping[str, object]) -> dict[str, object]:
-    """The event with the values and the order its record had before it shared columns.
-
-    A number among texts becomes a text, say; what an event is told as must not depend on the
-    events beside it. What was derived from the record comes after, by name.
-    """
-    told: dict[str, object] = {}
-    for name, read in record.items():
-        value = event.get(name)
-        if value is None or read is None:
-            continue
-        same = type(read) is type(value) and not isinstance(value, dict | list)
-        told[name] = value if same else without_nulls(read)
-    told.update((name, event[name]) for name in sorted(event.keys() - told.keys()))
-    return told
 
 
 def event_json(event: dict[str, object]) -> bytes:

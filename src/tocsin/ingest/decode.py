@@ -1,6 +1,7 @@
 """Raw batches into native records: each record's format is told from its own bytes."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 from tocsin.ingest.audit_line import read_audit
@@ -43,9 +44,9 @@ def decode(batch: RawBatch) -> Decoded:
             read = _zeek_reader(header)
         case Framing.SYSLOG:
             lines = [unescape(line) for line in lines]
-            read = _line_reader(batch)
+            read = _line_reader(batch.received_at)
         case _:
-            read = _line_reader(batch)
+            read = _line_reader(batch.received_at)
     return _decode_lines(batch, enumerate(lines), read)
 
 
@@ -53,7 +54,7 @@ def _decode_shaped(batch: RawBatch) -> Decoded:
     """Most lines columnwise, what is odd about the rest line by line."""
     windows = batch.framing is Framing.EVTX
     templates = _WINDOWS_TEMPLATES if windows else _TEMPLATES
-    read = _read_windows if windows else _line_reader(batch)
+    read = _read_windows if windows else _line_reader(batch.received_at)
     shaped = shape_lines(batch.payload, templates)
     left = _decode_lines(batch, shaped.left(), read)
     return shaped.with_left(left, read)
@@ -91,7 +92,8 @@ class _Skip(Exception):
     """The line is not blank but carries no record (a comment of Zeek's)."""
 
 
-def _line_reader(batch: RawBatch) -> Reader:
+def _line_reader(received_at: datetime) -> Reader:
+    # Refers to itself, so it must not hold the batch: only the cycle collector frees it.
     def read(line: bytes) -> Reading:
         if line[:1] == b"{":
             return _read_json(line)
@@ -106,17 +108,17 @@ def _line_reader(batch: RawBatch) -> Reader:
             if stripped[:1] == "{":
                 record, _ = read(stripped.encode())
                 return record, True
-        return _read_text(text, keeps, batch)
+        return _read_text(text, keeps, received_at)
 
     return read
 
 
-def _read_text(text: str, keeps: bool, batch: RawBatch) -> Reading:
+def _read_text(text: str, keeps: bool, received_at: datetime) -> Reading:
     if "audit(" in text:
         audit = read_audit(text)
         if audit:
             return audit[0], keeps or audit[1]
-    fields = read_syslog(text, batch.received_at)
+    fields = read_syslog(text, received_at)
     if fields is None:
         return {"message": text}, keeps
     return _read_carried(fields, keeps)
