@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
+from tocsin.app.attack_samples import SampleError
 from tocsin.app.bench_decoding import batches_in, make_decoder
 from tocsin.app.bench_ingest import bench_ingest
 from tocsin.app.bench_respond import bench_respond
-from tocsin.app.shipped import CONTENT
+from tocsin.app.bench_rules import bench_rules
+from tocsin.app.shipped import CONTENT, cache_folder
 from tocsin.cli.options import JsonOption
 from tocsin.cli.output import Exit, fail, item_progress, out, print_json
 from tocsin.detect.bench import bench_detect, bench_events
@@ -92,6 +94,36 @@ def ingest(
             rules,
             on_progress=lambda done: progress.update(task, completed=done),
         )
+    _show(result, as_json)
+
+
+@app.command("rules")
+def rules(
+    samples: Annotated[
+        list[Path],
+        typer.Option("--samples", help="Folder of recorded attacks; may be given again."),
+    ],
+    corpus: Annotated[
+        list[Path] | None,
+        typer.Option("--corpus", help="Sigma rules to compare with; may be given again."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What the shipped pack sees of recorded attacks and how loud it is; a corpus beside it."""
+    sets = {"pack": [CONTENT / "rules"], **({"corpus": corpus} if corpus else {})}
+    with item_progress() as progress:
+        task = progress.add_task("measuring", total=None)
+        try:
+            result = bench_rules(
+                sets,
+                samples,
+                cache=cache_folder() / "rules",
+                on_progress=lambda what, done, total: progress.update(
+                    task, description=what[-40:], completed=done, total=total
+                ),
+            )
+        except SampleError as error:
+            fail(str(error), Exit.BAD_CONTENT)
     _show(result, as_json)
 
 
