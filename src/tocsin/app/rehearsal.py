@@ -157,7 +157,7 @@ class Rehearsal:
         return found[0]
 
     def approve(self, approval: Approval) -> Lease:
-        """Approve as IT operations and wait until the containment is in force."""
+        """Approve as IT operations and wait until the containment is in force and verified."""
         house = self._house
         house.response.decide(
             approval.id,
@@ -166,7 +166,7 @@ class Rehearsal:
             reason="outside address, no service of ours uses it",
             now=datetime.now(UTC),
         )
-        return self._lease(approval.run_id, LeaseStatus.ACTIVE)
+        return self._lease(approval.run_id, LeaseStatus.ACTIVE, verified=True)
 
     def undo(self, lease: Lease) -> Lease:
         """End the lease early and wait until the undo has been verified."""
@@ -231,7 +231,7 @@ class Rehearsal:
         found = self._house.alerts.page(tx, size=10_000).items
         return [alert for alert in found if alert.rule_id in rules]
 
-    def _lease(self, run_id: str, status: LeaseStatus) -> Lease:
+    def _lease(self, run_id: str, status: LeaseStatus, *, verified: bool = False) -> Lease:
         found: list[Lease] = []
         house = self._house
 
@@ -241,7 +241,13 @@ class Rehearsal:
                 leases = house.response.leases(tx, size=1000).items
             if run is not None and run.status in (RunStatus.FAILED, RunStatus.REFUSED):
                 raise RehearsalError(f"run {run_id} ended as {run.status}: {run.error}")
-            found[:] = [one for one in leases if one.run_id == run_id and one.status is status]
+            found[:] = [
+                one
+                for one in leases
+                if one.run_id == run_id
+                and one.status is status
+                and (one.verified_at or not verified)
+            ]
             return bool(found)
 
         self._await(there, lambda: f"the lease of run {run_id} to be {status}")
