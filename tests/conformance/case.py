@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from tocsin.detect.eql_import import sigma_from_eql
 from tocsin.detect.sample_batch import lane_for
 from tocsin.model.lane import Lane
 
@@ -18,7 +19,7 @@ REFUSED_HERE = "# here"
 _KEYS = frozenset(
     {
         "feature", "says", "selection", "detection", "rules", "title", "lane", "match", "silent",
-        "refused", "events", "until", "found", "retracted", "pipeline", "arrives", "eql",
+        "refused", "events", "found", "pipeline", "eql", "health", "told",
     }
 )  # fmt: skip
 _HEAD = """\
@@ -53,10 +54,11 @@ class Case:
     refused: str = ""
     line: int = 0
     events: tuple[tuple[float, str, dict[str, Any]], ...] = ()
-    until: float | None = None
     found: tuple[dict[str, Any], ...] | None = None
     pipeline: str = ""
     eql: str = ""
+    health: dict[str, Any] = field(default_factory=dict)
+    told: dict[str, bool] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -94,19 +96,28 @@ def _case(file: str, number: int, given: Mapping[str, Any]) -> Case:
         silent=tuple(given.get("silent", ())),
         refused=refused,
         line=lines[0] if lines else 0,
-        events=tuple((float(at), name, fields) for at, name, fields in given.get("events", ())),
-        until=given.get("until"),
+        events=tuple(
+            (float(at), str(name), fields) for at, name, fields in given.get("events", ())
+        ),
         found=tuple(given["found"]) if "found" in given else None,
         pipeline=given.get("pipeline", ""),
         eql=given.get("eql", ""),
+        health=given.get("health", {}),
+        told=given.get("told", {}),
     )
+
+
+def _from_eql(given: Mapping[str, Any]) -> str:
+    if "refused" in given:
+        return ""
+    return sigma_from_eql(given["eql"], title="Imported", product="windows")
 
 
 def _text(given: Mapping[str, Any]) -> str:
     if "rules" in given:
         return str(given["rules"])
     if "eql" in given:
-        return ""
+        return _from_eql(given)
     if "selection" in given:
         body = f"selection:\n{textwrap.indent(given['selection'].strip(), '  ')}\n"
         body += "condition: selection\n"

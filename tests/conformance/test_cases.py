@@ -14,6 +14,8 @@ from tests.conformance.sequences import (
     stateful_rule,
 )
 from tests.conformance.verdicts import judged, loaded, verdicts
+from tocsin.detect.eql_import import sigma_from_eql
+from tocsin.detect.eql_tokens import EqlRefused
 
 CASES = cases()
 MATCHING = [case for case in CASES if case.match or case.silent]
@@ -57,3 +59,30 @@ def test_what_has_no_sound_meaning_is_refused_at_its_line(case: Case, tmp_path: 
 def test_no_two_cases_say_the_same() -> None:
     said = [(case.feature, case.says) for case in CASES]
     assert len(said) == len(set(said))
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.eql and c.refused], ids=lambda c: c.id)
+def test_eql_that_has_no_meaning_here_is_refused(case: Case) -> None:
+    with pytest.raises(EqlRefused, match=case.refused):
+        sigma_from_eql(case.eql, title="Imported")
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.health], ids=lambda c: c.id)
+def test_health_rules_ask_what_is_written(case: Case, tmp_path: Path) -> None:
+    ruleset = loaded(case, tmp_path)
+    assert not ruleset.problems
+    (one,) = ruleset.health
+    assert {
+        "metric": one.metric,
+        "subject": one.subject,
+        "lasting_s": one.lasting.total_seconds(),
+        "only": list(one.only),
+        "bounds": [[bound.comparison.value, bound.value] for bound in one.bounds],
+    } == case.health
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.told], ids=lambda c: c.id)
+def test_rules_that_others_take_are_silent_unless_they_generate(case: Case, tmp_path: Path) -> None:
+    ruleset = loaded(case, tmp_path)
+    assert not ruleset.problems
+    assert {one.title: one.id not in ruleset.silent for one in ruleset.all_rules()} == case.told

@@ -10,6 +10,7 @@ import pytest
 from tests.detect.recordings import batches, evtx, mordor, normalizer
 from tests.detect.second_opinions import NOT_READ, explained, opinions, reference
 from tocsin.detect.engine import Engine
+from tocsin.detect.oracle import matches
 from tocsin.detect.ruleset import RuleSet
 
 pytestmark = pytest.mark.slow
@@ -19,13 +20,16 @@ KNOWN = opinions()
 
 
 def counted(files: Iterable[tuple[str, Path]], rules: RuleSet) -> Hits:
-    """Hits by rule id and file."""
+    """Hits by rule id and file; the oracle says yes to each of them."""
     engine, shapes = Engine(rules), normalizer()
     found: Hits = Counter()
     for name, file in files:
         for batch in batches(file, shapes):
             for hit in engine.evaluate(batch):
                 found[hit.rule.id, name] += len(hit.rows)
+                one = rules.by_id(hit.rule.id)
+                assert one is not None
+                assert all(matches(one, record) for record in batch.native_rows(hit.rows)), name
     return found
 
 

@@ -1,4 +1,4 @@
-"""Writes the generated pages of docs/reference from the code itself (``make docs``)."""
+"""Writes the generated pages of docs/reference, and docs/sigma.md, from the code itself."""
 
 import types
 import typing
@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from tests.conformance import page as sigma
 from tests.places import REPOSITORY, SOURCE
 from tocsin.api.application import ROUTERS
 from tocsin.app.config import Settings
@@ -185,6 +186,7 @@ def main(folder: Path = FOLDER) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, page in PAGES.items():
         (folder / name).write_text(page(), encoding="utf-8")
+    sigma.main()
 
 
 if __name__ == "__main__":
