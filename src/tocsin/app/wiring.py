@@ -127,7 +127,7 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
     assets = load_assets(folder / "assets.yml")
     sources, alerts, cases, audit = SourceBook(), AlertBook(assets), CaseBook(), AuditLog()
     rule_keeper = RuleKeeper(lambda: rule_paths(settings), folder / "cache" / "rules", state, audit)
-    engine = Engine(rule_keeper.ruleset)
+    engine = Engine(rule_keeper.ruleset, folder / "cache" / "engine")
     correlator = Correlator(rule_keeper.ruleset.stateful)
     remember(state, correlator, rule_keeper.ruleset.stateful)
     normalizer = open_normalizer()
