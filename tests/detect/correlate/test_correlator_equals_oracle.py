@@ -1,81 +1,163 @@
 """Whatever the order, the cut, the drops and the restarts: what stands is what the oracle finds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from random import Random
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.detect.correlate.playing import Stream, correlation, event
+from tests.detect.correlate.playing import Stream, correlation, event, rule_named
 from tocsin.detect.correlate.oracle import Taken, episodes_of
-from tocsin.detect.stateful_rule import CorrelationRule
+from tocsin.detect.stateful_rule import NewTermsRule, StatefulRule
 
 RULES = ("logon", "net", "scan")
-_SETTINGS = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-_TEXTS = st.sampled_from(["a", "A", "b", "c"])
-_NUMBERS = st.sampled_from([0, 1, 2, 3, 10, -4, 2.5, 0.1, "7", "many", True])
+TEXTS = ("a", "A", "b", "c")
+NUMBERS = (0, 1, 2, 3, 10, -4, 2.5, 0.1, "7", "many", True, 1e300)
+MEMBERS = (["a"], ["a", "b"], ["c", "C", "d"], [], ["b", "a", "c"])
+SEEDS = st.integers(0, 2**63)
+_SETTINGS = settings(
+    max_examples=300,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 
 
-@st.composite
-def streams(draw: st.DrawFn) -> list[Taken]:
-    count = draw(st.integers(1, 24))
-    times = draw(st.lists(st.integers(0, 120), min_size=count, max_size=count))
+def some_events(random: Random) -> list[Taken]:
+    spread = random.choice([5, 60, 300])
+    numbers = random.choice([NUMBERS, (1, 2, 5)])
+    targets = random.choice([TEXTS, TEXTS, MEMBERS])
+    sizes = random.choice([numbers, numbers, ([1], [1, 2.5], [], [-3, 7, 7])])
     events = []
-    for number, time in enumerate(times):
-        hits = draw(st.sets(st.sampled_from(RULES), min_size=1, max_size=2))
-        native: dict[str, object] = {"user": draw(_TEXTS), "size": draw(_NUMBERS)}
-        if draw(st.integers(0, 3)):
-            native["host"] = draw(_TEXTS)
-        if draw(st.integers(0, 5)):
-            native["target"] = draw(_TEXTS)
-        if not draw(st.integers(0, 9)):
+    for number in range(random.randint(1, 30)):
+        native: dict[str, object] = {"user": random.choice(TEXTS), "size": random.choice(sizes)}
+        if random.random() < 0.9:
+            native["host"] = random.choice(TEXTS)
+        if random.random() < 0.9:
+            native["target"] = random.choice(targets)
+        if random.random() < 0.1:
             del native["user"]
-        tenant = "other" if not draw(st.integers(0, 9)) else "default"
-        events.append(event(number, time, *hits, tenant=tenant, **native))
+        hits = random.sample(RULES, random.choice([1, 1, 1, 2]))
+        tenant = "other" if random.random() < 0.1 else "default"
+        events.append(event(number, random.randint(0, spread), *hits, tenant=tenant, **native))
     return events
 
 
-@st.composite
-def rising_rules(draw: st.DrawFn) -> CorrelationRule:
-    type_ = draw(st.sampled_from(["event_count", "value_count", "temporal"]))
-    taken = draw(st.lists(st.sampled_from(RULES), min_size=1, max_size=3))
-    limit = draw(st.integers(1, 4))
-    bounds = [(draw(st.sampled_from(["gt", "gte"])), limit)]
-    if type_.startswith("temporal"):
-        bounds = draw(st.sampled_from([[], bounds]))
-    fields: tuple[str, ...] = ()
-    if type_ == "value_count":
-        fields = draw(st.sampled_from([("target",), ("target", "host")]))
-    return correlation(
-        type_,
-        *bounds,
-        rules=taken,
-        within_s=draw(st.sampled_from([1, 10, 30, 60])),
-        by=draw(st.sampled_from([(), ("user",), ("user", "host")])),
-        fields=fields,
-    )
-
-
-def played(rule: CorrelationRule, events: Sequence[Taken], data: st.DataObject) -> Stream:
+def played(rule: StatefulRule, events: Sequence[Taken], random: Random) -> Stream:
     """The events in some order, cut into some turns, with drops and restarts."""
     stream = Stream([rule])
-    order = data.draw(st.permutations(events))
-    if data.draw(st.booleans()):
-        order = sorted(order, key=lambda one: one.time)
+    order = sorted(events, key=lambda one: one.time)
+    if random.random() < 0.6:
+        near = random.choice([3, 30, 10**9])
+        order.sort(key=lambda one: one.time / 1e6 + random.uniform(0, near))
     while order:
-        size = data.draw(st.integers(1, len(order)))
+        size = random.randint(1, len(order))
         now, order = order[:size], order[size:]
-        half = data.draw(st.integers(0, size))
+        half = random.randint(0, size)
         batches = [part for part in (now[:half], now[half:]) if part]
-        if data.draw(st.integers(0, 4)) == 0:
+        if random.random() < 0.2:
             stream.turn(*batches, dropped=True)
-        stream.turn(*batches, final=data.draw(st.integers(0, 6)) == 0)
-        if data.draw(st.integers(0, 4)) == 0:
+        stream.turn(*batches, final=random.random() < 0.1)
+        if random.random() < 0.2:
             stream.restart()
+        stream.now += timedelta(seconds=random.choice([0, 1, 100]))
     stream.turn(final=True)
     return stream
 
 
+def check(make: Callable[[Random], StatefulRule], seed: int) -> None:
+    random = Random(seed)
+    rule, events = make(random), some_events(random)
+    assert played(rule, events, random).episodes() == episodes_of(rule, events), (rule, events)
+
+
+def _where(random: Random) -> dict[str, object]:
+    return {
+        "rules": random.choices(RULES, k=random.randint(1, 3)),
+        "within_s": random.choice([1, 10, 30, 60]),
+        "by": random.choice([(), ("user",), ("user", "host"), ("target",)]),
+        "aliases": random.choice([{}, {"user": {"net": "host"}}]),
+    }
+
+
+def _fields(random: Random, type_: str) -> tuple[str, ...]:
+    if type_ == "value_count":
+        return random.choice([("target",), ("target", "host")])
+    return ("size",) if type_.startswith("value_") else ()
+
+
 @_SETTINGS
-@given(rising_rules(), streams(), st.data())
-def test_rising_conditions(rule: CorrelationRule, events: list[Taken], data: st.DataObject) -> None:
-    assert played(rule, events, data).episodes() == episodes_of(rule, events)
+@given(SEEDS)
+def test_counts_of_events_and_values(seed: int) -> None:
+    def rule(random: Random) -> StatefulRule:
+        type_ = random.choice(["event_count", "value_count"])
+        bound = (random.choice(["gt", "gte"]), random.randint(1, 4))
+        return correlation(type_, bound, fields=_fields(random, type_), **_where(random))
+
+    check(rule, seed)
+
+
+@_SETTINGS
+@given(SEEDS)
+def test_sums_of_any_numbers(seed: int) -> None:
+    def rule(random: Random) -> StatefulRule:
+        bound = (random.choice(["gt", "gte"]), random.choice([1, 3, 7.5]))
+        return correlation("value_sum", bound, fields=("size",), **_where(random))
+
+    check(rule, seed)
+
+
+@_SETTINGS
+@given(SEEDS)
+def test_rules_near_each_other_in_any_order_or_in_this(seed: int) -> None:
+    def rule(random: Random) -> StatefulRule:
+        type_ = random.choice(["temporal", "temporal_ordered"])
+        bounds = random.choice([[], [("gte", 2)], [("gt", 0)]])
+        return correlation(type_, *bounds, **_where(random))
+
+    check(rule, seed)
+
+
+@_SETTINGS
+@given(SEEDS)
+def test_whole_windows(seed: int) -> None:
+    def rule(random: Random) -> StatefulRule:
+        kinds = "event_count value_count value_sum value_avg value_median value_percentile"
+        type_ = random.choice([*kinds.split(), "temporal", "temporal_ordered"])
+        upper = (random.choice(["lt", "lte", "eq", "neq"]), random.randint(1, 4))
+        bounds = random.choice([[upper], [("gte", 2), ("lte", 3)]])
+        return correlation(
+            type_,
+            *bounds,
+            fields=_fields(random, type_),
+            percentile=random.choice([10.0, 90.0, 99.5]),
+            **_where(random),
+        )
+
+    check(rule, seed)
+
+
+@_SETTINGS
+@given(SEEDS)
+def test_absences(seed: int) -> None:
+    def rule(random: Random) -> StatefulRule:
+        rules = random.choices(RULES, k=random.randint(1, 2))
+        return correlation("absence", **{**_where(random), "rules": rules})
+
+    check(rule, seed)
+
+
+@_SETTINGS
+@given(SEEDS)
+def test_new_terms(seed: int) -> None:
+    def rule(random: Random) -> StatefulRule:
+        return NewTermsRule(
+            rule_named("logon"),
+            fields=random.choice([("target",), ("target", "host")]),
+            window=timedelta(seconds=random.choice([10, 60, 1000])),
+            learning=timedelta(seconds=random.choice([0, 5, 50])),
+            group_by=random.choice([(), ("user",)]),
+        )
+
+    check(rule, seed)

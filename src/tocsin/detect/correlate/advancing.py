@@ -4,17 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from tocsin.detect.correlate.absence import judged_absences, unanswered
 from tocsin.detect.correlate.arrivals import Arrivals
 from tocsin.detect.correlate.condition import holds
 from tocsin.detect.correlate.correlated import Correlated
-from tocsin.detect.correlate.correlated_making import Wording, evidence_of, verdicts
+from tocsin.detect.correlate.correlated_making import Evidence, Wording, evidence_of, verdicts
 from tocsin.detect.correlate.episodes import EpisodeRows, no_rows
+from tocsin.detect.correlate.new_terms import Appearances, among, first_seen, new_among, to_judge
 from tocsin.detect.correlate.ordered_runs import Keys
-from tocsin.detect.correlate.rule_plan import RulePlan, Term
+from tocsin.detect.correlate.ordering import ordered_lengths
+from tocsin.detect.correlate.remembering import terms_seen, with_arrivals
+from tocsin.detect.correlate.rule_plan import Keeping, RulePlan, Way
 from tocsin.detect.correlate.rule_state import RuleState
-from tocsin.detect.correlate.telling import Telling, telling
+from tocsin.detect.correlate.telling import telling
 from tocsin.detect.correlate.trailing import (
     Judged,
     Touched,
@@ -23,8 +26,13 @@ from tocsin.detect.correlate.trailing import (
     episodes_with,
     moments,
     touched_by,
-    with_terms,
+    undone,
 )
+from tocsin.detect.correlate.watermark import FOREVER, NEVER, micros
+from tocsin.detect.correlate.windows import judged_windows
+from tocsin.detect.stateful_rule import NewTermsRule
+
+MakeWording = Callable[[], Wording]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,49 +43,52 @@ class Moved:
     said: list[Correlated]
 
 
-def with_events(state: RuleState, plan: RulePlan, arrivals: Arrivals) -> RuleState:
-    """The state with the arrivals' events, each once in a group."""
-    events = _distinct_events(arrivals)
-    columns: dict[str, npt.NDArray[np.generic]] = {
-        "id_high": events.id_high,
-        "id_low": events.id_low,
-        "place": events.places.astype(np.int32),
-    }
-    return replace(state, events=state.events.added(events.groups, events.times, columns))
-
-
-def advance_trailing(
+def advanced(
     plan: RulePlan,
     state: RuleState,
     arrivals: Arrivals,
     watermark: int,
-    wording: Callable[[], Wording],
+    wording: MakeWording,
+    *,
+    repeated: bool = True,
 ) -> Moved:
-    """A rule judged at every event."""
-    found: list[tuple[Keys, EpisodeRows, EpisodeRows]] = []
+    """The rule with these arrivals at this watermark; ``repeated`` as in ``with_arrivals``."""
+    before = state
     if len(arrivals):
-        state = with_events(state, plan, arrivals)
-        if plan.term is not Term.NOTHING:
-            state = with_terms(state, arrivals, plan.span)
-        touched = touched_by(arrivals)
-        old = state.episodes.of(touched.groups)
-        new = _judged_anew(plan, state, touched, old)
-        if len(old) or len(new):
-            found.append((touched.groups, old, new))
-    groups = state.episodes.due(watermark)
-    if found:
-        groups = np.setdiff1d(groups, found[0][0])
-    if len(groups):
-        rows = state.episodes.of(groups)
-        found.append((groups, rows, rows))
+        state = with_arrivals(plan, state, arrivals, repeated=repeated)
+    if plan.way is Way.TRAILING:
+        moved = _advanced_trailing(plan, state, arrivals, watermark, wording)
+    elif plan.way is Way.NEW_TERMS:
+        moved = _advanced_new_terms(plan, before, state, arrivals, watermark, wording)
+    else:
+        moved = _advanced_windows(plan, state, arrivals, watermark, wording)
+    reached = max(moved.state.reached, watermark)
+    if reached == moved.state.reached:
+        return moved
+    return Moved(replace(moved.state, reached=reached), moved.said)
+
+
+def _advanced_trailing(
+    plan: RulePlan, state: RuleState, arrivals: Arrivals, watermark: int, wording: MakeWording
+) -> Moved:
     said: list[Correlated] = []
-    for groups, old, new in found:
-        ended = new.high + plan.span <= watermark
-        told = telling(old, new, tellable=np.ones(len(new), bool), ended=ended)
-        rows, more = _told(plan, state, told, wording)
+    groups = np.zeros(0, np.uint64)
+    if len(arrivals):
+        touched = touched_by(arrivals)
+        groups = touched.groups
+        old = state.episodes.of(groups)
+        kept = old
+        if plan.keeping is Keeping.NUMBERS and (arrivals.numbers < 0).any():
+            touched, kept = undone(touched, old, arrivals.groups[arrivals.numbers < 0])
+        new = _judged_anew(plan, state, touched, kept)
+        if len(old) or len(new):
+            state, said = _told(plan, state, groups, old, new, watermark, wording)
+    ripe = np.setdiff1d(state.episodes.due(watermark), groups)
+    if len(ripe):
+        rows = state.episodes.of(ripe)
+        state, more = _told(plan, state, ripe, rows, rows, watermark, wording)
         said += more
-        state = replace(state, episodes=state.episodes.replaced(groups, rows))
-    return Moved(replace(state, reached=max(state.reached, watermark)), said)
+    return Moved(state, said)
 
 
 def _judged_anew(
@@ -85,35 +96,117 @@ def _judged_anew(
 ) -> EpisodeRows:
     places = state.events.places(touched.groups)
     owners, times = moments(places, touched, plan.span)
-    if plan.term is Term.NOTHING:
-        measured = counted_events(places, owners, times, plan.span)
-    else:
-        measured = counted_terms(state, touched.groups, owners, times)
+    match plan.keeping:
+        case Keeping.NOTHING:
+            measured = counted_events(places, owners, times, plan.span)
+        case Keeping.NUMBERS:
+            numbers = state.terms.places(touched.groups).of(owners)
+            measured = numbers.summed("number", times - plan.span, times)
+        case Keeping.STEPS:
+            steps = state.terms.places(touched.groups)
+            measured = ordered_lengths(steps, touched, owners, times, plan.span, plan.steps)
+        case _:
+            measured = counted_terms(state, touched.groups, owners, times)
     judged = Judged(owners, times, measured, holds(measured, plan.bounds))
     if not len(old) and not judged.held.any():
         return no_rows()
     return episodes_with(old, touched, judged, places, plan.span)
 
 
+def _advanced_windows(
+    plan: RulePlan, state: RuleState, arrivals: Arrivals, watermark: int, wording: MakeWording
+) -> Moved:
+    """Whole windows and absences: a group is judged when something of it is complete.
+
+    What comes behind what was judged already has its whole group judged anew.
+    """
+    touched = touched_by(arrivals)
+    groups = np.union1d(touched.groups, state.episodes.due(watermark))
+    rows = state.episodes.of(groups)
+    waiting, owners = rows.pending == 1, np.searchsorted(groups, rows.group)
+    waits = np.full(len(groups), FOREVER, np.int64)
+    waits[owners[waiting]] = rows.low[waiting]
+    first = np.full(len(groups), FOREVER, np.int64)
+    first[np.searchsorted(groups, touched.groups)] = touched.first
+    absence = plan.way is Way.ABSENCE
+    behind = first < (state.reached if absence else np.minimum(waits, state.reached))
+    starts = np.where(behind, NEVER, np.minimum(waits, first))
+    judged = behind | (starts + plan.span <= watermark)
+    judged[owners[~waiting & (rows.due <= watermark)]] = True
+    rows, owners = rows.at(~waiting), owners[~waiting]
+    still = ~judged & (starts != waits)
+    if still.any():
+        later = EpisodeRows.waiting(groups[still], starts[still], starts[still] + plan.span)
+        kept = EpisodeRows.of([rows.at(still[owners]), later])
+        state = replace(state, episodes=state.episodes.replaced(groups[still], kept))
+    if not judged.any():
+        return Moved(state, [])
+    rows, start = rows.at(judged[owners]), starts[owners[judged[owners]]]
+    groups, starts = groups[judged], starts[judged]
+    if absence:
+        again = (rows.low >= start) | (rows.high > start - plan.span) | (rows.due <= watermark)
+        earlier = rows.at(again & (rows.low < start))
+        new, waiting_rows = judged_absences(plan, state, groups, starts, watermark, earlier)
+    else:
+        again = rows.low >= start
+        new, waiting_rows = judged_windows(plan, state, groups, starts, watermark)
+    beside = EpisodeRows.of([rows.at(~again), waiting_rows])
+    return Moved(*_told(plan, state, groups, rows.at(again), new, watermark, wording, beside))
+
+
+def _advanced_new_terms(
+    plan: RulePlan,
+    before: RuleState,
+    state: RuleState,
+    arrivals: Arrivals,
+    watermark: int,
+    wording: MakeWording,
+) -> Moved:
+    if not len(arrivals) or not isinstance(plan.source, NewTermsRule):
+        return Moved(state, [])
+    learning = micros(plan.source.learning)
+    came = Appearances.of(terms_seen(arrivals), arrivals.times, arrivals.groups)
+    known = first_seen(before, came.groups)
+    judged = to_judge(state, came, known, first_seen(state, came.groups), plan.span, learning)
+    first = first_seen(state, judged.groups)
+    new = new_among(state, judged, first, plan.span, learning)
+    groups = np.unique(judged.keys)
+    rows = state.episodes.of(groups)
+    again = among(rows, judged)
+    if not len(rows) and not len(new):
+        return Moved(state, [])
+    beside, old = rows.at(~again), rows.at(again)
+    return Moved(*_told(plan, state, groups, old, new, watermark, wording, beside))
+
+
 def _told(
-    plan: RulePlan, state: RuleState, told: Telling, wording: Callable[[], Wording]
-) -> tuple[EpisodeRows, list[Correlated]]:
-    if not len(told.tell) and not len(told.retracted):
-        return told.rows, []
-    chosen = told.rows.at(told.tell)
-    evidence = evidence_of(state.events.places(chosen.group), chosen.low - plan.span, chosen.high)
-    return verdicts(told, evidence, wording())
+    plan: RulePlan,
+    state: RuleState,
+    groups: Keys,
+    old: EpisodeRows,
+    new: EpisodeRows,
+    watermark: int,
+    wording: MakeWording,
+    beside: EpisodeRows | None = None,
+) -> tuple[RuleState, list[Correlated]]:
+    """The groups' rows with what is told of them; ``beside`` are rows that stay as they are."""
+    apart = {Way.TRAILING: plan.span, Way.ABSENCE: 2 * plan.span}.get(plan.way, 0)
+    ended = (new.high + apart <= watermark) | (plan.way is Way.NEW_TERMS)
+    told = telling(old, new, tellable=np.ones(len(new), bool), ended=ended)
+    rows = told.rows
+    said: list[Correlated] = []
+    if len(told.tell) or len(told.retracted):
+        evidence = _evidence(plan, state, told.rows.at(told.tell))
+        rows, said = verdicts(told, evidence, wording())
+    if beside is not None:
+        rows = EpisodeRows.of([rows, beside])
+    return replace(state, episodes=state.episodes.replaced(groups, rows)), said
 
 
-def _distinct_events(arrivals: Arrivals) -> Arrivals:
-    """Each event once in a group, whatever it was taken for."""
-    if not (arrivals.slots != arrivals.slots[0]).any() and (
-        len(np.unique(arrivals.id_low)) == len(arrivals)
-    ):
-        return arrivals
-    order = np.lexsort((arrivals.id_low, arrivals.id_high, arrivals.groups))
-    kept = np.ones(len(order), bool)
-    kept[1:] = False
-    for column in (arrivals.groups, arrivals.id_high, arrivals.id_low):
-        kept[1:] |= column[order][1:] != column[order][:-1]
-    return arrivals.at(np.sort(order[kept]))
+def _evidence(plan: RulePlan, state: RuleState, rows: EpisodeRows) -> Evidence:
+    if plan.way is Way.ABSENCE:
+        return unanswered(plan, state, rows)
+    if plan.way is Way.NEW_TERMS:
+        return evidence_of(state.terms.places(rows.group), rows.low - 1, rows.low)
+    after = rows.low - (plan.span if plan.way is Way.TRAILING else 1)
+    return evidence_of(state.events.places(rows.group), after, rows.last)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tocsin.detect.correlate.arrivals import Arrivals
-from tocsin.detect.correlate.batch_reading import Grouping, ReadBatch, joined
+from tocsin.detect.correlate.arrivals import Arrivals, Floats
+from tocsin.detect.correlate.batch_reading import FieldValues, Grouping, ReadBatch, joined
 from tocsin.detect.correlate.limits import Limits
-from tocsin.detect.correlate.ordered_runs import Keys, Times
-from tocsin.detect.correlate.rule_plan import RulePlan, Term
+from tocsin.detect.correlate.ordered_runs import FINEST, Keys, Times
+from tocsin.detect.correlate.rule_plan import RulePlan, Term, Way
 from tocsin.detect.correlate.text_hash import TextHashes, mixed
 from tocsin.detect.engine import Hit
 from tocsin.model.event import EventBatch
@@ -29,6 +29,7 @@ class Intake:
     batches: list[EventBatch] = field(default_factory=list)
     arrivals: dict[str, list[Arrivals]] = field(default_factory=dict)
     ungrouped: dict[str, int] = field(default_factory=dict)
+    repeated: set[str] = field(default_factory=set)
 
     def take(
         self,
@@ -72,15 +73,18 @@ class Intake:
         rows, keys = grouping.rows[at], grouping.keys[at]
         named = plan.slots[rule_id][0] if plan.term is Term.RULE else 0
         terms = np.full(len(at), named + 1, np.uint64)
+        measured: list[tuple[FieldValues, Times]] = []
         numbers = np.zeros(len(at))
         if plan.term in (Term.VALUE, Term.NUMBER):
             for name in plan.value_fields(rule_id):
                 values = read.field(name)
                 if values is None:
                     none = np.zeros(0, np.int64)
-                    return _Found(none, keys[:0], terms[:0], numbers[:0], grouping, none)
+                    return _Found(none, keys[:0], terms[:0], numbers[:0], grouping, none, [])
                 left, items = joined(rows, values.rows, len(read), self.limits.members)
                 rows, keys, at = rows[left], keys[left], at[left]
+                measured = [(one, codes[left]) for one, codes in measured]
+                measured.append((values, values.codes[items]))
                 if plan.term is Term.NUMBER:
                     terms, numbers = terms[left], values.numbers()[items]
                 else:
@@ -89,8 +93,8 @@ class Intake:
             if plan.term is Term.NUMBER:
                 valid = ~np.isnan(numbers)
                 rows, keys, at = rows[valid], keys[valid], at[valid]
-                terms, numbers = terms[valid], numbers[valid]
-        return _Found(rows, keys, terms, numbers, grouping, at)
+                terms, numbers = terms[valid], finest(numbers[valid])
+        return _Found(rows, keys, terms, numbers, grouping, at, measured)
 
     def _add(
         self,
@@ -104,9 +108,14 @@ class Intake:
         rows = found.rows
         if not len(rows):
             return
-        distinct, first = np.unique(found.keys, return_index=True)
+        named = found.keys
+        if plan.way is Way.NEW_TERMS:
+            named = mixed(found.keys, found.terms)
+        distinct, first = np.unique(named, return_index=True)
         for key, at in self._unnamed(distinct, first):
             texts = [read.tenant, *found.grouping.name(int(found.at[at]))]
+            if plan.way is Way.NEW_TERMS:
+                texts += [str(values.texts[int(items[at])]) for values, items in found.values]
             self.names[key] = "\0".join(text.replace("\0", "\ufffd") for text in texts)
         arrivals = Arrivals(
             groups=found.keys,
@@ -120,6 +129,8 @@ class Intake:
             origins=origins[rows],
         )
         self.arrivals.setdefault(plan.id, []).append(arrivals)
+        if plan.steps > 1 or (rows[1:] == rows[:-1]).any():
+            self.repeated.add(plan.id)
 
     def _unnamed(self, keys: Keys, first: Times) -> Iterator[tuple[int, int]]:
         known, mine = self.known_names, self.names
@@ -137,11 +148,18 @@ class Intake:
         return np.array(codes, np.int64)
 
 
+def finest(numbers: Floats) -> Floats:
+    """Numbers taken to multiples of 2^-32, whose sums are exact in any order."""
+    whole = np.floor(numbers)
+    return np.asarray(whole + np.floor((numbers - whole) * FINEST + 0.5) / FINEST)
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     rows: Times
     keys: Keys
     terms: Keys
-    numbers: "np.ndarray[tuple[int], np.dtype[np.float64]]"
+    numbers: Floats
     grouping: Grouping
     at: Times
+    values: list[tuple[FieldValues, Times]]

@@ -45,7 +45,8 @@ class Memory:
     def _groups(self) -> Keys:
         parts = [np.zeros(0, np.uint64)]
         for state in self.rules.values():
-            parts += [state.events.distinct_keys(), state.episodes.groups()]
+            events = (state.events.distinct_keys(), state.terms.distinct_keys())
+            parts += [*events, state.episodes.groups()]
         return np.unique(np.concatenate(parts))
 
 

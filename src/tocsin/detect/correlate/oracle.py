@@ -20,12 +20,12 @@ what is no number isn't counted. value_percentile: linear interpolation between 
 numbers; value_median: percentile 50. temporal: distinct rules. temporal_ordered: the most rules
 in the order written, each by an event not before the former's and different from it.
 
-**Absence.** A trigger is unanswered when no other event of the expected rule is in
-[t, t + timespan); with one rule, every event expects the next. Unanswered triggers less than a
-timespan apart are one finding, measured by their number.
+**Absence.** A trigger is unanswered when no event of the expected rule (itself neither) is in
+[t, t + timespan); with one rule alone, when no later event of it is. Unanswered triggers less than
+a timespan apart are one finding, measured by their number.
 
-**New terms.** A value is new when its group did not have it in the last window, and its group has
-been watched for the time of learning; a group silent for a whole window starts over.
+**New terms.** A value is new when its group did not have it in the window before, and the group's
+first event is at least the time of learning ago.
 
 **Chained.** A correlation is taken by another as events: a temporal one takes each moment at which
 it holds, the others the beginning of each episode. They happen at that moment (at the end of a
@@ -189,15 +189,13 @@ def _absences(
 ) -> list[Episode]:
     span = micros(rule.timespan)
     expected = len(rule.rules) - 1
+    alone = len(set(rule.rules)) == 1
     unanswered = [
         (entry.time, entry)
         for entry in entries
         if entry.slot == 0
         and not any(
-            other.slot == expected
-            and other.id != entry.id
-            and (entry.time, entry.id if not expected else "") <= (other.time, other.id)
-            and other.time < entry.time + span
+            other.slot == expected and entry.time + alone <= other.time < entry.time + span
             for other in entries
         )
     ]
@@ -212,17 +210,14 @@ def _new_terms(
 ) -> list[Episode]:
     window, learning = micros(rule.window), micros(rule.learning)
     found: list[Episode] = []
-    seen: dict[tuple[str, ...], int] = {}
-    watched = previous = entries[0].time
-    for entry in entries:
-        if entry.time - previous >= window:
-            watched = entry.time
-        previous = entry.time
-        for term in sorted(entry.terms):
-            known = term in seen and entry.time - seen[term] < window
-            seen[term] = entry.time
-            if not known and entry.time - watched >= learning and entry.time != watched:
-                found.append(_episode(rule, (*group, *term), [entry], 1.0))
+    for term in sorted({term for entry in entries for term in entry.terms}):
+        with_term = [entry for entry in entries if term in entry.terms]
+        times = {entry.time for entry in with_term}
+        for time in sorted(times):
+            known = any(time - window < former < time for former in times)
+            if not known and time - entries[0].time >= learning:
+                now = [entry for entry in with_term if entry.time == time]
+                found.append(_episode(rule, (*group, *term), now, 1.0))
     return found
 
 
@@ -237,7 +232,8 @@ def measure(rule: CorrelationRule, entries: Sequence[_Entry]) -> float:
             return float(len({rule.rules[entry.slot] for entry in entries}))
         case CorrelationType.TEMPORAL_ORDERED:
             return float(_longest_order(entries, len(rule.rules)))
-    numbers = [_taken_to(number) for entry in entries for number in entry.numbers]
+    by_event = {entry.id: entry.numbers for entry in entries}
+    numbers = [_taken_to(number) for each in by_event.values() for number in each]
     match rule.type:
         case CorrelationType.VALUE_SUM:
             return float(sum(numbers))
@@ -266,16 +262,17 @@ def _longest_order(entries: Sequence[_Entry], steps: int) -> int:
 
 def _taken_to(number: float) -> Fraction:
     bounded = max(-(2.0**62), min(2.0**62, number))
-    return Fraction(floor(Fraction(bounded) * _FINEST + Fraction(1, 2)), _FINEST)
+    whole = floor(bounded)
+    return whole + Fraction(floor((bounded - whole) * _FINEST + 0.5), _FINEST)
 
 
 def _percentile(numbers: Sequence[Fraction], percentile: float) -> float:
     ordered = sorted(numbers)
-    place = Fraction(percentile) / 100 * (len(ordered) - 1)
+    place = percentile * (len(ordered) - 1) / 100
     below = floor(place)
     above = min(below + 1, len(ordered) - 1)
     left, right = float(ordered[below]), float(ordered[above])
-    return left + (right - left) * float(place - below)
+    return left + (right - left) * (place - below)
 
 
 def _keeps(measured: float, bounds: Iterable[Bound]) -> bool:

@@ -11,6 +11,8 @@ Times = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
 Columns = Mapping[str, npt.NDArray[Any]]  # of every kind: what a column is, its name says
 
+FINEST = 1 << 32
+_FITS = 2.0**62
 _GROWTH = 4
 _PACKED_BITS = 62
 
@@ -28,8 +30,29 @@ class Run:
     columns: Columns = field(default_factory=dict)
     number: int = 0
 
+    _sums: dict[str, tuple[Times, Times, npt.NDArray[np.float64]]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
     def __len__(self) -> int:
         return len(self.times)
+
+    def running_sums(self, name: str) -> tuple[Times, Times, npt.NDArray[np.float64]]:
+        """Of a column of multiples of 2^-32: sums of whole parts, of fractions in 2^-32, and roughly.
+
+        Whole numbers wrap around; their differences don't, so far as these fit.
+        """
+        found = self._sums.get(name)
+        if found is None:
+            numbers = self.columns[name]
+            whole = np.floor(numbers)
+            parts = ((numbers - whole) * FINEST).astype(np.int64)
+            found = self._sums[name] = (
+                np.cumsum(whole.astype(np.int64)),
+                np.cumsum(parts),
+                np.cumsum(numbers),
+            )
+        return found
 
     @property
     def size_bytes(self) -> int:
@@ -188,17 +211,19 @@ class Places:
             total += seek(run.times, low, high, until) - low
         return total
 
-    def summed(self, column: str, until: Times) -> Times:
-        """The running sum of a column up to a time; ``column`` holds sums within its run."""
-        total = np.zeros(len(until), np.int64)
+    def summed(self, name: str, after: Times, until: Times) -> npt.NDArray[np.float64]:
+        """The sum of a column over (after, until]; exact while it fits 63 bits."""
+        whole, parts = np.zeros(len(until), np.int64), np.zeros(len(until), np.int64)
+        rough = np.zeros(len(until))
         for run, (low, high) in zip(self.runs, self.ranges, strict=True):
-            sums = run.columns[column].astype(np.int64, copy=False)
-            if len(sums):
+            if len(run):
+                begin = seek(run.times, low, high, after)
                 end = seek(run.times, low, high, until)
-                total += np.where(end > low, sums[end - 1], 0) - np.where(
-                    (end > low) & (low > 0), sums[low - 1], 0
-                )
-        return total
+                totals = (whole, parts, rough)
+                for total, sums in zip(totals, run.running_sums(name), strict=True):
+                    total += _between(sums, begin, end)
+        exact = (whole + (parts >> 32)) + (parts & (FINEST - 1)) / FINEST
+        return np.where(np.abs(rough) < _FITS, exact, rough)
 
     def earliest_after(self, times: Times, otherwise: int) -> Times:
         """The first time later than the given one, or ``otherwise``."""
@@ -236,6 +261,28 @@ class Places:
                 at.append(np.arange(len(owner)) - before[owner] + begin[owner])
                 which.append(number)
         return Rows(self.runs, which, owners, at)
+
+
+def _between(sums: npt.NDArray[Any], begin: Times, end: Times) -> npt.NDArray[Any]:
+    """Of running sums: what was added in [begin, end)."""
+    upto = np.where(end > 0, sums[np.maximum(end, 1) - 1], 0)
+    before = np.where(begin > 0, sums[np.maximum(begin, 1) - 1], 0)
+    return np.asarray(np.where(end > begin, upto - before, 0))
+
+
+def latest_of(owners: Times, times: Times, asked_owners: Times, asked_times: Times) -> Times:
+    """For each asked (owner, time): the position of the owner's last time ≤ it, or -1.
+
+    ``owners`` and ``times`` are sorted by owner, then time.
+    """
+    if not len(owners):
+        return np.full(len(asked_owners), -1, np.int64)
+    most = int(max(owners.max(), asked_owners.max(initial=0))) + 1
+    begins = np.searchsorted(owners, np.arange(most))
+    ends = np.searchsorted(owners, np.arange(most), side="right")
+    low, high = begins[asked_owners], ends[asked_owners]
+    found = seek(times, low, high, asked_times)
+    return np.where(found > low, found - 1, -1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,17 @@ class Term(Enum):
     NUMBER = auto()
 
 
+class Keeping(Enum):
+    """What is kept beside the events (``RuleState.terms``), and by which key."""
+
+    NOTHING = auto()
+    COVERED = auto()  # (group, term), with the times it covers: distinct terms at any moment
+    TERMS = auto()  # group: the terms
+    NUMBERS = auto()  # group: the numbers
+    STEPS = auto()  # group: events with their slots
+    SEEN = auto()  # (group, term): when it was seen, in which events
+
+
 _TERMS = {
     CorrelationType.EVENT_COUNT: Term.NOTHING,
     CorrelationType.VALUE_COUNT: Term.VALUE,
@@ -60,6 +71,53 @@ class RulePlan:
     bounds: tuple[Bound, ...]
     slots: Mapping[str, tuple[int, ...]]
     told: bool = True
+
+    @property
+    def keeping(self) -> Keeping:
+        if self.way is Way.NEW_TERMS:
+            return Keeping.SEEN
+        if self.ordered or self.way is Way.ABSENCE:
+            return Keeping.STEPS
+        if self.term is Term.NUMBER:
+            return Keeping.NUMBERS
+        if self.term is Term.NOTHING:
+            return Keeping.NOTHING
+        return Keeping.COVERED if self.way is Way.TRAILING else Keeping.TERMS
+
+    @property
+    def ordered(self) -> bool:
+        return self._type is CorrelationType.TEMPORAL_ORDERED
+
+    @property
+    def steps(self) -> int:
+        """How many rules are named."""
+        return sum(len(slots) for slots in self.slots.values())
+
+    @property
+    def _type(self) -> CorrelationType | None:
+        return self.source.type if isinstance(self.source, CorrelationRule) else None
+
+    @property
+    def percentile(self) -> float | None:
+        """Which one is measured; None when it is a sum or a mean."""
+        if self._type is CorrelationType.VALUE_MEDIAN:
+            return 50.0
+        if isinstance(self.source, CorrelationRule) and (
+            self._type is CorrelationType.VALUE_PERCENTILE
+        ):
+            return self.source.percentile
+        return None
+
+    @property
+    def averages(self) -> bool:
+        return self._type is CorrelationType.VALUE_AVG
+
+    @property
+    def name_fields(self) -> tuple[str, ...]:
+        """The fields whose texts name what is found."""
+        if isinstance(self.source, NewTermsRule):
+            return (*self.source.group_by, *self.source.fields)
+        return self.source.group_by
 
     @property
     def rule(self) -> Rule:
@@ -149,7 +207,5 @@ def _plan(source: StatefulRule, told: bool) -> RulePlan:
     if source.type is CorrelationType.ABSENCE:
         way = Way.ABSENCE
     term = _TERMS.get(source.type, Term.NUMBER)
-    if way is not Way.TRAILING or term is Term.NUMBER:
-        raise DetectError(f"{source.rule.id}: {source.type} can't be correlated yet")
     span = micros(source.timespan)
     return RulePlan(source, way, term, span, bounds_of(source), found, told)

@@ -9,9 +9,10 @@ import orjson
 from tocsin.detect.correlate.correlated import Saved
 from tocsin.detect.correlate.episodes import KINDS, NAMES, EpisodeRows, Episodes, Piece
 from tocsin.detect.correlate.memory import Memory
+from tocsin.detect.correlate.new_terms import with_first_seen
 from tocsin.detect.correlate.ordered_runs import Keys, Run, Runs
 from tocsin.detect.correlate.packing import packed, unpacked
-from tocsin.detect.correlate.rule_plan import RulePlan
+from tocsin.detect.correlate.rule_plan import Keeping, RulePlan
 from tocsin.detect.correlate.rule_state import RuleState
 from tocsin.detect.correlate.trailing import covered
 from tocsin.detect.correlate.watermark import Progress, SourceProgress
@@ -162,7 +163,11 @@ def _state_of(pieces: Mapping[str, bytes], plan: RulePlan) -> RuleState:
         episodes=Episodes.restored(episodes),
         **orjson.loads(pieces["state"]),
     )
-    return covered(state, plan.span)
+    if plan.keeping is Keeping.COVERED:
+        return covered(state, plan.span)
+    if plan.keeping is Keeping.SEEN:
+        return with_first_seen(state)
+    return state
 
 
 def _runs(runs: list[Run]) -> Runs:

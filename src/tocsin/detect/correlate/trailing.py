@@ -89,6 +89,19 @@ def covered(state: RuleState, span: int) -> RuleState:
     )
 
 
+def undone(touched: Touched, old: EpisodeRows, groups: Keys) -> tuple[Touched, EpisodeRows]:
+    """For groups that got less (a number below 0): their later episodes are judged anew.
+
+    The span of time to be judged then reaches over these, and what is left of the old rows.
+    """
+    owners = np.searchsorted(touched.groups, old.group)
+    lost = np.isin(old.group, groups) & (old.high >= touched.first[owners])
+    first, last = touched.first.copy(), touched.last.copy()
+    np.minimum.at(first, owners[lost], old.low[lost])
+    np.maximum.at(last, owners[lost], old.high[lost])
+    return Touched(touched.groups, first, last), old.at(~lost)
+
+
 def moments(places: Places, touched: Touched, span: int) -> tuple[Times, Times]:
     """The events whose windows what came could change, as (owner, time)."""
     rows = places.rows_between(touched.first - 1, touched.last + span - 1)
@@ -124,14 +137,9 @@ def episodes_with(
     carried = np.concatenate([old.carried, np.zeros(held.sum(), np.int64)])
     if not len(owners):
         return old
-    order = sort_order(owners, lows)
-    owners, lows, highs = owners[order], lows[order], highs[order]
-    reached = running_latest(owners, highs)
-    fresh = np.ones(len(owners), bool)
-    fresh[1:] = (owners[1:] != owners[:-1]) | (lows[1:] - reached[:-1] >= span)
-    begins = np.flatnonzero(fresh)
-    owner, low = owners[begins], lows[begins]
-    high = np.maximum.reduceat(highs, begins)
+    order, begins = linked(owners, lows, highs, span)
+    owner, low = owners[order][begins], lows[order][begins]
+    high = np.maximum.reduceat(highs[order], begins)
     kept = np.add.reduceat(carried[order], begins)
     mine = places.of(owner)
     since = np.minimum(
@@ -149,6 +157,16 @@ def episodes_with(
         measured=np.maximum.reduceat(peaks[order], begins),
         due=high + span,
     )
+
+
+def linked(owners: Times, lows: Times, highs: Times, span: int) -> tuple[Times, Times]:
+    """The order by (owner, low), and where in it begins what is ``span`` after all before it."""
+    order = sort_order(owners, lows)
+    owners, lows, highs = owners[order], lows[order], highs[order]
+    reached = running_latest(owners, highs)
+    fresh = np.ones(len(owners), bool)
+    fresh[1:] = (owners[1:] != owners[:-1]) | (lows[1:] - reached[:-1] >= span)
+    return order, np.flatnonzero(fresh)
 
 
 def running_latest(owners: Times, times: Times) -> Times:

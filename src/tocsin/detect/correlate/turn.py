@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from tocsin.detect.correlate.advancing import advance_trailing
+from tocsin.detect.correlate.advancing import advanced
 from tocsin.detect.correlate.arrivals import Arrivals
 from tocsin.detect.correlate.condition import because
 from tocsin.detect.correlate.correlated import Correlated, Saved
@@ -73,9 +73,9 @@ class Turn:
             lost = self._intake.ungrouped.get(plan.id, 0)
             if lost:
                 state = replace(state, ungrouped=state.ungrouped + lost)
-            moved = advance_trailing(
-                plan, state, arrivals, watermark, partial(self._wording, plan, arrivals)
-            )
+            wording = partial(self._wording, plan, arrivals)
+            repeated = plan.id in self._intake.repeated
+            moved = advanced(plan, state, arrivals, watermark, wording, repeated=repeated)
             rules[plan.id] = moved.state
             if plan.told:
                 said += moved.said
@@ -94,7 +94,6 @@ class Turn:
 
     def _wording(self, plan: RulePlan, arrivals: Arrivals) -> Wording:
         intake = self._intake
-        source = plan.source
 
         def names(group: int) -> list[str]:
             found = intake.names.get(group)
@@ -102,8 +101,8 @@ class Turn:
 
         return Wording(
             rule=plan.rule,
-            fields=source.group_by,
-            because=lambda measured: because(source, measured),
+            fields=plan.name_fields,
+            because=lambda measured: because(plan.source, measured),
             names=names,
             places=intake.places,
             origin=_origin_finder(arrivals, intake),
