@@ -40,6 +40,8 @@ def shaped(detection: object, document: RuleDocument, name: str) -> dict[str, An
             found[key] = value
         else:
             found[key] = shape.selection(value, (name, key))
+    if detection.get("condition", "") is None:
+        raise Unsupported(f"{name}/condition is empty", "condition")
     _bound(detection.get("condition"), shape.comparisons, name)
     return found
 

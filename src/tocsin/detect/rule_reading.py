@@ -60,6 +60,8 @@ def _read_one(document: RuleDocument, path: str, pipelines: Pipelines) -> Read:
     try:
         if document.fault:
             raise Unsupported(document.fault, line=document.line)
+        if not isinstance(content.get("id", ""), str | None):
+            raise Unsupported("id must be a text (a UUID)", line=document.line_near("id"))
         if len(kinds) > 1:
             raise Unsupported(f"a document is one of {' and '.join(kinds)}, not both", kinds[1])
         read = _KINDS[kinds[0]] if kinds else read_match
