@@ -61,6 +61,15 @@ def test_an_ordinary_day_raises_nothing_serious(quiet: Told) -> None:
     assert 8 <= len(quiet.alerts) <= 20
 
 
+def test_several_events_tell_what_no_single_one_does(told: Told, quiet: Told) -> None:
+    assert told.correlated >= {
+        "Account is created soon after a sign-in from outside",
+        "SSH passwords are guessed from one address",
+        "The trail is switched off soon after an access key was made",
+    }
+    assert quiet.correlated == set()
+
+
 def test_the_scanner_never_ranks_high(told: Told, company: Company) -> None:
     scanner = f"address:{company.address('nh-scan01')}"
     levels = {level for (_, entity), level in told.levels.items() if entity == scanner}

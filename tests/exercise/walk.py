@@ -5,7 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tocsin.app.correlated_findings import entities_by_group
 from tocsin.connectors.catalog import mapping_paths
+from tocsin.detect.correlate.correlated import Correlated
+from tocsin.detect.correlate.correlator import Correlator
+from tocsin.detect.correlate.turn import Turn
 from tocsin.detect.engine import Engine
 from tocsin.detect.ruleset import load_rules
 from tocsin.exercise.sending import Channel, Sending
@@ -14,6 +18,7 @@ from tocsin.ingest.decode import decode
 from tocsin.ingest.files import read_paths
 from tocsin.ingest.lines import split_lines
 from tocsin.model.record import Framing, Origin, RawBatch, Unreadable
+from tocsin.model.rule import Rule
 from tocsin.model.severity import Level
 from tocsin.normalize.mapping import load_mapping
 from tocsin.normalize.normalizer import Normalizer
@@ -29,6 +34,7 @@ class Told:
     alerts: dict[tuple[str, str], int] = field(default_factory=dict)
     levels: dict[tuple[str, str], Level] = field(default_factory=dict)
     titles: dict[tuple[str, str], str] = field(default_factory=dict)
+    correlated: set[str] = field(default_factory=set)
 
 
 class Walk:
@@ -37,14 +43,38 @@ class Walk:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._normalizer = Normalizer([load_mapping(path) for path in mapping_paths()])
-        self._engine = Engine(load_rules([RULES_FOLDER]))
+        self._ruleset = load_rules([RULES_FOLDER])
+        self._engine = Engine(self._ruleset)
 
     def tell(self, sendings: Iterable[Sending]) -> Told:
         told = Told()
+        correlator = Correlator(self._ruleset.stateful)
+        standing: dict[str, Correlated] = {}
         for position, sending in enumerate(sendings):
+            turn = correlator.begin()
             for batch in self._batches(sending):
-                self._take(told, batch, position)
+                self._take(told, batch, position, turn)
+            self._hear(standing, turn.finish(sending.at))
+            turn.keep()
+        for verdict in standing.values():
+            rule = verdict.rule
+            entities = entities_by_group(rule, verdict, verdict.ocsf, entities_of)
+            entity = entities[0].key if entities else f"source:{verdict.source}"
+            self._tell(told, rule, entity)
+            told.correlated.add(rule.title)
         return told
+
+    def _hear(self, standing: dict[str, Correlated], verdicts: Iterable[Correlated]) -> None:
+        for verdict in verdicts:
+            standing.pop(verdict.supersedes, None)
+            if not verdict.retracted and verdict.rule.id not in self._ruleset.silent:
+                standing[verdict.finding_id] = verdict
+
+    def _tell(self, told: Told, rule: Rule, entity: str) -> None:
+        alert = (rule.id, entity)
+        told.alerts[alert] = told.alerts.get(alert, 0) + 1
+        told.levels[alert] = rule.level
+        told.titles[alert] = rule.title
 
     def _batches(self, sending: Sending) -> list[RawBatch]:
         if sending.channel is not Channel.FILE:
@@ -57,17 +87,16 @@ class Walk:
         path.unlink()
         return [cut for cut in cuts if isinstance(cut, RawBatch)]
 
-    def _take(self, told: Told, raw: RawBatch, position: int) -> None:
+    def _take(self, told: Told, raw: RawBatch, position: int, turn: Turn) -> None:
         decoded = decode(raw)
         told.unreadable.extend(decoded.unreadable)
         origin = Origin(raw.source, raw.received_at, "test", position)
         for batch in self._normalizer.normalize(decoded, origin):
             told.lanes[batch.lane.id] += len(batch)
-            for hit in self._engine.evaluate(batch):
+            hits = self._engine.evaluate(batch)
+            turn.take(batch, hits)
+            for hit in (one for one in hits if one.rule.id not in self._ruleset.silent):
                 for row in batch.ocsf_rows(hit.rows):
                     entities = entities_of(hit.rule, row)
                     entity = entities[0].key if entities else f"source:{raw.source}"
-                    alert = (hit.rule.id, entity)
-                    told.alerts[alert] = told.alerts.get(alert, 0) + 1
-                    told.levels[alert] = hit.rule.level
-                    told.titles[alert] = hit.rule.title
+                    self._tell(told, hit.rule, entity)
