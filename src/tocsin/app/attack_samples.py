@@ -12,7 +12,7 @@ import orjson
 from tocsin.app.sample_techniques import current, techniques_named
 
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz")
-_LOGS = (".evtx", ".json", ".jsonl", ".ndjson", ".log", ".csv", ".txt", ".gz")
+_LOGS = (".evtx", ".json", ".jsonl", ".ndjson", ".log", ".csv", ".gz")
 _MOST_BYTES = 4 << 30
 """More than this is not unpacked of one archive."""
 
