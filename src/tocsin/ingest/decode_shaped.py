@@ -13,7 +13,7 @@ from tocsin.ingest.decode_templates import Reader, Templates
 from tocsin.model.record import Decoded
 from tocsin.model.shaped_records import ShapedGroup, ShapedRecords, Template
 
-FEWEST_LINES = 48
+FEWEST_BYTES = 48 << 10
 """Below this a payload is faster read line by line."""
 FEWEST_ALIKE = 4
 """Where a shape has fewer lines than this on average, senders shuffle their keys, say."""
@@ -22,8 +22,8 @@ _HEAD = 1 << 13
 
 
 def worth_shaping(payload: bytes) -> bool:
-    """True when columns pay: many lines, most of them JSON objects, all of it UTF-8."""
-    if len(payload) > _LARGEST or payload.count(b"\n") < FEWEST_LINES:
+    """True when columns pay: many bytes, most lines JSON objects, all of it UTF-8."""
+    if not FEWEST_BYTES <= len(payload) <= _LARGEST:
         return False
     head = payload[:_HEAD]
     if head.count(b"\n{") * 2 < head.count(b"\n"):
