@@ -101,6 +101,12 @@ def test_a_filter_needs_no_level_and_should_leave_something_out() -> None:
     assert (told[0], "write 'not selection'" in told[1]) == (9, True)
 
 
+@pytest.mark.parametrize("kind", ["filter", "correlation", "health", "detection", "tocsin", "tags"])
+@pytest.mark.parametrize("odd", ["[]", "5", "null", "{x: [y]}"])
+def test_odd_shapes_are_told_by_reading_and_do_not_stop_the_linter(kind: str, odd: str) -> None:
+    assert complaints(f"title: t\n{kind}: {odd}\n")
+
+
 def test_a_health_rule_needs_no_tags() -> None:
     text = (
         "title: h\nid: 5f0b7f3e-0000-4000-8000-00000000000e\nstatus: test\nlevel: high\n"

@@ -77,7 +77,8 @@ def _complaints(document: RuleDocument, tests: bool) -> Iterator[Complaint]:
             yield from _unused(selections, name, document)
             yield from _lone_all(selections, (name,), document)
     if kind == "filter":
-        yield from _keeping(document)
+        if isinstance(content["filter"], dict):
+            yield from _keeping(document)
     elif kind != "health" and (tests or "tocsin" in content):
         yield from _tests(document)
 
