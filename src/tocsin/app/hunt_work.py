@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import orjson
@@ -46,6 +47,7 @@ class Wanted:
     until_us: int | None = None
     with_events: bool = True
     gathered_bytes: int = GATHERED_BYTES
+    cache: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Hunter:
 
     def __init__(self, wanted: Wanted, normalizer: Normalizer) -> None:
         self._wanted = wanted
-        self._engine = Engine(wanted.ruleset)
+        self._engine = Engine(wanted.ruleset, wanted.cache)
         self._normalizer = normalizer
         self._asked: dict[str, bool] = {}
         self._order = {found.rule.id: at for at, found in enumerate(wanted.ruleset.rules)}

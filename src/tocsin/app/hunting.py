@@ -38,6 +38,7 @@ class HuntPlan:
     """What is hunted through, and how. Times are aware UTC; ``until`` is outside the range.
 
     ``jobs`` 0: as many as there are cores, when the input is large enough to make it worth it.
+    ``cache`` is a folder for what the engine compiled.
     """
 
     paths: tuple[Path, ...]
@@ -47,6 +48,7 @@ class HuntPlan:
     with_events: bool = True
     task_bytes: int = TASK_BYTES
     gathered_bytes: int = GATHERED_BYTES
+    cache: Path | None = None
 
 
 class Hunt:
@@ -179,6 +181,7 @@ def _wanted(ruleset: RuleSet, plan: HuntPlan) -> Wanted:
         until_us=_micros(plan.until),
         with_events=plan.with_events,
         gathered_bytes=plan.gathered_bytes,
+        cache=plan.cache,
     )
 
 

@@ -60,6 +60,10 @@ Rules = Annotated[
         help="Sigma rules, a file or folder; may be given again (default: the shipped pack).",
     ),
 ]
+Pipelines = Annotated[
+    list[Path] | None,
+    typer.Option("--pipeline", help="A pySigma pipeline all rules go through; may be given again."),
+]
 LowestLevel = Annotated[Level, typer.Option("--level", help="Lowest level to report.")]
 OneRule = Annotated[
     list[str] | None,
@@ -95,6 +99,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no s
 def hunt(
     paths: Paths,
     rules: Rules = None,
+    pipeline: Pipelines = None,
     level: LowestLevel = Level.INFORMATIONAL,
     rule: OneRule = None,
     tag: Tag = None,
@@ -113,9 +118,10 @@ def hunt(
         until=_moment(until),
         jobs=jobs,
         with_events=form in (Form.NDJSON, Form.CSV),
+        cache=cache_folder() / "engine",
     )
     with Hunt(plan) as hunting:
-        loaded = _load(rules or [CONTENT / "rules"], quiet)
+        loaded = _load(rules or [CONTENT / "rules"], pipeline or [], quiet)
         if not quiet:
             print_problems(loaded)
         if not loaded.rules:
@@ -153,20 +159,24 @@ def _code(summary: HuntSummary) -> int:
     return Exit.BAD_CONTENT if summary.unreadable and not summary.records else Exit.DONE
 
 
-def _load(paths: list[Path], quiet: bool) -> RuleSet:
+def _load(paths: list[Path], pipelines: list[Path], quiet: bool) -> RuleSet:
     for path in paths:
         if not path.exists():
             fail(
                 f"{path}: no such file or folder; --rules takes Sigma rules", Exit.BAD_CONFIGURATION
             )
+    for path in pipelines:
+        if not path.is_file():
+            fail(f"{path}: no such file; --pipeline takes a pipeline", Exit.BAD_CONFIGURATION)
     cache = cache_folder() / "rules"
     if quiet:
-        return load_rules(paths, cache=cache)
+        return load_rules(paths, cache=cache, pipelines=pipelines)
     with item_progress() as progress:
         task = progress.add_task("loading rules", total=None)
         return load_rules(
             paths,
             cache=cache,
+            pipelines=pipelines,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
 
