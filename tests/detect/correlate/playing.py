@@ -1,7 +1,7 @@
 """Plays events to a correlator in any order and cut, and keeps what stands of its findings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -60,6 +60,11 @@ def event(number: int, at_s: float, *hits: str, tenant: str = "default", **nativ
     return Taken(f"00000000-0000-7000-8000-{number:012x}", time, frozenset(hits), native, tenant)
 
 
+def received(one: Taken, at_s: float) -> Taken:
+    """The event, received at another time than its own."""
+    return replace(one, native={**one.native, "_received_s": at_s})
+
+
 def batch_with(events: Sequence[Taken], source: str = "dc01") -> tuple[EventBatch, list[Hit]]:
     """A batch of events of one tenant, and its hits."""
     times = [EPOCH + timedelta(microseconds=one.time) for one in events]
@@ -68,6 +73,7 @@ def batch_with(events: Sequence[Taken], source: str = "dc01") -> tuple[EventBatc
         event_ids=pa.array([one.id for one in events], pa.string()),
         sources=pa.array([source] * len(events), pa.string()),
         tenant=events[0].tenant if events else "default",
+        ingested_at=pa.array([_received(one) for one in events], pa.timestamp("us", "UTC")),
     )
     rows: dict[str, list[int]] = {}
     for row, one in enumerate(events):
@@ -76,12 +82,11 @@ def batch_with(events: Sequence[Taken], source: str = "dc01") -> tuple[EventBatc
     return batch, [Hit(rule_named(rule_id), tuple(found)) for rule_id, found in rows.items()]
 
 
-@dataclass(frozen=True)
-class Stand:
-    """A finding that stands, in the words of the oracle."""
-
-    episode: Episode
-    finding: Correlated
+def _received(one: Taken) -> datetime:
+    at_s = one.native.get("_received_s")
+    if isinstance(at_s, int | float):
+        return START + timedelta(seconds=at_s)
+    return EPOCH + timedelta(microseconds=one.time)
 
 
 class Stream:

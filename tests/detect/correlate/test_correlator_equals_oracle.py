@@ -1,6 +1,7 @@
 """Whatever the order, the cut, the drops and the restarts: what stands is what the oracle finds."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.detect.correlate.playing import Stream, correlation, event, rule_named
+from tocsin.detect.correlate.limits import Limits
 from tocsin.detect.correlate.oracle import Taken, episodes_of
 from tocsin.detect.stateful_rule import NewTermsRule, StatefulRule
 
@@ -67,9 +69,33 @@ def played(rule: StatefulRule, events: Sequence[Taken], random: Random) -> Strea
 
 
 def check(make: Callable[[Random], StatefulRule], seed: int) -> None:
-    random = Random(seed)
+    random = Random(seed)  # noqa: S311 - repeatable, not secret
     rule, events = make(random), some_events(random)
     assert played(rule, events, random).episodes() == episodes_of(rule, events), (rule, events)
+
+
+def check_forgetful(make: Callable[[Random], StatefulRule], seed: int) -> None:
+    """With a memory of 20 s only, and events at most that late: all but the ids is the same."""
+    random = Random(seed)  # noqa: S311 - repeatable, not secret
+    rule = make(random)
+    events = [
+        replace(one, time=one.time + random.randint(0, 900) * 1_000_000)
+        for _ in range(3)
+        for one in some_events(random)
+    ]
+    events = [replace(one, id=event(number, 0).id) for number, one in enumerate(events)]
+    stream = Stream([rule], Limits(lateness=timedelta(seconds=20)))
+    order = sorted(events, key=lambda one: one.time / 1e6 + random.uniform(0, 19))
+    while order:
+        size = random.randint(1, 5)
+        stream.turn(order[:size])
+        order = order[size:]
+        if random.random() < 0.1:
+            stream.restart()
+    stream.turn(final=True)
+    assert stream.correlator.counts()[rule.rule.id].late == 0
+    found = [replace(one, ids=()) for one in stream.episodes()]
+    assert found == [replace(one, ids=()) for one in episodes_of(rule, events)]
 
 
 def _where(random: Random) -> dict[str, object]:
@@ -161,3 +187,22 @@ def test_new_terms(seed: int) -> None:
         )
 
     check(rule, seed)
+
+
+@_SETTINGS
+@given(SEEDS)
+def test_what_is_forgotten_would_have_changed_nothing(seed: int) -> None:
+    def rule(random: Random) -> StatefulRule:
+        where = {**_where(random), "within_s": random.choice([1, 10, 30])}
+        types = "event_count value_count value_sum temporal temporal_ordered value_avg absence"
+        type_ = random.choice([*types.split(), "new_terms"])
+        if type_ == "new_terms":
+            window = timedelta(seconds=random.choice([10, 100, 1000]))
+            none = timedelta(0)
+            return NewTermsRule(rule_named("logon"), ("target",), window, none, ("user",))
+        bounds = random.choice([[("gte", 1)], [("gte", 2)], [("lt", 3)]])
+        if type_ == "absence":
+            bounds, where["rules"] = [], random.choices(RULES, k=random.randint(1, 2))
+        return correlation(type_, *bounds, fields=_fields(random, type_), **where)
+
+    check_forgetful(rule, seed)

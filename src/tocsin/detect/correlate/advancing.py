@@ -12,7 +12,7 @@ from tocsin.detect.correlate.correlated import Correlated
 from tocsin.detect.correlate.correlated_making import Evidence, Wording, evidence_of, verdicts
 from tocsin.detect.correlate.episodes import EpisodeRows, no_rows
 from tocsin.detect.correlate.new_terms import Appearances, among, first_seen, new_among, to_judge
-from tocsin.detect.correlate.ordered_runs import Keys
+from tocsin.detect.correlate.ordered_runs import Keys, distinct_of
 from tocsin.detect.correlate.ordering import ordered_lengths
 from tocsin.detect.correlate.remembering import terms_seen, with_arrivals
 from tocsin.detect.correlate.rule_plan import Keeping, RulePlan, Way
@@ -79,11 +79,15 @@ def _advanced_trailing(
         old = state.episodes.of(groups)
         kept = old
         if plan.keeping is Keeping.NUMBERS and (arrivals.numbers < 0).any():
-            touched, kept = undone(touched, old, arrivals.groups[arrivals.numbers < 0])
+            less = arrivals.groups[arrivals.numbers < 0]
+            touched, kept = undone(touched, old, less, state.sealed)
         new = _judged_anew(plan, state, touched, kept)
         if len(old) or len(new):
             state, said = _told(plan, state, groups, old, new, watermark, wording)
-    ripe = np.setdiff1d(state.episodes.due(watermark), groups)
+    ripe = state.episodes.due(watermark)
+    if len(ripe) and len(groups):
+        at = np.minimum(np.searchsorted(groups, ripe), len(groups) - 1)
+        ripe = ripe[groups[at] != ripe]
     if len(ripe):
         rows = state.episodes.of(ripe)
         state, more = _told(plan, state, ripe, rows, rows, watermark, wording)
@@ -121,7 +125,7 @@ def _advanced_windows(
     What comes behind what was judged already has its whole group judged anew.
     """
     touched = touched_by(arrivals)
-    groups = np.union1d(touched.groups, state.episodes.due(watermark))
+    groups = distinct_of(np.concatenate([touched.groups, state.episodes.due(watermark)]))
     rows = state.episodes.of(groups)
     waiting, owners = rows.pending == 1, np.searchsorted(groups, rows.group)
     waits = np.full(len(groups), FOREVER, np.int64)
@@ -130,7 +134,8 @@ def _advanced_windows(
     first[np.searchsorted(groups, touched.groups)] = touched.first
     absence = plan.way is Way.ABSENCE
     behind = first < (state.reached if absence else np.minimum(waits, state.reached))
-    starts = np.where(behind, NEVER, np.minimum(waits, first))
+    begin = max(NEVER, state.sealed - plan.span + 1) if absence else NEVER
+    starts = np.where(behind, begin, np.minimum(waits, first))
     judged = behind | (starts + plan.span <= watermark)
     judged[owners[~waiting & (rows.due <= watermark)]] = True
     rows, owners = rows.at(~waiting), owners[~waiting]
@@ -146,6 +151,16 @@ def _advanced_windows(
     if absence:
         again = (rows.low >= start) | (rows.high > start - plan.span) | (rows.due <= watermark)
         earlier = rows.at(again & (rows.low < start))
+        straddling = (
+            behind[judged][np.searchsorted(groups, earlier.group)]
+            & (earlier.low < begin)
+            & (earlier.high >= begin)
+        )
+        earlier = replace(
+            earlier,
+            high=np.where(straddling, begin - 1, earlier.high),
+            count=np.where(straddling, earlier.carried, earlier.count),
+        )
         new, waiting_rows = judged_absences(plan, state, groups, starts, watermark, earlier)
     else:
         again = rows.low >= start
@@ -170,7 +185,7 @@ def _advanced_new_terms(
     judged = to_judge(state, came, known, first_seen(state, came.groups), plan.span, learning)
     first = first_seen(state, judged.groups)
     new = new_among(state, judged, first, plan.span, learning)
-    groups = np.unique(judged.keys)
+    groups = distinct_of(judged.keys)
     rows = state.episodes.of(groups)
     again = among(rows, judged)
     if not len(rows) and not len(new):

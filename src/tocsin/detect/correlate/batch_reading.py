@@ -29,30 +29,31 @@ class FieldValues:
     rows: Times
     codes: Times
     hashes: Keys
-    texts: Sequence[str | None]
+    texts: Sequence[str]
+    distinct: pa.Array
 
     def item_hashes(self) -> Keys:
         return self.hashes[self.codes]
 
     def numbers(self) -> npt.NDArray[np.float64]:
         """The number of each item, NaN when it is none; beyond ±2^62 it is that bound."""
-        found = np.array([_number(text) for text in self.texts], np.float64)
+        kind = self.distinct.type
+        if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            found = np.asarray(self.distinct.to_numpy(zero_copy_only=False), np.float64)
+            found = np.where(np.isfinite(found), found, np.nan)
+        else:
+            found = np.array([_number(text) for text in self.texts], np.float64)
         return np.clip(found, -LARGEST, LARGEST)[self.codes]
 
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """Groups of rows: ``rows`` ascending, ``keys`` the group, ``items`` the fields' text codes."""
+    """Groups of rows: ``rows`` ascending, ``keys`` the group, ``codes`` those of the fields' ``texts``."""
 
     rows: Times
     keys: Keys
     codes: tuple[Times, ...]
-    texts: tuple[Sequence[str | None], ...]
-
-    def name(self, at: int) -> list[str]:
-        """The folded texts of the group of a row."""
-        pairs = zip(self.codes, self.texts, strict=True)
-        return [str(texts[int(codes[at])]) for codes, texts in pairs]
+    texts: tuple[Sequence[str], ...]
 
 
 class ReadBatch:
@@ -97,7 +98,7 @@ class ReadBatch:
         rows = np.arange(len(self))
         keys = np.full(len(self), hash_of(self.tenant), np.uint64)
         codes: list[Times] = []
-        texts: list[Sequence[str | None]] = []
+        texts: list[Sequence[str]] = []
         for name in names:
             values = self.field(name)
             if values is None:
@@ -127,8 +128,23 @@ class ReadBatch:
             return None
         encoded = array.dictionary_encode()
         codes = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
-        hashes, texts = self._hashes.of(_texts_of(encoded.dictionary))
-        return _values(codes, hashes, texts, parents, self._members)
+        return self._values(codes, encoded.dictionary, parents)
+
+    def _values(
+        self, codes: Times, distinct: pa.Array, parents: Times | None
+    ) -> FieldValues | None:
+        hashes, texts = self._hashes.of(_texts_of(distinct))
+        rows = np.arange(len(codes)) if parents is None else parents
+        valid = codes >= 0
+        if not hashes.all():
+            valid &= hashes[codes] != 0
+        if not valid.all():
+            rows, codes = rows[valid], codes[valid]
+        if not len(rows):
+            return None
+        if parents is not None:
+            rows, codes = _distinct_members(rows, codes, hashes, self._members)
+        return FieldValues(rows, codes, hashes, texts, distinct)
 
 
 def joined(rows: Times, items: Times, most_rows: int, most: int) -> tuple[Times, Times]:
@@ -176,27 +192,6 @@ def _taken(array: pa.Array, rows: Times, whole: bool) -> pa.Array:
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     return array if whole else array.take(pa.array(rows))
-
-
-def _values(
-    codes: Times,
-    hashes: Keys,
-    texts: Sequence[str | None],
-    parents: Times | None,
-    members: int,
-) -> FieldValues | None:
-    rows = np.arange(len(codes)) if parents is None else parents
-    none = [at for at, text in enumerate(texts) if text is None]
-    valid = codes >= 0
-    if none:
-        valid &= ~np.isin(codes, none)
-    if not valid.all():
-        rows, codes = rows[valid], codes[valid]
-    if not len(rows):
-        return None
-    if parents is not None:
-        rows, codes = _distinct_members(rows, codes, hashes, members)
-    return FieldValues(rows, codes, hashes, texts)
 
 
 def _distinct_members(rows: Times, codes: Times, hashes: Keys, members: int) -> tuple[Times, Times]:

@@ -17,6 +17,7 @@ from tocsin.model.identifier import repeatable_id
 from tocsin.model.rule import Rule
 
 EVIDENCE = 100
+_Fields = tuple[dict[str, object], dict[str, object]]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PREFIX = "correlated"
 _Column = TypeVar("_Column", npt.NDArray[np.int64], npt.NDArray[np.float64])
@@ -71,8 +72,11 @@ def verdicts(
     tell = said.tell
     if len(tell):
         told_high, told_low = rows.told_high.copy(), rows.told_low.copy()
+        lasts = [ids[-1] if ids else None for ids in evidence.ids]
+        fields = _fields_of([None if one is None else wording.origin(*one) for one in lasts])
         for number, at in enumerate(tell.tolist()):
-            one = _verdict(rows, at, evidence.ids[number], evidence.places[number], wording)
+            ids, place = evidence.ids[number], evidence.places[number]
+            one = _verdict(rows, at, ids, place, fields[number], wording)
             told_high[at], told_low[at] = _halves(one.finding_id)
             found.append(one)
         rows = replace(
@@ -89,7 +93,12 @@ def verdicts(
 
 
 def _verdict(
-    rows: EpisodeRows, at: int, ids: list[tuple[int, int]], place: int, wording: Wording
+    rows: EpisodeRows,
+    at: int,
+    ids: list[tuple[int, int]],
+    place: int,
+    fields: _Fields,
+    wording: Wording,
 ) -> Correlated:
     tenant, *texts = wording.names(int(rows.group[at]))
     former = _told_id(rows, at)
@@ -97,7 +106,6 @@ def _verdict(
     count, measured = int(rows.count[at]), float(rows.measured[at])
     rule = wording.rule
     parts = (rule.id, tenant, *texts, str(since), str(last), str(count), repr(measured), former)
-    here = wording.origin(*ids[-1]) if ids else None
     lane, source = wording.places[place] if place >= 0 else ("", "")
     return Correlated(
         rule=rule,
@@ -111,11 +119,27 @@ def _verdict(
         event_count=count,
         lane=lane,
         source=source,
-        native=here[0].native_rows([here[1]])[0] if here else {},
-        ocsf=here[0].ocsf_rows([here[1]])[0] if here else {},
+        native=fields[0],
+        ocsf=fields[1],
         tenant=tenant,
         supersedes=former,
     )
+
+
+def _fields_of(origins: Sequence[tuple[EventBatch, int] | None]) -> list[_Fields]:
+    """Native and OCSF fields of each event, empty when it is not of this turn."""
+    found: list[_Fields] = [({}, {}) for _ in origins]
+    by_batch: dict[int, list[int]] = {}
+    for number, origin in enumerate(origins):
+        if origin is not None:
+            by_batch.setdefault(id(origin[0]), []).append(number)
+    for numbers in by_batch.values():
+        here = [origin for number in numbers if (origin := origins[number]) is not None]
+        batch, rows = here[0][0], [row for _, row in here]
+        both = zip(batch.native_rows(rows), batch.ocsf_rows(rows), strict=True)
+        for number, fields in zip(numbers, both, strict=True):
+            found[number] = fields
+    return found
 
 
 def _retraction(rows: EpisodeRows, at: int, wording: Wording) -> Correlated:
@@ -167,5 +191,5 @@ def _halves(finding_id: str) -> tuple[int, int]:
 
 
 def _uuid(high: int, low: int) -> str:
-    digits = f"{high:016x}{low:016x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    head, tail = f"{high:016x}", f"{low:016x}"
+    return f"{head[:8]}-{head[8:12]}-{head[12:]}-{tail[:4]}-{tail[4:]}"

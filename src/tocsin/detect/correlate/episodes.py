@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tocsin.detect.correlate.arrivals import Floats
-from tocsin.detect.correlate.ordered_runs import Keys, Run, Times, run_of
+from tocsin.detect.correlate.ordered_runs import Keys, Run, Times, distinct_of, run_of
 
 _GROWTH = 4
 
@@ -196,7 +196,7 @@ class Episodes:
             ripe = (piece.run.columns["due"] <= watermark) & piece.alive
             if ripe.any():
                 found.append(piece.run.row_keys()[ripe])
-        return np.unique(np.concatenate(found)) if found else np.zeros(0, np.uint64)
+        return distinct_of(np.concatenate(found)) if found else np.zeros(0, np.uint64)
 
     @classmethod
     def restored(cls, pieces: Sequence[tuple[int, Keys, EpisodeRows]]) -> "Episodes":
@@ -217,8 +217,8 @@ def _piece(number: int, groups: Keys, rows: EpisodeRows) -> Piece:
 def _joined(pieces: Sequence[Piece], number: int, *, lowest: bool) -> Piece:
     rows = EpisodeRows.of([piece.rows(piece.alive) for piece in pieces])
     if lowest:
-        return _piece(number, np.unique(rows.group), rows)
-    return _piece(number, np.unique(np.concatenate([piece.groups for piece in pieces])), rows)
+        return _piece(number, distinct_of(rows.group), rows)
+    return _piece(number, distinct_of(np.concatenate([piece.groups for piece in pieces])), rows)
 
 
 def _positions(run: Run, groups: Keys) -> Times:

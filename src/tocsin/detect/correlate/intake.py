@@ -1,6 +1,6 @@
 """Turns a batch and its hits into what each rule takes of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,7 +56,7 @@ class Intake:
             hit_rows = rows if len(chosen) == len(batch) else np.searchsorted(chosen, rows)
             for plan, slot in takers[rule_id]:
                 found = self._arrivals(plan, rule_id, read, hit_rows)
-                lost = len(hit_rows) - len(np.unique(found.rows))
+                lost = len(hit_rows) - int(np.count_nonzero(np.diff(found.rows, prepend=-1)))
                 if lost:
                     self.ungrouped[plan.id] = self.ungrouped.get(plan.id, 0) + lost
                 self._add(plan, slot, read, found, place_of, origins)
@@ -112,11 +112,7 @@ class Intake:
         if plan.way is Way.NEW_TERMS:
             named = mixed(found.keys, found.terms)
         distinct, first = np.unique(named, return_index=True)
-        for key, at in self._unnamed(distinct, first):
-            texts = [read.tenant, *found.grouping.name(int(found.at[at]))]
-            if plan.way is Way.NEW_TERMS:
-                texts += [str(values.texts[int(items[at])]) for values, items in found.values]
-            self.names[key] = "\0".join(text.replace("\0", "\ufffd") for text in texts)
+        self._name(plan, read.tenant, found, distinct, first)
         arrivals = Arrivals(
             groups=found.keys,
             times=read.times[rows],
@@ -132,11 +128,26 @@ class Intake:
         if plan.steps > 1 or (rows[1:] == rows[:-1]).any():
             self.repeated.add(plan.id)
 
-    def _unnamed(self, keys: Keys, first: Times) -> Iterator[tuple[int, int]]:
+    def _name(self, plan: RulePlan, tenant: str, found: "_Found", keys: Keys, first: Times) -> None:
+        """Keep the texts of groups not named before; ``first`` are rows of each."""
         known, mine = self.known_names, self.names
-        for key, at in zip(keys.tolist(), first.tolist(), strict=True):
-            if key not in known and key not in mine:
-                yield key, at
+        listed = keys.tolist()
+        fresh = [n for n, key in enumerate(listed) if key not in known and key not in mine]
+        if not fresh:
+            return
+        rows = first[fresh]
+        columns = [
+            [texts[code] for code in codes[found.at[rows]].tolist()]
+            for codes, texts in zip(found.grouping.codes, found.grouping.texts, strict=True)
+        ]
+        if plan.way is Way.NEW_TERMS:
+            columns += [
+                [values.texts[code] for code in items[rows].tolist()]
+                for values, items in found.values
+            ]
+        tenants = [tenant] * len(fresh)
+        for n, texts in zip(fresh, zip(tenants, *columns, strict=True), strict=True):
+            mine[listed[n]] = "\0".join(texts)
 
     def _place_codes(self, batch: EventBatch, read: ReadBatch) -> Times:
         codes = []

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tocsin.detect.correlate.ordered_runs import Keys
+from tocsin.detect.correlate.ordered_runs import Keys, distinct_of
 from tocsin.detect.correlate.rule_state import RuleState
 from tocsin.detect.correlate.watermark import Progress
 
@@ -47,7 +47,7 @@ class Memory:
         for state in self.rules.values():
             events = (state.events.distinct_keys(), state.terms.distinct_keys())
             parts += [*events, state.episodes.groups()]
-        return np.unique(np.concatenate(parts))
+        return distinct_of(np.concatenate(parts))
 
 
 _PIECES = 32

@@ -1,11 +1,11 @@
 """Values a group did not have before."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from tocsin.detect.correlate.episodes import EpisodeRows
-from tocsin.detect.correlate.ordered_runs import Keys, Places, Runs, Times
+from tocsin.detect.correlate.ordered_runs import Keys, Places, Times
 from tocsin.detect.correlate.rule_state import RuleState
 from tocsin.detect.correlate.watermark import FOREVER, NEVER
 
@@ -25,13 +25,6 @@ class Appearances:
         fresh = np.ones(len(keys), bool)
         fresh[1:] = (keys[1:] != keys[:-1]) | (times[1:] != times[:-1])
         return cls(keys[fresh], times[fresh], groups[fresh])
-
-
-def with_first_seen(state: RuleState) -> RuleState:
-    """The state with when each group was first seen worked out anew."""
-    groups = state.events.distinct_keys()
-    first = state.events.places(groups).earliest_after(np.full(len(groups), NEVER), FOREVER)
-    return replace(state, begins=Runs().added(groups, first, {}))
 
 
 def first_seen(state: RuleState, groups: Keys) -> Times:

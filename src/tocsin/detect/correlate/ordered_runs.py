@@ -104,32 +104,30 @@ def sort_order(ranks: Times, times: Times) -> Times:
     return np.lexsort((times, ranks))
 
 
+def distinct_of(keys: Keys) -> Keys:
+    """Each key once, ascending."""
+    keys = np.sort(keys)
+    fresh = np.ones(len(keys), bool)
+    fresh[1:] = keys[1:] != keys[:-1]
+    return keys[fresh]
+
+
 def run_of(keys: Keys, times: Times, columns: Columns, number: int = 0) -> Run:
     """A run of rows in any order."""
     distinct, ranks = np.unique(keys, return_inverse=True)
     return _sorted_run(distinct, ranks, times, columns, number)
 
 
-def merged(runs: Sequence[Run], number: int = 0, keep_after: int | None = None) -> Run:
-    """One run of several; rows up to time ``keep_after`` are dropped."""
-    distinct = np.unique(np.concatenate([run.keys for run in runs]))
+def merged(runs: Sequence[Run], number: int = 0) -> Run:
+    """One run of several."""
+    distinct = distinct_of(np.concatenate([run.keys for run in runs]))
     ranks = np.concatenate(
         [np.repeat(np.searchsorted(distinct, run.keys), np.diff(run.starts)) for run in runs]
     )
     times = np.concatenate([run.times for run in runs])
     names = runs[0].columns.keys()
     columns = {name: np.concatenate([run.columns[name] for run in runs]) for name in names}
-    if keep_after is not None:
-        kept = times > keep_after
-        ranks, times = ranks[kept], times[kept]
-        columns = {name: column[kept] for name, column in columns.items()}
-        distinct, ranks = _without_empty(distinct, ranks)
     return _sorted_run(distinct, ranks, times, columns, number)
-
-
-def _without_empty(distinct: Keys, ranks: Times) -> tuple[Keys, Times]:
-    present = np.bincount(ranks, minlength=len(distinct)) > 0
-    return distinct[present], (np.cumsum(present) - 1)[ranks]
 
 
 def _sorted_run(distinct: Keys, ranks: Times, times: Times, columns: Columns, number: int) -> Run:
@@ -177,11 +175,19 @@ class Runs:
             number += 1
         return Runs(tuple(runs), number)
 
-    def since(self, time: int) -> "Runs":
-        """Without the rows up to ``time``."""
-        if not self.runs:
+    def whole(self) -> Run | None:
+        """All rows in one run, None when there is none."""
+        if len(self.runs) < 2:
+            return self.runs[0] if self.runs else None
+        return merged(self.runs)
+
+    def only(self, run: Run, kept: npt.NDArray[np.bool_]) -> "Runs":
+        """These rows of ``whole()`` alone."""
+        if kept.all() and len(self.runs) < 2:
             return self
-        return Runs((merged(self.runs, self.next_number, time),), self.next_number + 1)
+        columns = {name: column[kept] for name, column in run.columns.items()}
+        left = run_of(run.row_keys()[kept], run.times[kept], columns, self.next_number)
+        return Runs((left,) if len(left) else (), self.next_number + 1)
 
     def places(self, wanted: Keys) -> "Places":
         """Where the wanted keys (distinct or not) are in each run."""
@@ -190,7 +196,7 @@ class Runs:
     def distinct_keys(self) -> Keys:
         if not self.runs:
             return np.zeros(0, np.uint64)
-        return np.unique(np.concatenate([run.keys for run in self.runs]))
+        return distinct_of(np.concatenate([run.keys for run in self.runs]))
 
 
 @dataclass(frozen=True, slots=True)

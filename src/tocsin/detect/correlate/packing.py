@@ -22,7 +22,7 @@ def packed(columns: Columns, facts: object = None) -> bytes:
     heading = orjson.dumps({"columns": shapes, "facts": facts})
     body = b"".join([heading, *(array.tobytes() for array in arrays.values())])
     sizes = len(heading).to_bytes(_LENGTH, "little") + len(body).to_bytes(2 * _LENGTH, "little")
-    return sizes + bytes(pa.compress(body, codec="zstd", asbytes=True))
+    return sizes + bytes(pa.compress(body, codec="lz4", asbytes=True))
 
 
 def unpacked(content: bytes) -> tuple[dict[str, npt.NDArray[Any]], Any]:
@@ -30,7 +30,7 @@ def unpacked(content: bytes) -> tuple[dict[str, npt.NDArray[Any]], Any]:
     heading_size = int.from_bytes(content[:_LENGTH], "little")
     body_size = int.from_bytes(content[_LENGTH : 3 * _LENGTH], "little")
     try:
-        body = pa.decompress(content[3 * _LENGTH :], body_size, codec="zstd", asbytes=True)
+        body = pa.decompress(content[3 * _LENGTH :], body_size, codec="lz4", asbytes=True)
         heading = orjson.loads(body[:heading_size])
         columns = {}
         at = heading_size

@@ -9,7 +9,6 @@ import orjson
 from tocsin.detect.correlate.correlated import Saved
 from tocsin.detect.correlate.episodes import KINDS, NAMES, EpisodeRows, Episodes, Piece
 from tocsin.detect.correlate.memory import Memory
-from tocsin.detect.correlate.new_terms import with_first_seen
 from tocsin.detect.correlate.ordered_runs import Keys, Run, Runs
 from tocsin.detect.correlate.packing import packed, unpacked
 from tocsin.detect.correlate.rule_plan import Keeping, RulePlan
@@ -38,6 +37,7 @@ def _rule_changes(
     for letter, old_runs, new_runs in (
         ("e", before.events.runs, after.events.runs),
         ("t", before.terms.runs, after.terms.runs),
+        ("b", _begins(before), _begins(after)),
     ):
         old_numbers = {run.number for run in old_runs}
         new_numbers = {run.number for run in new_runs}
@@ -55,6 +55,11 @@ def _rule_changes(
             yield Saved(rule_id, f"p{piece.number}", _piece_bytes(piece))
     if not known or _facts(before) != _facts(after):
         yield Saved(rule_id, "state", orjson.dumps(_facts(after)))
+
+
+def _begins(state: RuleState) -> tuple[Run, ...]:
+    """Begins that can't be worked out from the entries: when groups were first seen."""
+    return () if state.ends.runs else state.begins.runs
 
 
 def _facts(state: RuleState) -> dict[str, int]:
@@ -139,6 +144,7 @@ def _with_shared(memory: Memory, pieces: Mapping[str, bytes]) -> Memory:
 def _state_of(pieces: Mapping[str, bytes], plan: RulePlan) -> RuleState:
     events: list[Run] = []
     terms: list[Run] = []
+    begins: list[Run] = []
     episodes: list[tuple[int, Keys, EpisodeRows]] = []
     for key, content in pieces.items():
         if key == "state":
@@ -156,17 +162,16 @@ def _state_of(pieces: Mapping[str, bytes], plan: RulePlan) -> RuleState:
         else:
             keys, starts, times = (columns.pop(name) for name in ("keys", "starts", "times"))
             run = Run(keys, starts, times, columns, number)
-            (events if key[0] == "e" else terms).append(run)
+            {"e": events, "t": terms, "b": begins}[key[0]].append(run)
     state = RuleState(
         events=_runs(events),
         terms=_runs(terms),
+        begins=_runs(begins),
         episodes=Episodes.restored(episodes),
         **orjson.loads(pieces["state"]),
     )
     if plan.keeping is Keeping.COVERED:
         return covered(state, plan.span)
-    if plan.keeping is Keeping.SEEN:
-        return with_first_seen(state)
     return state
 
 

@@ -5,6 +5,7 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tocsin.detect.vocabulary import fold
 
@@ -34,19 +35,23 @@ class TextHashes:
     """Hashes of folded texts, remembering those of late."""
 
     def __init__(self) -> None:
-        self._known: dict[str, int] = {}
+        self._known: dict[str | None, int] = {}
 
-    def of(self, texts: pa.Array) -> tuple[Hashes, list[str | None]]:
-        """The hash of each text and the text folded; 0 and None for null."""
-        folded: list[str | None] = fold(texts).to_pylist()
+    def of(self, texts: pa.Array) -> tuple[Hashes, list[str]]:
+        """The hash of each text and the text folded; 0 and empty for null.
+
+        NUL, which parts the names of groups, is shown as U+FFFD.
+        """
+        folded = fold(texts).to_pylist()
         if len(self._known) > _REMEMBERED:
             self._known = {}
         known = self._known
-        hashes = np.zeros(len(folded), np.uint64)
-        for at, text in enumerate(folded):
-            if text is not None:
-                found = known.get(text)
-                if found is None:
-                    found = known[text] = hash_of(text) or 1
-                hashes[at] = found
-        return hashes, folded
+        hashes = [known.get(text, -1) for text in folded]
+        if -1 in hashes:
+            for at, found in enumerate(hashes):
+                if found < 0:
+                    text = folded[at]
+                    hashes[at] = known[text] = 0 if text is None else hash_of(text) or 1
+        if texts.null_count or pc.any(pc.match_substring(texts, "\0")).as_py():
+            folded = ["" if text is None else text.replace("\0", "\ufffd") for text in folded]
+        return np.array(hashes, np.uint64), folded

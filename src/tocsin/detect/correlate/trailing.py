@@ -89,13 +89,16 @@ def covered(state: RuleState, span: int) -> RuleState:
     )
 
 
-def undone(touched: Touched, old: EpisodeRows, groups: Keys) -> tuple[Touched, EpisodeRows]:
+def undone(
+    touched: Touched, old: EpisodeRows, groups: Keys, sealed: int
+) -> tuple[Touched, EpisodeRows]:
     """For groups that got less (a number below 0): their later episodes are judged anew.
 
-    The span of time to be judged then reaches over these, and what is left of the old rows.
+    The span of time to be judged then reaches over these, and what is left of the old rows. An
+    episode that began before all was ``sealed`` stays: its events are no longer there.
     """
     owners = np.searchsorted(touched.groups, old.group)
-    lost = np.isin(old.group, groups) & (old.high >= touched.first[owners])
+    lost = np.isin(old.group, groups) & (old.high >= touched.first[owners]) & (old.low > sealed)
     first, last = touched.first.copy(), touched.last.copy()
     np.minimum.at(first, owners[lost], old.low[lost])
     np.maximum.at(last, owners[lost], old.high[lost])

@@ -12,6 +12,7 @@ from tocsin.detect.correlate.arrivals import Arrivals
 from tocsin.detect.correlate.condition import because
 from tocsin.detect.correlate.correlated import Correlated, Saved
 from tocsin.detect.correlate.correlated_making import Wording
+from tocsin.detect.correlate.forgetting import bounded, sealed, without_late
 from tocsin.detect.correlate.intake import Intake
 from tocsin.detect.correlate.limits import Limits
 from tocsin.detect.correlate.memory import Memory
@@ -73,10 +74,12 @@ class Turn:
             lost = self._intake.ungrouped.get(plan.id, 0)
             if lost:
                 state = replace(state, ungrouped=state.ungrouped + lost)
+            state, arrivals = without_late(state, arrivals)
             wording = partial(self._wording, plan, arrivals)
             repeated = plan.id in self._intake.repeated
             moved = advanced(plan, state, arrivals, watermark, wording, repeated=repeated)
-            rules[plan.id] = moved.state
+            sealed_state = sealed(plan, moved.state, watermark, self._limits)
+            rules[plan.id] = bounded(plan, sealed_state, self._limits)
             if plan.told:
                 said += moved.said
         self._after = replace(
