@@ -120,46 +120,54 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 RECORDS = st.dictionaries(NAMES, VALUES, max_size=5)
-ODD_LINES = st.sampled_from(
-    [
-        b'{"a":1,"a":2}',
-        b'{"a":01}',
-        b'{"a":-0}',
-        b'{"a":1.}',
-        b'{"a":+1}',
-        b'{"a":1e999}',
-        b'{"a":NaN}',
-        b'{"a":nul}',
-        b'{"a":"\\ud800"}',
-        b'{"a":"\\ud834\\udd1e"}',
-        b'{"a":"\\x"}',
-        b'{"a":"\t"}',
-        b'{"a":"b"}{"a":"c"}',
-        b'{"a":"b"',
-        b'"b":"c"}',
-        b'{"a":"b"}\r',
-        b'{"a" :"b"}',
-        b'{ "a":"b"}',
-        b'{"a": "b", "b": 1}',
-        b'{"a":"b",}',
-        b'{"a","b"}',
-        b'{"a":["b":"c"]}',
-        b'{"a":{"b"}}',
-        b'{"a":[1,"b",2]}',
-        b'{"a":[[1,2],[3]],"b":"c"}',
-        b'{"a":[1, 2.5],"b":[]}',
-        b'{"a":[01],"b":"c"}',
-        b'{"a":[1,],"b":"c"}',
-        b'{"a":12345678901234567890123456789012345678901234567890}',
-        b'{"Event":{"System":{"EventID":{"#attributes":{"Qualifiers":0},"#text":1}}}}',
-        b'{"Event":{"System":{"EventID":1},"EventData":{"Data":{"#text":["a","b"]}}}}',
-        b'{"Event":{"System":{"Provider":{"#attributes":"x"}},"EventData":{"Data":"x"}}}',
-        b"{}",
-        b"",
-        b"words",
-        b"\xef\xbb\xbf{}",
-        b'{"a":"b\x00"}',
-    ]
+ODD = (
+    b'{"a":1,"a":2}',
+    b'{"a":01}',
+    b'{"a":-0}',
+    b'{"a":1.}',
+    b'{"a":+1}',
+    b'{"a":1e999}',
+    b'{"a":NaN}',
+    b'{"a":nul}',
+    b'{"a":"\\ud800"}',
+    b'{"a":"\\ud834\\udd1e"}',
+    b'{"a":"\\x"}',
+    b'{"a":"\t"}',
+    b'{"a":"b"}{"a":"c"}',
+    b'{"a":"b"',
+    b'"b":"c"}',
+    b'{"a":"b"}\r',
+    b'{"a" :"b"}',
+    b'{ "a":"b"}',
+    b'{"a": "b", "b": 1}',
+    b'{"a":"b",}',
+    b'{"a","b"}',
+    b'{"a":["b":"c"]}',
+    b'{"a":{"b"}}',
+    b'{"a":[1,"b",2]}',
+    b'{"a":[[1,2],[3]],"b":"c"}',
+    b'{"a":[1, 2.5],"b":[]}',
+    b'{"a":[01],"b":"c"}',
+    b'{"a":[1,],"b":"c"}',
+    b'{"a":12345678901234567890123456789012345678901234567890}',
+    b'{"Event":{"System":{"EventID":{"#attributes":{"Qualifiers":0},"#text":1}}}}',
+    b'{"Event":{"System":{"EventID":1},"EventData":{"Data":{"#text":["a","b"]}}}}',
+    b'{"Event":{"System":{"Provider":{"#attributes":"x"}},"EventData":{"Data":"x"}}}',
+    b"{}",
+    b"",
+    b"words",
+    b"\xef\xbb\xbf{}",
+    b'{"a":"b\x00"}',
+)
+ODD_LINES = st.sampled_from(ODD)
+SOUND = (
+    b'{"a":1}',
+    b'{"a":true}',
+    b'{"a":"b"}',
+    b'{"a":[1,2],"b":"c"}',
+    b'{"a":{"b":"c"}}',
+    b'{"a": "b", "b": 1}',
+    b'{"first of all names":1,"z":""}',
 )
 DUMPS = st.sampled_from([{"separators": (",", ":")}, {}, {"ensure_ascii": False}])
 
@@ -187,6 +195,32 @@ def test_made_up_records(
 def test_broken_lines(cuts: list[tuple[bytes, int, bytes]]) -> None:
     broken = [line[:at] + noise.replace(b"\n", b"") + line[at:] for line, at, noise in cuts]
     compare([b"\n".join([b'{"a":"b"}', *broken, b'{"a":"c"}'])])
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_line_among_sound_ones(odd: bytes) -> None:
+    compare([b"\n".join([*SOUND, odd, *SOUND, odd, *SOUND])])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b'{"first of All names":1,"z":""}',
+        b'{"first of all names":01,"z":""}',
+        b'{"first of all names":-0,"z":""}',
+        b'{"first of all names":1e999,"z":""}',
+        b'{"first of all names":1.,"z":""}',
+        b'{"first of all names":tru,"z":""}',
+        b'{"first of all names":1,"Z":""}',
+        b'{"first of all names":1,"z":"\\ud800"}',
+        b'{"first of all names":1,"z":"\\q"}',
+        b'{"first of all names":1,"z":"\x01"}',
+        b'{"first of all names":1;"z":""}',
+    ],
+)
+def test_lines_that_only_seem_to_be_of_one_shape(other: bytes) -> None:
+    one = SOUND[-1]
+    assert compare([b"\n".join([one, one, other, one, other])])[1] >= 3
 
 
 def test_every_sample_of_every_connector() -> None:

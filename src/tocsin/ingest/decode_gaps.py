@@ -21,7 +21,10 @@ _LONGEST_LIST = 2_000
 _LONGEST_EDGE = 8
 _COLON, _COMMA, _SPACE = b":, "
 # Exponents of three digits may overflow; minus nothing is 0 to one reader and -0.0 to another.
-_SOUND_NUMBER = r"^(?:-?[1-9][0-9]*(?:\.[0-9]+)?|-?0\.[0-9]+|0)(?:[eE][+-]?[0-9]{1,2})?$"
+_NUMBER = r"(?:-?[1-9][0-9]*(?:\.[0-9]+)?|-?0\.[0-9]+|0)(?:[eE][+-]?[0-9]{1,2})?"
+_SOUND_NUMBER = f"^{_NUMBER}$"
+_PLAIN = f"(?:{_NUMBER}|true|false|null)"
+_SOUND_LIST = rf"^\[{_PLAIN}(?:, ?{_PLAIN})*\]$"
 _MASKS = np.array([(1 << (8 * size)) - 1 for size in range(8)] + [2**64 - 1], np.uint64)
 _TRUE, _FALSE, _NULL = (int.from_bytes(word, "little") for word in (b"true", b"false", b"null"))
 
@@ -79,7 +82,7 @@ def find_gaps(strings: Strings, words: Words) -> Gaps:
     doubt = too_long | without_end | (kinds == 255)
     listed = np.flatnonzero(has_scalar & (buffer.take(begins - 1) == ord("[")))
     if len(listed):
-        _take_lists(buffer, listed, begins, ends, stop, kinds, doubt)
+        _take_lists(strings, listed, begins, ends, stop, kinds, doubt)
     _check_numbers(strings.data, np.flatnonzero(kinds == NUMBER), begins, ends, doubt, buffer)
     before, after = begins - start, stop - ends
     doubt |= (before > _LONGEST_EDGE) | (after > _LONGEST_EDGE)
@@ -128,7 +131,7 @@ def _kinds(buffer: Bytes, words: Words, begins: Numbers, ends: Numbers) -> Bytes
 
 
 def _take_lists(
-    buffer: Bytes,
+    strings: Strings,
     listed: Numbers,
     begins: Numbers,
     ends: Numbers,
@@ -137,12 +140,15 @@ def _take_lists(
     doubt: Flags,
 ) -> None:
     """A list of scalars is taken whole, as one text with its brackets."""
+    buffer = strings.buffer
     closing, too_long = _skip(buffer, begins[listed], stop[listed], _IN_LIST, _LONGEST_LIST)
     whole = (closing < stop[listed]) & (buffer.take(closing) == ord("]")) & ~too_long
     begins[listed] -= 1
-    ends[listed] = closing + 1
+    ends[listed] = np.where(whole, closing + 1, begins[listed] + 1)
     kinds[listed] = LIST
-    doubt[listed] = ~whole
+    texts = slices_of(strings.data, begins[listed], ends[listed])
+    sound = pc.match_substring_regex(texts, _SOUND_LIST).to_numpy(zero_copy_only=False)
+    doubt[listed] = ~(whole & sound)
 
 
 def _check_numbers(
