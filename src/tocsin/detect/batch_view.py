@@ -14,6 +14,7 @@ from tocsin.detect.value_text import text_of
 from tocsin.detect.vocabulary import PassingVocabulary
 from tocsin.model.field_path import column_at, values_at
 
+_WIDE = 256
 MOST_GROUPS = 1 << 18
 """More combinations of values are not worth telling apart."""
 Groups: TypeAlias = tuple[Rows, Rows]
@@ -51,8 +52,27 @@ class BatchView:
     def leaves(self) -> list[Column]:
         """Every value at any depth: what keywords are looked for in."""
         if self._leaves is None:
-            self._leaves = list(self._all_leaves())
+            wide = self._native.num_columns > _WIDE
+            self._leaves = [self._as_one()] if wide else list(self._all_leaves())
         return self._leaves
+
+    def _as_one(self) -> Column:
+        """All values of a row as one list: thousands of columns cost time each."""
+        rows: list[Rows] = []
+        texts: list[pa.Array] = []
+        for array in self._native.columns:
+            at, found = _texts_by_row(array)
+            if len(at):
+                rows.append(at)
+                texts.append(found)
+        if not rows:
+            return self._reader.read_values("(all)", [[]] * len(self.rows))
+        at = np.concatenate(rows)
+        order = np.argsort(at, kind="stable")
+        offsets = np.zeros(len(self.rows) + 1, np.int32)
+        np.cumsum(np.bincount(at, minlength=len(self.rows)), out=offsets[1:])
+        joined = pa.concat_arrays(texts).take(pa.array(order))
+        return self._reader.read("(all)", pa.ListArray.from_arrays(pa.array(offsets), joined))
 
     def groups(self, fields: tuple[str, ...]) -> Groups | None:
         """Rows that have the same values in ``fields`` together; None where that is most rows."""
@@ -137,6 +157,22 @@ def _numbered(codes: Rows, size: int) -> Groups:
     numbers = np.zeros(size, np.int64)
     numbers[present] = np.arange(len(present))
     return some_row[present], numbers[codes]
+
+
+def _texts_by_row(array: pa.Array) -> tuple[Rows, pa.Array]:
+    """The rows that have a value, repeated for each text in it, and the texts."""
+    if pa.types.is_string(array.type):
+        valid = array.is_valid()
+        rows = np.flatnonzero(valid.to_numpy(zero_copy_only=False))
+        return rows, array if len(rows) == len(array) else array.filter(valid)
+    pairs = [
+        (at, text)
+        for at, value in enumerate(array.to_pylist())
+        if value is not None
+        for text in _texts_within(value)
+        if text is not None
+    ]
+    return np.array([at for at, _ in pairs], np.int64), pa.array([t for _, t in pairs], pa.string())
 
 
 def _is_plain_list(kind: pa.DataType) -> bool:

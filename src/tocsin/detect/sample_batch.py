@@ -64,7 +64,7 @@ def native_columns(records: Sequence[Mapping[str, object]]) -> pa.RecordBatch:
     for name in names:
         array = _array([record.get(name) for record in records])
         if array.null_count < len(array):
-            columns[str(name)] = array
+            columns[whole_text(str(name))] = array
     if not columns:
         columns = {"": pa.nulls(len(records))}
     return pa.RecordBatch.from_pydict(columns)
@@ -75,19 +75,21 @@ def _array(values: list[object]) -> pa.Array:
     if len(kinds) <= 1 and kinds.isdisjoint({dict, list}):
         try:
             return pa.array(values)
-        except (pa.ArrowInvalid, OverflowError):
-            return pa.array([_text(value) for value in values], pa.string())
+        except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError):
+            return _texts(values)
     if kinds == {dict}:
         return _structs(values)
     if kinds == {list}:
         return _lists(values)
-    return pa.array([_text(value) for value in values], pa.string())
+    return _texts(values)
 
 
 def _structs(values: list[object]) -> pa.Array:
     names = dict.fromkeys(name for value in values if isinstance(value, dict) for name in value)
     inner = {
-        str(name): _array([v.get(name) if isinstance(v, dict) else None for v in values])
+        whole_text(str(name)): _array(
+            [v.get(name) if isinstance(v, dict) else None for v in values]
+        )
         for name in names
     }
     missing = pa.array([value is None for value in values])
@@ -104,6 +106,16 @@ def _lists(values: list[object]) -> pa.Array:
         offsets.append(at if isinstance(value, list) else None)
         at += len(value) if isinstance(value, list) else 0
     return pa.ListArray.from_arrays(pa.array([*offsets, at], pa.int32()), _array(members))
+
+
+def _texts(values: list[object]) -> pa.Array:
+    texts = [_text(value) for value in values]
+    return pa.array([None if text is None else whole_text(text) for text in texts], pa.string())
+
+
+def whole_text(text: str) -> str:
+    """The text with U+FFFD in the place of halves of surrogate pairs, which are no characters."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _text(value: object) -> str | None:
