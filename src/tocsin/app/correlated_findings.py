@@ -76,7 +76,7 @@ class CorrelatedFindings:
     ) -> list[MatchedField]:
         """What was measured, what it was grouped by, and why the last event counted."""
         matched = [MatchedField("measured", f"{found.measured:g}", found.because)]
-        matched += [MatchedField(name, value, f"{name}|group-by") for name, value in found.group]
+        matched += [MatchedField(name, value, f"grouped by {name}") for name, value in found.group]
         taken = rule.rules if isinstance(rule, CorrelationRule) else (found.rule.id,)
         for name in taken if native else ():
             match_rule = self.ruleset.by_id(name)

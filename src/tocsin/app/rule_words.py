@@ -140,7 +140,12 @@ def _absent(titles: list[str], window: str) -> str:
 def _took(length: timedelta) -> str:
     if length < timedelta(seconds=1):
         return "at once"
-    return f"in {span_in_words(timedelta(seconds=round(length.total_seconds())))}"
+    left, parts = round(length.total_seconds()), []
+    for size_s, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        number, left = divmod(left, size_s)
+        if number:
+            parts.append(f"{number} {unit}{'s' if number != 1 else ''}")
+    return f"in {' '.join(parts[:2])}"
 
 
 def _value(native: Mapping[str, object], name: str) -> str:

@@ -142,19 +142,11 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         batch_bytes=settings.flow.batch_bytes,
     )
     rule_keeper.on_change(flow.change_rules)
-    health = HealthRound(
-        Watched(
-            state=state,
-            sources=sources,
-            spool=spool,
-            spool_limit_bytes=settings.spool.limit_bytes,
-            folder=folder,
-            flow=flow,
-            rules=rule_keeper,
-            correlator=correlator,
-            lanes=lambda: normalizer.lanes,
-        )
+    watched = Watched(
+        *(state, sources, spool, settings.spool.limit_bytes, folder, flow, rule_keeper, correlator),
+        lanes=lambda: normalizer.lanes,
     )
+    health = HealthRound(watched)
     upkeep = Upkeep(
         settings, flow=flow, events=events, spool=spool, health=health, rules=rule_keeper
     )
