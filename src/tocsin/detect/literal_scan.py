@@ -46,13 +46,14 @@ class LiteralScan:
         self.wanted = wanted
         exact = {w.text: rules for w, rules in wanted.items() if w.operator is Operator.EXACT}
         self._exact_texts = pa.array(list(exact), pa.string())
-        self._exact_rules = [np.unique(np.array(rules)) for rules in exact.values()]
+        self._exact_rules = list(exact.values())
         uses: dict[bytes, list[tuple[Literal, Sequence[int]]]] = {}
         for literal, rules in wanted.items():
             if literal.operator is not Operator.EXACT:
                 uses.setdefault(_needle(literal), []).append((literal, rules))
         needles = sorted(uses)
-        self._needle_rules = [_Targets(uses[needle]) for needle in needles]
+        self._uses = [uses[needle] for needle in needles]
+        self._targets: dict[int, _Targets] = {}
         self._lengths = np.array([len(needle) for needle in needles] or [0])
         self.may_be_number = any(NUMBER_CHARACTERS.issuperset(needle) for needle in needles)
         self._finder = NeedleFinder(needles, store) if needles else None
@@ -98,7 +99,7 @@ class LiteralScan:
             which = pc.index_in(texts, value_set=self._exact_texts, skip_nulls=True)
             at = np.flatnonzero(which.is_valid().to_numpy(zero_copy_only=False))
             for position, number in zip(at.tolist(), which.drop_null().to_pylist(), strict=True):
-                rules = self._exact_rules[number]
+                rules = np.array(self._exact_rules[number])
                 found.append((rules, np.full(len(rules), position)))
         if self._finder is not None and len(texts):
             found.extend(self._needles_in(self._finder, texts))
@@ -123,8 +124,15 @@ class LiteralScan:
         distinct, first = np.unique(number[order], return_index=True)
         found = []
         for one, mine in zip(distinct.tolist(), np.split(order, first[1:]), strict=True):
-            found.extend(self._needle_rules[one].hits(at[mine], at_start[mine], at_end[mine]))
+            found.extend(self._target(one).hits(at[mine], at_start[mine], at_end[mine]))
         return found
+
+    def _target(self, needle: int) -> "_Targets":
+        """Made when first found: most never are."""
+        target = self._targets.get(needle)
+        if target is None:
+            target = self._targets[needle] = _Targets(self._uses[needle])
+        return target
 
 
 class _Targets:
