@@ -53,11 +53,13 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     counted = config.stash[COMPARED]
-    if counted["pairs"]:
+    total = counted["pairs"] + counted["pairs_made"]
+    if total:
         terminalreporter.write_line(
-            f"engine against oracle: {counted['pairs']:,} pairs of rule and event compared, "
-            f"{counted['pairs_hit']:,} of them hits; {counted['pairs_elsewhere']:,} more are never "
-            "evaluated (another log source)"
+            f"engine against oracle: {total:,} pairs of rule and event compared "
+            f"({counted['pairs']:,} of real rules and recorded events, {counted['pairs_hit']:,} of "
+            f"those hits; {counted['pairs_made']:,} made up); {counted['pairs_elsewhere']:,} more "
+            "are of another log source and never evaluated"
         )
     if counted["cases_fuzzed"]:
-        terminalreporter.write_line(f"fuzzed: {counted['cases_fuzzed']:,} rule texts and events")
+        terminalreporter.write_line(f"rule texts mutated and read: {counted['cases_fuzzed']:,}")

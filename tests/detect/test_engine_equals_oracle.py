@@ -1,6 +1,7 @@
 """The fast path and the plain evaluator give the same verdict for every rule and record."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -131,6 +132,17 @@ conditions = st.recursive(
 )
 
 
+MADE = Counter[str]()
+"""Pairs of made rules and records, compared so far."""
+
+
+@pytest.fixture(autouse=True)
+def _pairs_are_told(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    before = MADE["pairs"]
+    yield
+    record_property("pairs_made", MADE["pairs"] - before)
+
+
 def _rule(number: int, condition: Node) -> SigmaMatchRule:
     rule = Rule(
         id=f"rule-{number}", title="generated", level=Level.LOW, logsource=LogSource("windows")
@@ -140,6 +152,7 @@ def _rule(number: int, condition: Node) -> SigmaMatchRule:
 
 def _verdicts(rules: Sequence[SigmaMatchRule], batch: EventBatch) -> dict[str, tuple[int, ...]]:
     rows = batch.native_rows(range(len(batch)))
+    MADE["pairs"] += len(rules) * len(rows)
     found = {
         one.rule.id: tuple(at for at, row in enumerate(rows) if matches(one, row)) for one in rules
     }

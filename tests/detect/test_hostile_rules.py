@@ -3,6 +3,7 @@
 import os
 import random
 import string
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,10 @@ def _with_odd_parts(text: str, chance: random.Random) -> str:
     return yaml.safe_dump_all(documents, allow_unicode=True)
 
 
-def test_mutated_rules_only_ever_load_or_are_refused() -> None:
+def test_mutated_rules_only_ever_load_or_are_refused(
+    record_property: Callable[[str, object], None],
+) -> None:
+    record_property("cases_fuzzed", CASES)
     chance = random.Random(CASES)  # noqa: S311 - the same cases every time
     seeds = _seeds()
     for at in range(CASES):

@@ -1,5 +1,6 @@
 """Rules and events at random, hostile text among them: the engine says what the oracle says."""
 
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -143,5 +144,9 @@ def fuzz(seed: int, cache: Path | None = None) -> int:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_rules_and_events_at_random(seed: int, tmp_path: Path) -> None:
-    assert fuzz(seed, tmp_path) > 1000
+def test_rules_and_events_at_random(
+    seed: int, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    pairs = fuzz(seed, tmp_path)
+    record_property("pairs_made", pairs)
+    assert pairs > 1000
