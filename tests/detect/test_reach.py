@@ -1,12 +1,13 @@
 """A rule says whether it can match what arrives, and what it waits for."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from tests.detect.rule_texts import one_rule
 from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.reach import Obstacle, Reach, SeenFields, reach_of
 from tocsin.detect.ruleset import RuleSet
-from tocsin.detect.stateful_rule import CorrelationRule, CorrelationType
+from tocsin.detect.stateful_rule import CorrelationRule, CorrelationType, NewTermsRule
 from tocsin.model.lane import Lane, LogSource
 from tocsin.model.rule import Rule, RuleKind
 from tocsin.model.severity import Level
@@ -92,3 +93,41 @@ def test_a_correlation_of_all_its_rules_waits_for_the_one_that_cannot() -> None:
         found = reach_of(ruleset, [LANE], PROCESSES)["correlation"]
         assert found.can_match is can
         assert can or "“Unable”" in found.reason
+
+
+def test_a_correlation_needs_the_fields_it_groups_and_measures_by() -> None:
+    base = one_rule("  a:\n    Image: x\n  condition: a")
+    plain = _correlation(CorrelationType.EVENT_COUNT, base)
+    for change, missing in (
+        ({"group_by": ("Image",)}, ()),
+        ({"group_by": ("SourceIp",)}, ("SourceIp",)),
+        ({"fields": ("Hashes",)}, ("Hashes",)),
+        (
+            {"group_by": ("host",), "aliases": {"host": {base.rule.id: "Computer"}}},
+            ("Computer",),
+        ),
+        ({"group_by": ("host",), "aliases": {"host": {base.rule.id: "Image"}}}, ()),
+    ):
+        ruleset = RuleSet((base,), stateful=(replace(plain, **change),))
+        found = reach_of(ruleset, [LANE], PROCESSES)
+        assert found["correlation"].fields == missing, change
+        assert found[base.rule.id].can_match
+
+
+def test_new_terms_need_the_field_whose_values_are_new() -> None:
+    base = one_rule("  a:\n    Image: x\n  condition: a")
+    span = timedelta(days=1)
+    for fields, can in ((("CommandLine",), True), (("CommandLine", "User"), False)):
+        ruleset = RuleSet((base,), stateful=(NewTermsRule(base.rule, fields, span, span),))
+        assert reach_of(ruleset, [LANE], PROCESSES)[base.rule.id].can_match is can
+
+
+def test_sources_that_show_the_same_are_all_named() -> None:
+    seen = {
+        LANE.id: {
+            "b": frozenset({"Image", "x"}),
+            "a": frozenset({"Image", "y"}),
+            "c": frozenset({"z"}),
+        }
+    }
+    assert _reach("  a:\n    Image: x\n  condition: a", seen).sources == ("a", "b")

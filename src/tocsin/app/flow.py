@@ -22,6 +22,7 @@ from tocsin.detect.findings import findings_of
 from tocsin.detect.ruleset import RuleSet
 from tocsin.ingest.decode import decode
 from tocsin.ingest.ledger import SourceBook
+from tocsin.ingest.seen_fields import SeenFields
 from tocsin.model.alert import Alert
 from tocsin.model.event import EventBatch
 from tocsin.model.finding import Finding
@@ -49,6 +50,7 @@ class FlowParts:
     correlator: Correlator
     alerts: AlertBook
     entities_of: EntitiesOf
+    seen: SeenFields = field(default_factory=SeenFields)
 
 
 @dataclass(slots=True)
@@ -79,9 +81,9 @@ class Flow:
     """Takes spool entries through decode, normalize, detect and triage.
 
     One turn works on a few megabytes and ends in ONE transaction that publishes the segment,
-    folds the alerts, keeps what correlations remember, adds to the ledgers, keeps the unreadable
-    and moves the spool offset: after a crash the turn either happened or is done again, with the
-    same event ids.
+    folds the alerts, keeps what correlations remember, adds to the ledgers, notes which fields
+    came, keeps the unreadable and moves the spool offset: after a crash the turn either happened
+    or is done again, with the same event ids.
     """
 
     def __init__(
@@ -113,7 +115,11 @@ class Flow:
             if not entries:
                 return 0
             worked, done = self._work_safely(entries)
-            self._commit(worked)
+            try:
+                self._commit(worked)
+            except BaseException:
+                self._parts.seen.forget()
+                raise
             return done
 
     def drain(self, on_turn: Callable[[int], None] | None = None) -> None:
@@ -261,6 +267,7 @@ class Flow:
                 keep_state(tx, worked.turn.changes())
             self._keep_unreadable(tx, worked)
             self._add_to_ledgers(tx, worked, now)
+            parts.seen.add(tx, worked.batches, now)
             if worked.position >= 0:
                 parts.spool.commit(tx, worked.position)
         if worked.turn is not None:

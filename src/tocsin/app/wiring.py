@@ -16,6 +16,7 @@ from tocsin.app.home import Home
 from tocsin.app.identity import entities_with
 from tocsin.app.response import Witnesses, open_response
 from tocsin.app.rule_keeper import RuleKeeper
+from tocsin.app.rule_reach import ReachBoard
 from tocsin.app.shipped import open_normalizer, rule_paths
 from tocsin.app.upkeep import Upkeep
 from tocsin.cases.casebook import CaseBook
@@ -25,6 +26,7 @@ from tocsin.detect.engine import Engine
 from tocsin.detect.ruleset import RuleSet
 from tocsin.ingest.health_rules import HEALTH_RULES
 from tocsin.ingest.ledger import SourceBook
+from tocsin.ingest.seen_fields import SeenFields
 from tocsin.model.record import RawBatch
 from tocsin.model.rule import Rule
 from tocsin.normalize.normalizer import Normalizer
@@ -50,6 +52,7 @@ class Tocsin:
     spool: WorkQueue
     sources: SourceBook
     rule_keeper: RuleKeeper
+    reach: ReachBoard
     engine: Engine
     correlator: Correlator
     normalizer: Normalizer
@@ -159,6 +162,9 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         spool=spool,
         sources=sources,
         rule_keeper=rule_keeper,
+        reach=ReachBoard(
+            state, lambda: rule_keeper.ruleset, lambda: normalizer.lanes, SeenFields()
+        ),
         engine=engine,
         correlator=correlator,
         normalizer=normalizer,

@@ -5,10 +5,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tocsin.detect.match_rule import SigmaMatchRule
-from tocsin.detect.matcher import KEYWORD, All, Any, Matcher, Node, Operator
+from tocsin.detect.matcher import (
+    FIELD_REFERENCES,
+    KEYWORD,
+    All,
+    Any,
+    Matcher,
+    Node,
+    Operator,
+    matchers_in,
+)
 from tocsin.detect.ruleset import RuleSet
 from tocsin.detect.stateful_rule import CorrelationRule, CorrelationType, StatefulRule
-from tocsin.model.lane import Lane
+from tocsin.model.lane import Lane, LogSource
 
 _NAMED = 3
 
@@ -47,47 +56,105 @@ SeenFields = Mapping[str, Mapping[str, frozenset[str]]]
 
 def reach_of(ruleset: RuleSet, lanes: Sequence[Lane], seen: SeenFields) -> dict[str, Reach]:
     """The verdict on every match and stateful rule by its id. Health rules need no events."""
-    found = {one.rule.id: _of_match(one, lanes, seen) for one in ruleset.rules}
+    ground = Ground(ruleset, lanes, seen)
+    found = {one.rule.id: _of_match(one, ground) for one in ruleset.rules}
     waiting = {one.rule.id: one for one in ruleset.stateful}
+    begun: set[str] = set()
     for one in ruleset.stateful:
-        _of_stateful(one, found, waiting, ruleset)
+        _of_stateful(one, found, waiting, begun, ground)
     return found
 
 
-def _of_match(found: SigmaMatchRule, lanes: Sequence[Lane], seen: SeenFields) -> Reach:
+class Ground:
+    """What has come in, as rules look at it: sources that show them the same are taken as one."""
+
+    def __init__(self, ruleset: RuleSet, lanes: Sequence[Lane], seen: SeenFields) -> None:
+        self.ruleset = ruleset
+        self._lanes = lanes
+        self._seen = seen
+        self._asked = _asked_fields(ruleset)
+        self._accepting: dict[LogSource, list[Lane]] = {}
+        self._shown: dict[str, list[tuple[frozenset[str], list[str]]]] = {}
+
+    def accepting(self, logsource: LogSource) -> list[Lane]:
+        """The lanes that answer for a log source."""
+        if logsource not in self._accepting:
+            found = [lane for lane in self._lanes if lane.accepts(logsource)]
+            self._accepting[logsource] = found
+        return self._accepting[logsource]
+
+    def shown(self, lane_id: str) -> list[tuple[frozenset[str], list[str]]]:
+        """The fields that some rule asks for, of each group of sources that shows the same."""
+        if lane_id not in self._shown:
+            groups: dict[frozenset[str], list[str]] = {}
+            for source, fields in sorted(self._seen.get(lane_id, {}).items()):
+                groups.setdefault(fields & self._asked, []).append(source)
+            self._shown[lane_id] = list(groups.items())
+        return self._shown[lane_id]
+
+
+def _asked_fields(ruleset: RuleSet) -> frozenset[str]:
+    asked = {
+        name
+        for rule in ruleset.rules
+        for one in matchers_in(rule.condition)
+        for name in _fields_in(one)
+    }
+    for rule in ruleset.stateful:
+        asked.update(rule.fields, rule.group_by)
+        if isinstance(rule, CorrelationRule):
+            asked.update(name for of in rule.aliases.values() for name in of.values())
+    return frozenset(asked)
+
+
+def _of_match(found: SigmaMatchRule, ground: Ground, also: Sequence[str] = ()) -> Reach:
+    """``also`` are fields that whoever takes the rule's hits needs of them."""
     rule = found.rule
-    accepting = [lane for lane in lanes if lane.accepts(rule.logsource)]
+    accepting = ground.accepting(rule.logsource)
     if not accepting:
         parts = (rule.logsource.product, rule.logsource.category, rule.logsource.service)
         asked = "/".join(part or "*" for part in parts)
         return Reach(rule.id, Obstacle.NO_LANE, f"no connector answers for log source {asked}")
-    sending = [(lane, source) for lane in accepting for source in sorted(seen.get(lane.id, ()))]
+    missing: dict[tuple[str, ...], None] = {}
+    able: dict[str, None] = {}
+    sending: dict[str, None] = {}
+    for lane in accepting:
+        for fields, sources in ground.shown(lane.id):
+            sending.update(dict.fromkeys(sources))
+            lacking = lacking_fields(found.condition, fields, also)
+            if lacking is None:
+                able.update(dict.fromkeys(sources))
+            else:
+                missing.setdefault(lacking)
+    if able:
+        return Reach(rule.id, sources=tuple(able))
     if not sending:
         names = _some(lane.id for lane in accepting)
         return Reach(rule.id, Obstacle.NO_SOURCE, f"nothing has come in for {names}")
-    missing: dict[tuple[str, ...], str] = {}
-    able: dict[str, None] = {}
-    for lane, source in sending:
-        lacking = _lacking(found.condition, seen[lane.id][source])
-        if lacking is None:
-            able[source] = None
-        else:
-            missing.setdefault(lacking, source)
-    if able:
-        return Reach(rule.id, sources=tuple(able))
-    fields, _ = min(missing.items(), key=lambda item: (len(item[0]), item[0]))
-    sources = _some(dict.fromkeys(source for _, source in sending))
-    one_of = "one of " if len(fields) > 1 else ""
-    reason = f"needs {one_of}{_some(fields)}, never seen from {sources}"
-    return Reach(rule.id, Obstacle.UNSEEN_FIELD, reason, fields=fields)
+    fewest = min(missing, key=lambda names: (len(names), names))
+    one_of = "one of " if len(fewest) > 1 else ""
+    reason = f"needs {one_of}{_some(fewest)}, never seen from {_some(sending)}"
+    return Reach(rule.id, Obstacle.UNSEEN_FIELD, reason, fields=fewest)
+
+
+def lacking_fields(
+    node: Node, fields: frozenset[str], also: Sequence[str] = ()
+) -> tuple[str, ...] | None:
+    """The unseen fields of which one at least would have to be seen; None when it can hold.
+
+    ``also`` are fields that are needed besides the condition.
+    """
+    lacking = _lacking(node, fields)
+    unseen = next(((name,) for name in also if name not in fields), None)
+    return unseen if lacking is None else lacking
 
 
 def _lacking(node: Node, fields: frozenset[str]) -> tuple[str, ...] | None:
     """The unseen fields of which one at least would have to be seen; None when it can hold."""
     if isinstance(node, Matcher):
-        if node.operator is Operator.NULL or node.field == KEYWORD or node.field in fields:
+        if node.operator is Operator.NULL or node.field == KEYWORD:
             return None
-        return (node.field,)
+        return next(((name,) for name in _fields_in(node) if name not in fields), None)
     if isinstance(node, All):
         lacking = [_lacking(part, fields) for part in node.parts]
         return min((part for part in lacking if part is not None), key=len, default=None)
@@ -99,32 +166,56 @@ def _lacking(node: Node, fields: frozenset[str]) -> tuple[str, ...] | None:
     return None  # what must not hold is no need
 
 
+def _fields_in(matcher: Matcher) -> tuple[str, ...]:
+    """What it looks at, and what it compares that with."""
+    others = tuple(matcher.values) if matcher.operator in FIELD_REFERENCES else ()
+    return (matcher.field, *others)
+
+
 def _of_stateful(
     one: StatefulRule,
     found: dict[str, Reach],
     waiting: Mapping[str, StatefulRule],
-    ruleset: RuleSet,
+    begun: set[str],
+    ground: Ground,
 ) -> None:
     """Put the verdict on ``one`` (and on those it builds on) into ``found``."""
-    if not isinstance(one, CorrelationRule):
-        base = found.get(one.rule.id, Reach(one.rule.id))
-        found[one.rule.id] = base
+    if one.rule.id in begun:
         return
+    begun.add(one.rule.id)
+    if not isinstance(one, CorrelationRule):
+        base = ground.ruleset.by_id(one.rule.id)
+        also = (*one.fields, *one.group_by)
+        found[one.rule.id] = _of_match(base, ground, also) if base else Reach(one.rule.id)
+        return
+    bases = []
     for base_id in one.rules:
         base_rule = waiting.get(base_id)
-        if base_id not in found and base_rule is not None and base_rule is not one:
-            _of_stateful(base_rule, found, waiting, ruleset)
-    bases = [found[base_id] for base_id in one.rules if base_id in found]
+        if base_rule is not None:
+            _of_stateful(base_rule, found, waiting, begun, ground)
+        base = ground.ruleset.by_id(base_id)
+        if base is not None and base_rule is None:
+            bases.append(_of_match(base, ground, _needed_of(one, base_id)))
+        elif base_id in found:
+            bases.append(found[base_id])
+    found[one.rule.id] = _of_bases(one, bases, ground.ruleset)
+
+
+def _needed_of(one: CorrelationRule, base_id: str) -> tuple[str, ...]:
+    """The fields by which a correlation groups and measures the hits of one of its rules."""
+    names = (*one.group_by, *one.fields)
+    return tuple(one.aliases.get(name, {}).get(base_id, name) for name in names)
+
+
+def _of_bases(one: CorrelationRule, bases: Sequence[Reach], ruleset: RuleSet) -> Reach:
     blocked = [base for base in bases if not base.can_match]
-    sources = tuple(dict.fromkeys(source for base in bases for source in base.sources))
-    if blocked and (_needs_all(one) or len(blocked) == len(bases)):
-        title = ruleset.rule(blocked[0].rule_id)
-        name = title.title if title else blocked[0].rule_id
-        reason = f"builds on “{name}”, which can't match: {blocked[0].reason}"
-        fields = blocked[0].fields
-        found[one.rule.id] = Reach(one.rule.id, Obstacle.BASE, reason, fields=fields)
-    else:
-        found[one.rule.id] = Reach(one.rule.id, sources=sources)
+    if not blocked or not (_needs_all(one) or len(blocked) == len(bases)):
+        sources = tuple(dict.fromkeys(source for base in bases for source in base.sources))
+        return Reach(one.rule.id, sources=sources)
+    rule = ruleset.rule(blocked[0].rule_id)
+    name = rule.title if rule else blocked[0].rule_id
+    reason = f"builds on “{name}”, which gives it nothing: {blocked[0].reason}"
+    return Reach(one.rule.id, Obstacle.BASE, reason, fields=blocked[0].fields)
 
 
 def _needs_all(one: CorrelationRule) -> bool:

@@ -57,6 +57,16 @@ class SeenFields:
             found.setdefault(row.lane, {})[row.source] = frozenset(row.fields)
         return found
 
+    def tenants(self, tx: Connection) -> list[str]:
+        """Those of which any field was seen."""
+        return list(tx.scalars(select(seen_fields.c.tenant).distinct().order_by("tenant")))
+
+    def as_of(self, tx: Connection) -> tuple[tuple[object, ...], ...]:
+        """Something that differs whenever what was seen may have changed."""
+        columns = seen_fields.c
+        query = select(columns.tenant, columns.lane, columns.source, columns.last_seen)
+        return tuple(tuple(row) for row in tx.execute(query.order_by(*query.selected_columns)))
+
     def _is_fresh(self, key: tuple[str, str, str], columns: frozenset[str], now: datetime) -> bool:
         known = self._known.get(key)
         return (

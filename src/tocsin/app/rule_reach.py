@@ -1,0 +1,72 @@
+"""Whether each rule can match what has come in, judged anew when rules or fields have changed."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from sqlalchemy import Connection
+
+from tocsin.detect.field_gaps import FieldGap, field_gaps
+from tocsin.detect.reach import Reach, reach_of
+from tocsin.detect.ruleset import RuleSet
+from tocsin.ingest.seen_fields import Fields, SeenFields
+from tocsin.model.lane import Lane
+from tocsin.store.ports import StateStore
+
+_Known = tuple[RuleSet, Sequence[Lane], object]
+
+
+class ReachBoard:
+    """The verdicts on all rules; for any thread."""
+
+    def __init__(
+        self,
+        state: StateStore,
+        ruleset: Callable[[], RuleSet],
+        lanes: Callable[[], Sequence[Lane]],
+        seen: SeenFields,
+    ) -> None:
+        self._state = state
+        self._ruleset = ruleset
+        self._lanes = lanes
+        self._seen = seen
+        self._one = threading.Lock()
+        self._known: _Known | None = None
+        self._found: Mapping[str, Reach] = {}
+
+    def verdicts(self) -> Mapping[str, Reach]:
+        """By rule id, of every match and stateful rule; health rules need no events."""
+        with self._one:
+            with self._state.read() as tx:
+                ruleset, lanes, as_of = self._ruleset(), self._lanes(), self._seen.as_of(tx)
+                if self._is_known(ruleset, lanes, as_of):
+                    return self._found
+                fields = self.fields(tx)
+            self._found = reach_of(ruleset, lanes, fields)
+            self._known = ruleset, lanes, as_of
+            return self._found
+
+    def fields(self, tx: Connection) -> Fields:
+        """By lane and source of every tenant, the fields that ever had a value.
+
+        A source of another tenant than the default one is named ``tenant/source``.
+        """
+        found: Fields = {}
+        for tenant in self._seen.tenants(tx):
+            for lane, by_source in self._seen.fields(tx, tenant).items():
+                of_lane = found.setdefault(lane, {})
+                for source, fields in by_source.items():
+                    of_lane[source if tenant == "default" else f"{tenant}/{source}"] = fields
+        return found
+
+    def gaps(self) -> list[FieldGap]:
+        """Fields that rules wait for, those that would wake the most first."""
+        with self._state.read() as tx:
+            fields = self.fields(tx)
+        return field_gaps(self._ruleset(), self._lanes(), fields)
+
+    def _is_known(self, ruleset: RuleSet, lanes: Sequence[Lane], as_of: object) -> bool:
+        return (
+            self._known is not None
+            and self._known[0] is ruleset
+            and self._known[1:] == (lanes, as_of)
+        )
