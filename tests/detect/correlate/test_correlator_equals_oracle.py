@@ -1,6 +1,6 @@
 """Whatever the order, the cut, the drops and the restarts: what stands is what the oracle finds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.detect.correlate.playing import Stream, correlation, event, rule_named
 from tocsin.detect.correlate.limits import Limits
-from tocsin.detect.correlate.oracle import Taken, episodes_of
+from tocsin.detect.correlate.oracle import Taken, episodes_of, findings_of
 from tocsin.detect.stateful_rule import NewTermsRule, StatefulRule
 
 RULES = ("logon", "net", "scan")
@@ -26,11 +26,12 @@ _SETTINGS = settings(
 )
 
 
-def some_events(random: Random) -> list[Taken]:
+def some_events(random: Random, shape: int | None = None) -> list[Taken]:
+    shapes = Random(shape) if shape is not None else random  # noqa: S311 - repeatable
     spread = random.choice([5, 60, 300])
-    numbers = random.choice([NUMBERS, (1, 2, 5)])
-    targets = random.choice([TEXTS, TEXTS, MEMBERS])
-    sizes = random.choice([numbers, numbers, ([1], [1, 2.5], [], [-3, 7, 7])])
+    numbers = shapes.choice([NUMBERS, (1, 2, 5)])
+    targets = shapes.choice([TEXTS, TEXTS, MEMBERS])
+    sizes = shapes.choice([numbers, numbers, ([1], [1, 2.5], [], [-3, 7, 7])])
     events = []
     for number in range(random.randint(1, 30)):
         native: dict[str, object] = {"user": random.choice(TEXTS), "size": random.choice(sizes)}
@@ -46,9 +47,13 @@ def some_events(random: Random) -> list[Taken]:
     return events
 
 
-def played(rule: StatefulRule, events: Sequence[Taken], random: Random) -> Stream:
+def without_lists(native: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in native.items() if not isinstance(value, list)}
+
+
+def played(rules: Sequence[StatefulRule], events: Sequence[Taken], random: Random) -> Stream:
     """The events in some order, cut into some turns, with drops and restarts."""
-    stream = Stream([rule])
+    stream = Stream(rules)
     order = sorted(events, key=lambda one: one.time)
     if random.random() < 0.6:
         near = random.choice([3, 30, 10**9])
@@ -71,17 +76,18 @@ def played(rule: StatefulRule, events: Sequence[Taken], random: Random) -> Strea
 def check(make: Callable[[Random], StatefulRule], seed: int) -> None:
     random = Random(seed)  # noqa: S311 - repeatable, not secret
     rule, events = make(random), some_events(random)
-    assert played(rule, events, random).episodes() == episodes_of(rule, events), (rule, events)
+    assert played([rule], events, random).episodes() == episodes_of(rule, events), (rule, events)
 
 
 def check_forgetful(make: Callable[[Random], StatefulRule], seed: int) -> None:
     """With a memory of 20 s only, and events at most that late: all but the ids is the same."""
     random = Random(seed)  # noqa: S311 - repeatable, not secret
     rule = make(random)
+    shape = random.getrandbits(32)
     events = [
         replace(one, time=one.time + random.randint(0, 900) * 1_000_000)
         for _ in range(3)
-        for one in some_events(random)
+        for one in some_events(random, shape)
     ]
     events = [replace(one, id=event(number, 0).id) for number, one in enumerate(events)]
     stream = Stream([rule], Limits(lateness=timedelta(seconds=20)))
@@ -206,3 +212,31 @@ def test_what_is_forgotten_would_have_changed_nothing(seed: int) -> None:
         return correlation(type_, *bounds, fields=_fields(random, type_), **where)
 
     check_forgetful(rule, seed)
+
+
+@_SETTINGS
+@given(SEEDS)
+def test_chains_of_correlations(seed: int) -> None:
+    random = Random(seed)  # noqa: S311 - repeatable, not secret
+    kinds = "event_count value_count value_sum temporal temporal_ordered"
+    rules: list[StatefulRule] = []
+    for number in range(random.choice([2, 2, 3])):
+        type_ = random.choice([*kinds.split(), *(["absence", "value_avg"] if not number else [])])
+        taken = random.choices(RULES, k=random.randint(1, 2))
+        if rules:
+            taken.insert(random.randint(0, 1), rules[-1].rule.id)
+        bound = random.choice([("gte", 1), ("gte", 2), ("gt", 2), ("lt", 3)])
+        facts = {**_where(random), "rules": taken, "by": random.choice([(), ("user",), ("host",)])}
+        facts["aliases"] = {}
+        rules.append(
+            correlation(
+                type_,
+                *([] if type_ == "absence" else [bound]),
+                fields={"value_count": ("host",)}.get(type_, _fields(random, type_)),
+                rule_id=f"c{number}",
+                generate=True,
+                **facts,
+            )
+        )
+    events = [replace(one, native=without_lists(one.native)) for one in some_events(random)]
+    assert played(rules, events, random).episodes() == findings_of(rules, events), (rules, events)

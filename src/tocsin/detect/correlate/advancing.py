@@ -1,32 +1,28 @@
 """Brings one rule forward: what arrived, what became due, what is to be told."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from tocsin.detect.correlate.absence import judged_absences, unanswered
 from tocsin.detect.correlate.arrivals import Arrivals
-from tocsin.detect.correlate.condition import holds
 from tocsin.detect.correlate.correlated import Correlated
 from tocsin.detect.correlate.correlated_making import Evidence, Wording, evidence_of, verdicts
 from tocsin.detect.correlate.episodes import EpisodeRows, no_rows
+from tocsin.detect.correlate.judging import judged_moments
 from tocsin.detect.correlate.new_terms import Appearances, among, first_seen, new_among, to_judge
 from tocsin.detect.correlate.ordered_runs import Keys, distinct_of
-from tocsin.detect.correlate.ordering import ordered_lengths
-from tocsin.detect.correlate.remembering import terms_seen, with_arrivals
+from tocsin.detect.correlate.remembering import terms_seen, with_arrivals, without_events
 from tocsin.detect.correlate.rule_plan import Keeping, RulePlan, Way
 from tocsin.detect.correlate.rule_state import RuleState
 from tocsin.detect.correlate.telling import telling
 from tocsin.detect.correlate.trailing import (
-    Judged,
     Touched,
-    counted_events,
-    counted_terms,
     episodes_with,
-    moments,
     touched_by,
     undone,
+    untouched,
 )
 from tocsin.detect.correlate.watermark import FOREVER, NEVER, micros
 from tocsin.detect.correlate.windows import judged_windows
@@ -41,6 +37,10 @@ class Moved:
 
     state: RuleState
     said: list[Correlated]
+    old: EpisodeRows = field(default_factory=no_rows)
+    new: EpisodeRows = field(default_factory=no_rows)
+    touched: Touched = field(default_factory=untouched)
+    """Episodes of what was judged, before and now; for a trailing condition, the time judged."""
 
 
 def advanced(
@@ -51,37 +51,54 @@ def advanced(
     wording: MakeWording,
     *,
     repeated: bool = True,
+    gone: Arrivals | None = None,
 ) -> Moved:
-    """The rule with these arrivals at this watermark; ``repeated`` as in ``with_arrivals``."""
+    """The rule with these arrivals at this watermark; ``repeated`` as in ``with_arrivals``.
+
+    ``gone`` are earlier arrivals that turned out not to have happened.
+    """
     before = state
+    if gone is not None and len(gone):
+        state = without_events(plan, state, gone)
+    else:
+        gone = None
     if len(arrivals):
         state = with_arrivals(plan, state, arrivals, repeated=repeated)
     if plan.way is Way.TRAILING:
-        moved = _advanced_trailing(plan, state, arrivals, watermark, wording)
+        moved = _advanced_trailing(plan, state, arrivals, gone, watermark, wording)
     elif plan.way is Way.NEW_TERMS:
         moved = _advanced_new_terms(plan, before, state, arrivals, watermark, wording)
     else:
-        moved = _advanced_windows(plan, state, arrivals, watermark, wording)
+        moved = _advanced_windows(plan, state, arrivals, gone, watermark, wording)
     reached = max(moved.state.reached, watermark)
     if reached == moved.state.reached:
         return moved
-    return Moved(replace(moved.state, reached=reached), moved.said)
+    return replace(moved, state=replace(moved.state, reached=reached))
 
 
 def _advanced_trailing(
-    plan: RulePlan, state: RuleState, arrivals: Arrivals, watermark: int, wording: MakeWording
+    plan: RulePlan,
+    state: RuleState,
+    arrivals: Arrivals,
+    gone: Arrivals | None,
+    watermark: int,
+    wording: MakeWording,
 ) -> Moved:
     said: list[Correlated] = []
-    groups = np.zeros(0, np.uint64)
-    if len(arrivals):
-        touched = touched_by(arrivals)
-        groups = touched.groups
-        old = state.episodes.of(groups)
-        kept = old
+    old = new = no_rows()
+    touched = touched_by(arrivals if gone is None else Arrivals.of([arrivals, gone]))
+    groups = touched.groups
+    if len(groups):
+        old = kept = state.episodes.of(groups)
+        less = [] if gone is None else [gone.groups]
         if plan.keeping is Keeping.NUMBERS and (arrivals.numbers < 0).any():
-            less = arrivals.groups[arrivals.numbers < 0]
-            touched, kept = undone(touched, old, less, state.sealed)
-        new = _judged_anew(plan, state, touched, kept)
+            less.append(arrivals.groups[arrivals.numbers < 0])
+        if less:
+            touched, kept = undone(touched, old, np.concatenate(less), state.sealed)
+        judged = judged_moments(plan, state, touched)
+        if len(kept) or judged.held.any():
+            events = state.events.places(groups)
+            new = episodes_with(kept, touched, judged, events, plan.span)
         if len(old) or len(new):
             state, said = _told(plan, state, groups, old, new, watermark, wording)
     ripe = state.episodes.due(watermark)
@@ -92,39 +109,22 @@ def _advanced_trailing(
         rows = state.episodes.of(ripe)
         state, more = _told(plan, state, ripe, rows, rows, watermark, wording)
         said += more
-    return Moved(state, said)
-
-
-def _judged_anew(
-    plan: RulePlan, state: RuleState, touched: Touched, old: EpisodeRows
-) -> EpisodeRows:
-    places = state.events.places(touched.groups)
-    owners, times = moments(places, touched, plan.span)
-    match plan.keeping:
-        case Keeping.NOTHING:
-            measured = counted_events(places, owners, times, plan.span)
-        case Keeping.NUMBERS:
-            numbers = state.terms.places(touched.groups).of(owners)
-            measured = numbers.summed("number", times - plan.span, times)
-        case Keeping.STEPS:
-            steps = state.terms.places(touched.groups)
-            measured = ordered_lengths(steps, touched, owners, times, plan.span, plan.steps)
-        case _:
-            measured = counted_terms(state, touched.groups, owners, times)
-    judged = Judged(owners, times, measured, holds(measured, plan.bounds))
-    if not len(old) and not judged.held.any():
-        return no_rows()
-    return episodes_with(old, touched, judged, places, plan.span)
+    return Moved(state, said, old, new, touched)
 
 
 def _advanced_windows(
-    plan: RulePlan, state: RuleState, arrivals: Arrivals, watermark: int, wording: MakeWording
+    plan: RulePlan,
+    state: RuleState,
+    arrivals: Arrivals,
+    gone: Arrivals | None,
+    watermark: int,
+    wording: MakeWording,
 ) -> Moved:
     """Whole windows and absences: a group is judged when something of it is complete.
 
     What comes behind what was judged already has its whole group judged anew.
     """
-    touched = touched_by(arrivals)
+    touched = touched_by(arrivals if gone is None else Arrivals.of([arrivals, gone]))
     groups = distinct_of(np.concatenate([touched.groups, state.episodes.due(watermark)]))
     rows = state.episodes.of(groups)
     waiting, owners = rows.pending == 1, np.searchsorted(groups, rows.group)
@@ -134,6 +134,8 @@ def _advanced_windows(
     first[np.searchsorted(groups, touched.groups)] = touched.first
     absence = plan.way is Way.ABSENCE
     behind = first < (state.reached if absence else np.minimum(waits, state.reached))
+    if gone is not None:
+        behind |= np.isin(groups, gone.groups)
     begin = max(NEVER, state.sealed - plan.span + 1) if absence else NEVER
     starts = np.where(behind, begin, np.minimum(waits, first))
     judged = behind | (starts + plan.span <= watermark)
@@ -166,7 +168,9 @@ def _advanced_windows(
         again = rows.low >= start
         new, waiting_rows = judged_windows(plan, state, groups, starts, watermark)
     beside = EpisodeRows.of([rows.at(~again), waiting_rows])
-    return Moved(*_told(plan, state, groups, rows.at(again), new, watermark, wording, beside))
+    old = rows.at(again)
+    state, said = _told(plan, state, groups, old, new, watermark, wording, beside)
+    return Moved(state, said, old, new)
 
 
 def _advanced_new_terms(
@@ -191,7 +195,8 @@ def _advanced_new_terms(
     if not len(rows) and not len(new):
         return Moved(state, [])
     beside, old = rows.at(~again), rows.at(again)
-    return Moved(*_told(plan, state, groups, old, new, watermark, wording, beside))
+    state, said = _told(plan, state, groups, old, new, watermark, wording, beside)
+    return Moved(state, said, old, new)
 
 
 def _told(

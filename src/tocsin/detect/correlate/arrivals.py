@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,10 @@ class Arrivals:
     ``groups`` are hashes of tenant and group-by values, ``times`` microseconds since 1970,
     ``id_high`` and ``id_low`` the event's UUID, ``places`` codes of lane and source, ``slots``
     positions in the rule's ``rules``, ``terms`` hashes of what is counted, ``numbers`` what is
-    summed, ``origins`` where the event is in this turn (-1: nowhere).
+    summed, ``origins`` where the event is in this turn (-1: nowhere). ``kinds``: 0 for
+    an event, for a correlation's finding (an event of its own) what found it. ``onward`` has two columns
+    for each correlation this rule's findings end up in: the group there (0: none) and what is
+    measured there.
     """
 
     groups: Keys
@@ -30,6 +34,8 @@ class Arrivals:
     terms: Keys
     numbers: Floats
     origins: Times
+    kinds: Keys
+    onward: Keys
 
     def __len__(self) -> int:
         return len(self.times)
@@ -40,12 +46,15 @@ class Arrivals:
     @classmethod
     def of(cls, parts: Sequence["Arrivals"]) -> "Arrivals":
         """All of them, one after the other."""
+        parts = [part for part in parts if len(part)] or parts[:1]
         if len(parts) == 1:
             return parts[0]
         if not parts:
-            return cls(*(np.zeros(0, kind) for kind in _KINDS))
+            empty: list[npt.NDArray[Any]] = [np.zeros(0, kind) for kind in _KINDS]
+            empty[-1] = empty[-1].reshape(0, 0)
+            return cls(*empty)
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in _NAMES))
 
 
 _NAMES = tuple(one.name for one in fields(Arrivals))
-_KINDS = ("u8", "i8", "u8", "u8", "i8", "i8", "u8", "f8", "i8")
+_KINDS = ("u8", "i8", "u8", "u8", "i8", "i8", "u8", "f8", "i8", "u8", "u8")

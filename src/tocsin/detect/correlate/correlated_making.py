@@ -58,7 +58,8 @@ def evidence_of(places: Places, after: Times, until: Times) -> Evidence:
     ids, lasts = [], []
     for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
         chosen = order[max(begin, end - EVIDENCE) : end]
-        ids.append(list(zip(high[chosen].tolist(), low[chosen].tolist(), strict=True)))
+        pairs = zip(high[chosen].tolist(), low[chosen].tolist(), strict=True)
+        ids.append(list(dict.fromkeys(pairs)))
         lasts.append(int(place[chosen[-1]]) if len(chosen) else -1)
     return Evidence(ids, lasts)
 

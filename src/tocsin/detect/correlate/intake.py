@@ -8,6 +8,7 @@ import numpy as np
 from tocsin.detect.correlate.arrivals import Arrivals, Floats
 from tocsin.detect.correlate.batch_reading import FieldValues, Grouping, ReadBatch, joined
 from tocsin.detect.correlate.limits import Limits
+from tocsin.detect.correlate.onward import Onward
 from tocsin.detect.correlate.ordered_runs import FINEST, Keys, Times
 from tocsin.detect.correlate.rule_plan import RulePlan, Term, Way
 from tocsin.detect.correlate.text_hash import TextHashes, mixed
@@ -25,6 +26,7 @@ class Intake:
     places: list[tuple[str, str]]
     hashes: TextHashes
     limits: Limits
+    onward: Mapping[str, Sequence[Onward]]
     names: dict[int, str] = field(default_factory=dict)
     batches: list[EventBatch] = field(default_factory=list)
     arrivals: dict[str, list[Arrivals]] = field(default_factory=dict)
@@ -55,28 +57,54 @@ class Intake:
         for rule_id, rows in rows_of.items():
             hit_rows = rows if len(chosen) == len(batch) else np.searchsorted(chosen, rows)
             for plan, slot in takers[rule_id]:
-                found = self._arrivals(plan, rule_id, read, hit_rows)
+                fields = plan.group_fields(rule_id), plan.value_fields(rule_id)
+                named = plan.slots[rule_id][0] if plan.term is Term.RULE else 0
+                found = self._found(plan, fields, named, read, hit_rows)
                 lost = len(hit_rows) - int(np.count_nonzero(np.diff(found.rows, prepend=-1)))
                 if lost:
                     self.ungrouped[plan.id] = self.ungrouped.get(plan.id, 0) + lost
-                self._add(plan, slot, read, found, place_of, origins)
+                onward = self._onward(plan, rule_id, read, hit_rows)
+                self._add(plan, slot, read, found, place_of, origins, onward)
 
     def origin(self, code: int) -> tuple[EventBatch, int]:
         """The batch and row an arrival's origin stands for."""
         return self.batches[code >> _ORIGIN_SHIFT], code & (1 << _ORIGIN_SHIFT) - 1
 
-    def _arrivals(self, plan: RulePlan, rule_id: str, read: ReadBatch, hit_rows: Times) -> "_Found":
-        grouping = read.grouping(plan.group_fields(rule_id))
+    def _onward(self, plan: RulePlan, rule_id: str, read: ReadBatch, hit_rows: Times) -> Keys:
+        """For each row what ``Arrivals.onward`` holds; of several groups or values the first."""
+        ways = self.onward[plan.id]
+        columns = np.zeros((len(read) if ways else 0, 2 * len(ways)), np.uint64)
+        for at, way in enumerate(ways):
+            fields = way.group_fields(rule_id), way.value_fields(rule_id)
+            found = self._found(way.target, fields, 0, read, hit_rows)
+            rows, first = np.unique(found.rows, return_index=True)
+            columns[rows, 2 * at] = found.keys[first]
+            number = way.target.term is Term.NUMBER
+            measured = found.numbers.view(np.uint64) if number else found.terms
+            columns[rows, 2 * at + 1] = measured[first]
+            keys, first = np.unique(found.keys, return_index=True)
+            self._name(way.target, read.tenant, found, keys, first)
+        return columns
+
+    def _found(
+        self,
+        plan: RulePlan,
+        fields: tuple[tuple[str, ...], tuple[str, ...]],
+        named: int,
+        read: ReadBatch,
+        hit_rows: Times,
+    ) -> "_Found":
+        """What a plan takes of rows by these fields, to group by and to measure."""
+        grouping = read.grouping(fields[0])
         mask = np.zeros(len(read), bool)
         mask[hit_rows] = True
         at = np.flatnonzero(mask[grouping.rows])
         rows, keys = grouping.rows[at], grouping.keys[at]
-        named = plan.slots[rule_id][0] if plan.term is Term.RULE else 0
         terms = np.full(len(at), named + 1, np.uint64)
         measured: list[tuple[FieldValues, Times]] = []
         numbers = np.zeros(len(at))
         if plan.term in (Term.VALUE, Term.NUMBER):
-            for name in plan.value_fields(rule_id):
+            for name in fields[1]:
                 values = read.field(name)
                 if values is None:
                     none = np.zeros(0, np.int64)
@@ -104,6 +132,7 @@ class Intake:
         found: "_Found",
         place_of: Times,
         origins: Times,
+        onward: Keys,
     ) -> None:
         rows = found.rows
         if not len(rows):
@@ -123,6 +152,8 @@ class Intake:
             terms=found.terms,
             numbers=found.numbers,
             origins=origins[rows],
+            kinds=np.zeros(len(rows), np.uint64),
+            onward=onward[rows] if onward.size else np.zeros((len(rows), 0), np.uint64),
         )
         self.arrivals.setdefault(plan.id, []).append(arrivals)
         if plan.steps > 1 or (rows[1:] == rows[:-1]).any():

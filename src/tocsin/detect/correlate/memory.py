@@ -45,10 +45,18 @@ class Memory:
     def _groups(self) -> Keys:
         parts = [np.zeros(0, np.uint64)]
         for state in self.rules.values():
-            events = (state.events.distinct_keys(), state.terms.distinct_keys())
+            events = (state.events.distinct_keys(), state.terms.distinct_keys(), *_onward(state))
             parts += [*events, state.episodes.groups()]
         return distinct_of(np.concatenate(parts))
 
 
 _PIECES = 32
 """Pieces of names after which they are made one."""
+
+
+def _onward(state: RuleState) -> list[Keys]:
+    """Groups of other rules that entries will end up in."""
+    found = []
+    for run in (*state.events.runs, *state.terms.runs):
+        found += [run.columns[name] for name in run.columns if name.startswith("onward")]
+    return found

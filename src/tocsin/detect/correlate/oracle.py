@@ -27,13 +27,14 @@ a timespan apart are one finding, measured by their number.
 **New terms.** A value is new when its group did not have it in the window before, and the group's
 first event is at least the time of learning ago.
 
-**Chained.** A correlation is taken by another as events: a temporal one takes each moment at which
-it holds, the others the beginning of each episode. They happen at that moment (at the end of a
-whole window, at the time an absence is certain) with the fields of its last event.
+**Chained.** A correlation is taken by another as events of their own: of one judged at every event
+a temporal taker takes all events at moments that hold, any other taker the event that begins each
+episode; of whole windows the last event, at the end of the window; of an absence the first trigger,
+at the time it is certain; of new terms each. They have the fields of that event.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 from math import floor
@@ -86,6 +87,72 @@ class _Entry:
     slot: int
     terms: frozenset[tuple[str, ...]]
     numbers: tuple[float, ...]
+
+
+def findings_of(rules: Sequence[StatefulRule], events: Sequence[Taken]) -> list[Episode]:
+    """Everything rules find that take each other; every rule comes after those it takes."""
+    found: list[Episode] = []
+    for rule in rules:
+        seen = list(events)
+        for inner in rules[: rules.index(rule)]:
+            if isinstance(rule, CorrelationRule) and inner.rule.id in rule.rules:
+                seen += _as_events(rule, inner, rules, events)
+        found += episodes_of(rule, seen)
+    plain = [replace(one, ids=tuple(dict.fromkeys(map(_event_id, one.ids)))) for one in found]
+    return sorted(plain)
+
+
+def _as_events(
+    taker: CorrelationRule,
+    rule: StatefulRule,
+    rules: Sequence[StatefulRule],
+    events: Sequence[Taken],
+) -> list[Taken]:
+    by_id = {one.id: one for one in events}
+    seen = list(events)
+    for inner in rules[: rules.index(rule)]:
+        if isinstance(rule, CorrelationRule) and inner.rule.id in rule.rules:
+            seen += _as_events(rule, inner, rules, events)
+    moments = taker.type in (CorrelationType.TEMPORAL, CorrelationType.TEMPORAL_ORDERED)
+    found = []
+    for group, entries in _groups(rule, seen).items():
+        entries.sort()
+        for time, chosen in _moments(rule, group, entries, every=moments):
+            for id_ in dict.fromkeys(chosen):
+                event = by_id[_event_id(id_)]
+                name = f"{_event_id(id_)}#{rule.rule.id}#{time}#{'|'.join(group)}"
+                hits = frozenset({rule.rule.id})
+                found.append(replace(event, id=name, time=time, hits=hits))
+    return found
+
+
+def _moments(
+    rule: StatefulRule, group: tuple[str, ...], entries: Sequence[_Entry], *, every: bool
+) -> list[tuple[int, list[str]]]:
+    """When the rule finds something, and in which events."""
+    if isinstance(rule, NewTermsRule):
+        found = _new_terms(rule, group, entries)
+        return [(one.last, [max(one.ids)]) for one in found]
+    span = micros(rule.timespan)
+    if rule.type is CorrelationType.ABSENCE:
+        found = _absences(rule, group, entries)
+        return [(one.since + span, [_last_at(entries, one.since)]) for one in found]
+    if judges_whole_windows(rule):
+        found = _windows(rule, group, entries)
+        return [(one.since + span, [_last_at(entries, one.last)]) for one in found]
+    held = _held(rule, entries)
+    if every:
+        return [(time, [e.id for e in _within(entries, time, time)]) for time, _ in held]
+    begins = [stretch[0][0] for stretch in _linked(held, span)]
+    return [(time, [_last_at(entries, time)]) for time in begins]
+
+
+def _last_at(entries: Sequence[_Entry], time: int) -> str:
+    return max(entry.id for entry in entries if entry.time == time)
+
+
+def _event_id(id_: str) -> str:
+    return id_.partition("#")[0]
 
 
 def episodes_of(rule: StatefulRule, events: Sequence[Taken]) -> list[Episode]:
@@ -156,16 +223,22 @@ def _trailing(
     rule: CorrelationRule, group: tuple[str, ...], entries: Sequence[_Entry]
 ) -> list[Episode]:
     span = micros(rule.timespan)
+    found: list[Episode] = []
+    for stretch in _linked(_held(rule, entries), span):
+        events = _within(entries, stretch[0][0] - span + 1, stretch[-1][0])
+        found.append(_episode(rule, group, events, max(value for _, value in stretch)))
+    return found
+
+
+def _held(rule: CorrelationRule, entries: Sequence[_Entry]) -> list[tuple[int, float]]:
+    """Moments that hold, and what was measured."""
+    span = micros(rule.timespan)
     held: list[tuple[int, float]] = []
     for time in sorted({entry.time for entry in entries}):
         measured = measure(rule, _within(entries, time - span + 1, time))
         if _keeps(measured, bounds_of(rule)):
             held.append((time, measured))
-    found: list[Episode] = []
-    for stretch in _linked(held, span):
-        events = _within(entries, stretch[0][0] - span + 1, stretch[-1][0])
-        found.append(_episode(rule, group, events, max(value for _, value in stretch)))
-    return found
+    return held
 
 
 def _windows(
@@ -254,7 +327,9 @@ def _longest_order(entries: Sequence[_Entry], steps: int) -> int:
                 entry
                 for entry in entries
                 for former in ends[-1]
-                if former.slot < entry.slot and former.time <= entry.time and former.id != entry.id
+                if former.slot < entry.slot
+                and former.time <= entry.time
+                and (former.time, _event_id(former.id)) != (entry.time, _event_id(entry.id))
             }
         )
     return sum(1 for level in ends if level)

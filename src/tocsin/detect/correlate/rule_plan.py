@@ -1,6 +1,6 @@
 """What a stateful rule asks of events, ready to run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from graphlib import CycleError, TopologicalSorter
@@ -61,7 +61,7 @@ class RulePlan:
     """A rule and how it is run; spans in µs.
 
     ``slots`` are the positions in the rule's ``rules`` by rule id (a rule named twice has two).
-    ``told``: its verdicts are for people, not only for the correlations that take it.
+    ``chained``: it takes other stateful rules. ``told``: its verdicts are for people, not only for the correlations that take it.
     """
 
     source: StatefulRule
@@ -71,6 +71,7 @@ class RulePlan:
     bounds: tuple[Bound, ...]
     slots: Mapping[str, tuple[int, ...]]
     told: bool = True
+    chained: bool = False
 
     @property
     def keeping(self) -> Keeping:
@@ -120,6 +121,11 @@ class RulePlan:
         return self.source.group_by
 
     @property
+    def takes_moments(self) -> bool:
+        """Of a correlation it takes: every moment that holds, or each episode once."""
+        return self._type in (CorrelationType.TEMPORAL, CorrelationType.TEMPORAL_ORDERED)
+
+    @property
     def rule(self) -> Rule:
         return self.source.rule
 
@@ -141,22 +147,27 @@ class RulePlan:
             )
         return False
 
-    def group_fields(self, taken_rule: str) -> tuple[str, ...]:
-        """The fields to group by in events of that rule, aliases resolved.
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        return self.source.group_by
 
-        An alias that names no field for the rule is read as a field itself.
-        """
+    @property
+    def value_names(self) -> tuple[str, ...]:
+        return self.source.fields
+
+    def resolved(self, name: str, taken_rule: str) -> str:
+        """The field an alias stands for in events of a rule; what is no alias for it, as it is."""
         if isinstance(self.source, NewTermsRule):
-            return self.source.group_by
-        aliases = self.source.aliases
-        return tuple(aliases.get(name, {}).get(taken_rule, name) for name in self.source.group_by)
+            return name
+        return self.source.aliases.get(name, {}).get(taken_rule, name)
+
+    def group_fields(self, taken_rule: str) -> tuple[str, ...]:
+        """The fields to group by in events of that rule."""
+        return tuple(self.resolved(name, taken_rule) for name in self.group_names)
 
     def value_fields(self, taken_rule: str) -> tuple[str, ...]:
-        """The fields that are measured, aliases resolved."""
-        if isinstance(self.source, NewTermsRule):
-            return self.source.fields
-        aliases = self.source.aliases
-        return tuple(aliases.get(name, {}).get(taken_rule, name) for name in self.source.fields)
+        """The fields that are measured in events of that rule."""
+        return tuple(self.resolved(name, taken_rule) for name in self.value_names)
 
 
 def plans_of(rules: Sequence[StatefulRule]) -> dict[str, RulePlan]:
@@ -185,7 +196,9 @@ def plans_of(rules: Sequence[StatefulRule]) -> dict[str, RulePlan]:
     except CycleError as error:
         circle = " -> ".join(str(one) for one in error.args[1])
         raise DetectError(f"correlations take each other in a circle: {circle}") from None
-    return {rule_id: _plan(by_id[rule_id], rule_id not in silent) for rule_id in order}
+    return {
+        rule_id: _plan(by_id[rule_id], rule_id not in silent, by_id.keys()) for rule_id in order
+    }
 
 
 def _measured(rule: CorrelationRule) -> tuple[object, ...]:
@@ -194,7 +207,7 @@ def _measured(rule: CorrelationRule) -> tuple[object, ...]:
     return (*parts, rule.percentile, aliases)
 
 
-def _plan(source: StatefulRule, told: bool) -> RulePlan:
+def _plan(source: StatefulRule, told: bool, stateful: Collection[str]) -> RulePlan:
     if isinstance(source, NewTermsRule):
         slots = {source.rule.id: (0,)}
         return RulePlan(
@@ -208,4 +221,5 @@ def _plan(source: StatefulRule, told: bool) -> RulePlan:
         way = Way.ABSENCE
     term = _TERMS.get(source.type, Term.NUMBER)
     span = micros(source.timespan)
-    return RulePlan(source, way, term, span, bounds_of(source), found, told)
+    chained = any(one in stateful for one in source.rules)
+    return RulePlan(source, way, term, span, bounds_of(source), found, told, chained)

@@ -32,6 +32,11 @@ class Judged:
     held: npt.NDArray[np.bool_]
 
 
+def untouched() -> Touched:
+    none = np.zeros(0, np.int64)
+    return Touched(np.zeros(0, np.uint64), none, none)
+
+
 def touched_by(arrivals: Arrivals) -> Touched:
     """The groups of what arrived, in which time."""
     groups, ranks = np.unique(arrivals.groups, return_inverse=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tocsin.detect.correlate.advancing import advanced
 from tocsin.detect.correlate.arrivals import Arrivals
+from tocsin.detect.correlate.chaining import Handed, handed_on
 from tocsin.detect.correlate.condition import because
 from tocsin.detect.correlate.correlated import Correlated, Saved
 from tocsin.detect.correlate.correlated_making import Wording
@@ -16,6 +17,7 @@ from tocsin.detect.correlate.forgetting import bounded, sealed, without_late
 from tocsin.detect.correlate.intake import Intake
 from tocsin.detect.correlate.limits import Limits
 from tocsin.detect.correlate.memory import Memory
+from tocsin.detect.correlate.onward import onward_of
 from tocsin.detect.correlate.rule_plan import RulePlan
 from tocsin.detect.correlate.rule_state import RuleState
 from tocsin.detect.correlate.saving import changes_between
@@ -45,10 +47,14 @@ class Turn:
         self._limits = limits
         self._keep = keep
         self._progress = memory.progress
-        self._intake = Intake(memory.names, list(memory.places), hashes, limits)
+        self._onward = onward_of(plans)
+        self._intake = Intake(memory.names, list(memory.places), hashes, limits, self._onward)
+        self._handed: dict[str, list[Handed]] = {}
         self._takers: dict[str, list[tuple[RulePlan, int]]] = {}
         for plan in plans.values():
             for taken, slots in plan.slots.items():
+                if taken in plans and taken != plan.id:
+                    continue  # a stateful rule: what it finds is handed on
                 for slot in slots:
                     self._takers.setdefault(taken, []).append((plan, slot))
 
@@ -70,14 +76,21 @@ class Turn:
         for plan in self._plans.values():
             state = rules.get(plan.id) or RuleState()
             watermark = FOREVER if final else self._progress.watermark(wall, self._limits)
-            arrivals = Arrivals.of(self._intake.arrivals.get(plan.id, []))
+            handed = self._handed.get(plan.id, [])
+            direct = self._intake.arrivals.get(plan.id, [])
+            arrivals = Arrivals.of([*direct, *(one.came for one in handed)])
+            gone = Arrivals.of([one.gone for one in handed])
             lost = self._intake.ungrouped.get(plan.id, 0)
             if lost:
                 state = replace(state, ungrouped=state.ungrouped + lost)
             state, arrivals = without_late(state, arrivals)
-            wording = partial(self._wording, plan, arrivals)
-            repeated = plan.id in self._intake.repeated
-            moved = advanced(plan, state, arrivals, watermark, wording, repeated=repeated)
+            wording = partial(self._wording, plan, self._sources_of(plan))
+            repeated = bool(handed) or plan.id in self._intake.repeated
+            moved = advanced(
+                plan, state, arrivals, watermark, wording, repeated=repeated, gone=gone
+            )
+            for target, changed in handed_on(plan, state, moved, self._onward).items():
+                self._handed.setdefault(target, []).append(changed)
             sealed_state = sealed(plan, moved.state, watermark, self._limits)
             rules[plan.id] = bounded(plan, sealed_state, self._limits)
             if plan.told:
@@ -94,6 +107,18 @@ class Turn:
     def keep(self) -> None:
         """Remember what the turn did: the transaction has committed."""
         self._keep(self._after, self._intake.names)
+
+    def _sources_of(self, plan: RulePlan) -> Arrivals:
+        """What came in this turn for a rule and those it takes."""
+        found = list(self._intake.arrivals.get(plan.id, []))
+        found += [
+            part
+            for plan_id, ways in self._onward.items()
+            if any(way.target is plan for way in ways)
+            for part in self._intake.arrivals.get(plan_id, [])
+        ]
+        none = np.zeros((0, 0), np.uint64)
+        return Arrivals.of([replace(part, onward=none) for part in found])
 
     def _wording(self, plan: RulePlan, arrivals: Arrivals) -> Wording:
         intake = self._intake
