@@ -12,13 +12,26 @@ from tocsin.api.routes import (
     ingest,
     platform_health,
     response,
+    rule_reach,
     rules,
     search,
     sources,
 )
 from tocsin.app.wiring import Tocsin
 
-ROUTERS = (ingest, search, alerts, cases, response, sources, rules, audit, feeds, platform_health)
+ROUTERS = (
+    ingest,
+    search,
+    alerts,
+    cases,
+    response,
+    sources,
+    rule_reach,
+    rules,
+    audit,
+    feeds,
+    platform_health,
+)
 
 
 def create_api(tocsin: Tocsin) -> FastAPI:

@@ -12,8 +12,6 @@ from tocsin.ingest.seen_fields import Fields, SeenFields
 from tocsin.model.lane import Lane
 from tocsin.store.ports import StateStore
 
-_Known = tuple[RuleSet, Sequence[Lane], object]
-
 
 class ReachBoard:
     """The verdicts on all rules; for any thread."""
@@ -30,19 +28,19 @@ class ReachBoard:
         self._lanes = lanes
         self._seen = seen
         self._one = threading.Lock()
-        self._known: _Known | None = None
+        self._as_of: object = None
+        self._fields: Fields = {}
+        self._judged: tuple[RuleSet, Sequence[Lane], Fields] | None = None
         self._found: Mapping[str, Reach] = {}
 
     def verdicts(self) -> Mapping[str, Reach]:
         """By rule id, of every match and stateful rule; health rules need no events."""
         with self._one:
-            with self._state.read() as tx:
-                ruleset, lanes, as_of = self._ruleset(), self._lanes(), self._seen.as_of(tx)
-                if self._is_known(ruleset, lanes, as_of):
-                    return self._found
-                fields = self.fields(tx)
-            self._found = reach_of(ruleset, lanes, fields)
-            self._known = ruleset, lanes, as_of
+            ruleset, lanes, fields = self._ruleset(), self._lanes(), self._newest_fields()
+            judged = self._judged
+            if judged is None or judged[0] is not ruleset or judged[1:] != (lanes, fields):
+                self._found = reach_of(ruleset, lanes, fields)
+                self._judged = ruleset, lanes, fields
             return self._found
 
     def fields(self, tx: Connection) -> Fields:
@@ -64,9 +62,10 @@ class ReachBoard:
             fields = self.fields(tx)
         return field_gaps(self._ruleset(), self._lanes(), fields)
 
-    def _is_known(self, ruleset: RuleSet, lanes: Sequence[Lane], as_of: object) -> bool:
-        return (
-            self._known is not None
-            and self._known[0] is ruleset
-            and self._known[1:] == (lanes, as_of)
-        )
+    def _newest_fields(self) -> Fields:
+        """Read anew only when some source was looked at since."""
+        with self._state.read() as tx:
+            as_of = self._seen.as_of(tx)
+            if as_of != self._as_of:
+                self._fields, self._as_of = self.fields(tx), as_of
+        return self._fields

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, select, update
@@ -16,6 +17,7 @@ _REFRESH = timedelta(minutes=10)
 _MOST_FIELDS = 5_000
 """Fields kept of a lane and source: beyond it a sender makes up names, no rule asks for those."""
 
+Codes = npt.NDArray[np.int64]
 Fields = dict[str, dict[str, frozenset[str]]]
 
 
@@ -35,13 +37,15 @@ class SeenFields:
         for batch in batches:
             columns = frozenset(_paths_of(batch.native.schema))
             names = batch.sources.dictionary_encode()
+            keys = [(batch.tenant, batch.lane.id, name) for name in names.dictionary.to_pylist()]
+            stale = [code for code, key in enumerate(keys) if not self._is_fresh(key, columns, now)]
+            if not stale:
+                continue
             codes = names.indices.to_numpy(zero_copy_only=False)
-            for code, source in enumerate(names.dictionary.to_pylist()):
-                key = (batch.tenant, batch.lane.id, source)
-                if self._is_fresh(key, columns, now):
-                    continue
-                rows = np.flatnonzero(codes == code)
-                self._write(tx, key, _paths_with_values(batch.native, rows), now)
+            filled = _paths_with_values(batch.native, codes, len(keys))
+            for code in stale:
+                key = keys[code]
+                self._write(tx, key, (path for path, has in filled.items() if has[code]), now)
                 self._columns[key] = self._columns.get(key, frozenset()) | columns
 
     def forget(self) -> None:
@@ -110,20 +114,28 @@ def _paths_in(path: str, kind: pa.DataType) -> Iterator[str]:
             yield from _paths_in(f"{path}.{inner.name}", inner.type)
 
 
-def _paths_with_values(native: pa.RecordBatch, rows: np.ndarray) -> Iterator[str]:
-    mine = native if len(rows) == native.num_rows else native.take(pa.array(rows))
-    for name, array in zip(mine.schema.names, mine.columns, strict=True):
-        yield from _paths_filled(name, array)
+def _paths_with_values(native: pa.RecordBatch, codes: Codes, sources: int) -> dict[str, Codes]:
+    """Of each path how many values each source has, by the sources' codes of the rows."""
+    found: dict[str, Codes] = {}
+    for name, array in zip(native.schema.names, native.columns, strict=True):
+        found.update(_values_below(name, array, codes, sources))
+    return found
 
 
-def _paths_filled(path: str, array: pa.Array) -> Iterator[str]:
+def _values_below(
+    path: str, array: pa.Array, codes: Codes, sources: int
+) -> Iterator[tuple[str, Codes]]:
     while pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+        codes = codes[pc.list_parent_indices(array).to_numpy(zero_copy_only=False)]
         array = pc.list_flatten(array)
     if array.null_count == len(array):
         return
-    yield path
+    mine = codes
+    if array.null_count:
+        mine = codes[array.is_valid().to_numpy(zero_copy_only=False)]
+    yield path, np.bincount(mine, minlength=sources)
     if pa.types.is_struct(array.type):
         for index in range(array.type.num_fields):
-            yield from _paths_filled(
-                f"{path}.{array.type.field(index).name}", pc.struct_field(array, [index])
-            )
+            inner = f"{path}.{array.type.field(index).name}"
+            field = pc.struct_field(array, [index])
+            yield from _values_below(inner, field, codes, sources)

@@ -9,6 +9,7 @@ from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
 from tocsin.app.plain import as_json
 from tocsin.app.rule_facts import rule_facts
+from tocsin.app.rule_health import reach_facts
 from tocsin.model.principal import Permission, Principal
 from tocsin.model.rule import RuleKind
 
@@ -22,11 +23,14 @@ def rules(house: House) -> dict[str, Any]:
     """Every loaded rule of every kind, without its text, and every file that could not be loaded.
 
     ``facts`` say of a rule over several events or measurements what it takes, looks for and
-    remembers; ``is_silent`` ones are counted by others and make no finding by themselves.
+    remembers; ``is_silent`` ones are counted by others and make no finding by themselves;
+    ``reach`` says whether the rule can match what has come in, and if not, what is missing.
     """
     listed = [as_json(rule) for rule in house.rules()]
+    verdicts = house.reach.verdicts()
     for rule in listed:
         rule.pop("source_text")
+        rule["reach"] = reach_facts(verdicts.get(rule["id"]))
         rule["is_silent"] = rule["id"] in house.ruleset.silent
         if rule["kind"] != RuleKind.SIGMA:
             rule["facts"] = as_json(rule_facts(house.ruleset, house.correlator, rule["id"]))
@@ -40,7 +44,8 @@ def rule(house: House, rule_id: str) -> dict[str, Any]:
     if found is None:
         raise Problem(404, "No such rule", f"{rule_id} is not loaded")
     facts = rule_facts(house.ruleset, house.correlator, rule_id)
-    return {**as_json(found), "facts": as_json(facts)}
+    reach = reach_facts(house.reach.verdicts().get(rule_id))
+    return {**as_json(found), "facts": as_json(facts), "reach": reach}
 
 
 @router.post("/reload", summary="Take up changed rules")

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from tocsin.app.shipped import cache_folder, rule_paths
+from tocsin.cli.commands.rules_fields import show_fields
+from tocsin.cli.commands.rules_health import show_rule_health
 from tocsin.cli.commands.rules_test import run_rule_tests
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, err, fail, item_progress, out, print_json, print_table
@@ -127,6 +129,8 @@ def lint_rules(
 
 
 app.command("test")(run_rule_tests)
+app.command("health")(show_rule_health)
+app.command("fields")(show_fields)
 
 
 def _where(paths: list[Path] | None, home: Path | None, config: Path | None) -> list[Path]:

@@ -1,0 +1,63 @@
+"""What is known of the health of every rule: whether it can match, and what keeps it from it."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tocsin.app.plain import as_json
+from tocsin.detect.reach import Reach
+from tocsin.model.rule import Rule, RuleProblem
+
+ABLE = "can_match"
+REFUSED = "refused"
+
+
+def reach_facts(reach: Reach | None) -> dict[str, Any]:
+    """A verdict as JSON; None is of a rule that needs no events.
+
+    ``obstacle`` is empty or one of ``no_lane no_source unseen_field base``.
+    """
+    if reach is None:
+        return {ABLE: True, "obstacle": "", "reason": "", "sources": [], "fields": []}
+    return {
+        ABLE: reach.can_match,
+        "obstacle": reach.obstacle.name.lower() if reach.obstacle else "",
+        "reason": reach.reason,
+        "sources": list(reach.sources),
+        "fields": list(reach.fields),
+    }
+
+
+def rule_health(
+    rules: Iterable[Rule], problems: Sequence[RuleProblem], verdicts: Mapping[str, Reach]
+) -> dict[str, Any]:
+    """Every rule with its verdict, those that can't match first; refused documents; counts."""
+    listed: list[dict[str, Any]] = [
+        {
+            "id": rule.id,
+            "title": rule.title,
+            "level": rule.level.value,
+            "kind": rule.kind.value,
+            "path": rule.path,
+            "reach": reach_facts(verdicts.get(rule.id)),
+        }
+        for rule in sorted(rules, key=lambda rule: (-rule.level.rank, rule.title))
+    ]
+    listed.sort(key=lambda one: one["reach"][ABLE])
+    counts = Counter(one["reach"]["obstacle"] or ABLE for one in listed)
+    counts[REFUSED] = len(problems)
+    return {"rules": listed, "refused": as_json(problems), "counts": dict(counts.most_common())}
+
+
+def narrowed(health: Mapping[str, Any], wanted: str) -> dict[str, Any]:
+    """Only what ``wanted`` names: an id, a title or the path of a file, in any letter case."""
+    asked = wanted.casefold()
+
+    def named(*names: str) -> bool:
+        return any(name.casefold() == asked for name in names if name)
+
+    rules = [one for one in health["rules"] if named(one["id"], one["title"], one["path"])]
+    refused = [one for one in health["refused"] if named(one["rule_id"], one["title"], one["path"])]
+    counts = Counter(one["reach"]["obstacle"] or ABLE for one in rules)
+    counts[REFUSED] = len(refused)
+    return {"rules": rules, "refused": refused, "counts": dict(counts)}
