@@ -124,6 +124,11 @@ class Stream:
         self.said += said
         return said
 
+    def replace(self, rules: Sequence[StatefulRule]) -> None:
+        """Put other rules in force while running."""
+        self._rules = rules
+        self.correlator.replace(rules)
+
     def restart(self) -> None:
         """Go on in a new process with what was saved."""
         self.correlator = Correlator(self._rules, limits=self._limits)

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from tests.detect.correlate.playing import (
     START,
     Stream,
@@ -10,8 +12,10 @@ from tests.detect.correlate.playing import (
     field_values,
     received,
 )
+from tocsin.detect.correlate.correlator import Correlator
 from tocsin.detect.correlate.limits import Limits
 from tocsin.detect.correlate.oracle import episodes_of
+from tocsin.detect.errors import DetectError
 
 
 def test_a_thousand_failed_logons_are_a_few_findings_of_one_episode() -> None:
@@ -161,3 +165,70 @@ def test_what_is_saved_grows_with_what_comes_not_with_what_is_held() -> None:
     stream.turn([event(99999, 901, "logon", user="u1", target="x")])
     written = [content for key, content in stream.saved.items() if before.get(key) != content]
     assert sum(map(len, written)) < 5000
+
+
+def test_a_rule_that_measures_something_else_starts_afresh_and_leaves_nothing_behind() -> None:
+    stream = Stream([correlation("event_count", ("gte", 3))])
+    stream.turn([event(n, n, "logon", user="a") for n in range(2)])
+    stream.replace([correlation("event_count", ("lt", 3))])
+    stream.turn([event(5, 5, "logon", user="a")])
+    stream.restart()
+    (found,) = stream.turn(final=True)
+    assert found.event_count == 1
+
+
+def test_a_rule_that_stays_goes_on_when_others_change() -> None:
+    rule = correlation("event_count", ("gte", 3))
+    stream = Stream([rule])
+    stream.turn([event(n, n, "logon", user="a") for n in range(2)])
+    stream.replace([rule, correlation("event_count", ("gte", 9), rule_id="another")])
+    assert len(stream.turn([event(5, 5, "logon", user="a")])) == 1
+
+
+def test_guessing_then_success_is_found_in_the_fields_of_the_events_themselves() -> None:
+    guessing = correlation(
+        "event_count", ("gte", 3), rules=("failed",), by=("host",), rule_id="guessing"
+    )
+    taken_over = correlation(
+        "temporal_ordered",
+        rules=("guessing", "success"),
+        by=("account",),
+        rule_id="taken_over",
+        aliases={"account": {"guessing": "user", "success": "TargetUser"}},
+    )
+    stream = Stream([taken_over, guessing])
+    stream.turn([event(n, n, "failed", user="Bob", host="web1") for n in range(5)])
+    assert stream.said == []  # a step without ``generate`` is not told
+    (found,) = stream.turn([event(9, 20, "success", TargetUser="BOB", host="db7")])
+    assert field_values(found) == {"account": "bob"}
+    assert found.rule.id == "taken_over"
+    assert event(4, 0).id in found.event_ids
+
+
+def test_correlations_that_take_each_other_are_refused() -> None:
+    one = correlation("event_count", ("gte", 1), rules=("two",), rule_id="one")
+    two = correlation("event_count", ("gte", 1), rules=("one",), rule_id="two")
+    with pytest.raises(DetectError, match="circle: "):
+        Correlator([one, two])
+
+
+def test_state_that_cannot_be_read_is_refused_with_its_rule() -> None:
+    stream = Stream([correlation("event_count", ("gte", 3))])
+    stream.turn([event(1, 1, "logon", user="a")])
+    key = next(key for key in stream.saved if key[1].startswith("e"))
+    stream.saved[key] = b"broken"
+    with pytest.raises(DetectError, match="saved correlation state of correlation can't be read"):
+        stream.restart()
+
+
+def test_odd_values_are_taken_as_they_are() -> None:
+    rule = correlation("value_sum", ("gte", 1e18), fields=("size",))
+    natives = [{"size": float("nan")}, {"size": float("inf")}, {"size": 2**63 - 1}, {"size": -1}]
+    events = [event(n, n, "logon", user="a\0b", **native) for n, native in enumerate(natives)]
+    stream = Stream([rule])
+    for one in events:
+        stream.turn([one])
+    stream.turn(final=True)
+    (found,) = stream.standing.values()
+    assert field_values(found) == {"user": "a\ufffdb"}
+    assert found.event_count == 2

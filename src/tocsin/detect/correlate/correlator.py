@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from tocsin.detect.correlate.correlated import Saved
 from tocsin.detect.correlate.limits import Limits, StateCounts
 from tocsin.detect.correlate.memory import Memory
+from tocsin.detect.correlate.onward import fingerprints, onward_of
 from tocsin.detect.correlate.rule_plan import plans_of
 from tocsin.detect.correlate.rule_state import RuleState
-from tocsin.detect.correlate.saving import restored
+from tocsin.detect.correlate.saving import keys_of, restored
 from tocsin.detect.correlate.text_hash import TextHashes
-from tocsin.detect.correlate.turn import Turn
+from tocsin.detect.correlate.turn import Frame, Turn
 from tocsin.detect.stateful_rule import StatefulRule
 
 
@@ -21,34 +22,37 @@ class Correlator:
     """
 
     def __init__(self, rules: Sequence[StatefulRule], *, limits: Limits | None = None) -> None:
-        self._plans = plans_of(rules)
+        self._put(rules)
+        self._stale: list[Saved] = []
         self._limits = limits or Limits()
         self._memory = Memory()
         self._hashes = TextHashes()
 
     def begin(self) -> Turn:
         """A turn; one that is not kept leaves no trace."""
-        return Turn(self._plans, self._memory, self._limits, self._hashes, self._keep)
+        frame = Frame(self._plans, self._onward, self._prints, self._limits, self._hashes)
+        return Turn(frame, self._memory, self._stale, self._keep)
 
     def restore(self, saved: Iterable[Saved]) -> None:
         """Remember what earlier turns' ``changes`` left, in the place of all that is remembered.
 
         Raises ``DetectError`` when a piece can't be read.
         """
-        self._memory = restored(saved, self._plans)
+        self._memory, self._stale = restored(saved, self._plans, self._prints)
 
     def replace(self, rules: Sequence[StatefulRule]) -> None:
         """Put other rules in force; a rule that stayed as it was goes on where it is.
 
         What was remembered of rules that went or changed what they measure is forgotten.
         """
-        plans = plans_of(rules)
-        kept = {
-            rule_id: state
-            for rule_id, state in self._memory.rules.items()
-            if rule_id in plans and plans[rule_id].measures_like(self._plans[rule_id])
-        }
-        self._plans = plans
+        former = self._prints
+        self._put(rules)
+        kept = {}
+        for rule_id, state in self._memory.rules.items():
+            if self._prints.get(rule_id) == former[rule_id]:
+                kept[rule_id] = state
+            else:
+                self._stale = [*self._stale, *keys_of(rule_id, state)]
         self._memory = self._memory.with_rules(kept)
 
     def counts(self) -> Mapping[str, StateCounts]:
@@ -59,3 +63,9 @@ class Correlator:
     def _keep(self, memory: Memory, fresh_names: Mapping[int, str]) -> None:
         memory.names.update(fresh_names)
         self._memory = memory
+        self._stale = []
+
+    def _put(self, rules: Sequence[StatefulRule]) -> None:
+        self._plans = plans_of(rules)
+        self._onward = onward_of(self._plans)
+        self._prints = fingerprints(self._plans, self._onward)

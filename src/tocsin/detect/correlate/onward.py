@@ -3,7 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tocsin.detect.correlate.rule_plan import RulePlan
+from tocsin.detect.correlate.rule_plan import RulePlan, measured_by
+from tocsin.model.identifier import repeatable_id
+
+_LAYOUT = 1
+"""Counts changes to how memory is laid out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +48,19 @@ def onward_of(plans: Mapping[str, RulePlan]) -> dict[str, tuple[Onward, ...]]:
         for way in ways:
             first.setdefault(way.target.id, way)
         found[plan.id] = tuple(first.values())
+    return found
+
+
+def fingerprints(
+    plans: Mapping[str, RulePlan], onward: Mapping[str, Sequence[Onward]]
+) -> dict[str, str]:
+    """By rule id what its memory depends on, digested: memory of another make is of no use."""
+    found = {}
+    for plan in plans.values():
+        further = [
+            (way.target.id, way.target.term, measured_by(way.target.source), way.via[-1].id)
+            for way in onward[plan.id]
+        ]
+        facts = (_LAYOUT, measured_by(plan.source), plan.chained, further)
+        found[plan.id] = repeatable_id("plan", repr(facts))
     return found

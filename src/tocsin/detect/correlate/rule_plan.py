@@ -133,20 +133,6 @@ class RulePlan:
     def id(self) -> str:
         return self.source.rule.id
 
-    def measures_like(self, other: "RulePlan") -> bool:
-        """True when what the other one remembers is of use to this one."""
-        mine, theirs = self.source, other.source
-        if isinstance(mine, CorrelationRule) and isinstance(theirs, CorrelationRule):
-            return _measured(mine) == _measured(theirs)
-        if isinstance(mine, NewTermsRule) and isinstance(theirs, NewTermsRule):
-            return (mine.fields, mine.window, mine.learning, mine.group_by) == (
-                theirs.fields,
-                theirs.window,
-                theirs.learning,
-                theirs.group_by,
-            )
-        return False
-
     @property
     def group_names(self) -> tuple[str, ...]:
         return self.source.group_by
@@ -201,10 +187,14 @@ def plans_of(rules: Sequence[StatefulRule]) -> dict[str, RulePlan]:
     }
 
 
-def _measured(rule: CorrelationRule) -> tuple[object, ...]:
-    aliases = sorted((name, sorted(fields.items())) for name, fields in rule.aliases.items())
-    parts = (rule.type, rule.rules, rule.timespan, rule.group_by, rule.bounds, rule.fields)
-    return (*parts, rule.percentile, aliases)
+def measured_by(source: StatefulRule) -> tuple[object, ...]:
+    """What of a rule its memory depends on."""
+    if isinstance(source, NewTermsRule):
+        return (source.fields, source.window, source.learning, source.group_by)
+    aliases = sorted((name, sorted(fields.items())) for name, fields in source.aliases.items())
+    parts = (source.type, source.rules, source.timespan, source.group_by, source.fields)
+    bounds = [(one.comparison, one.value) for one in source.bounds]
+    return (*parts, bounds, source.percentile, aliases)
 
 
 def _plan(source: StatefulRule, told: bool, stateful: Collection[str]) -> RulePlan:

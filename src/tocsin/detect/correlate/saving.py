@@ -18,22 +18,30 @@ from tocsin.detect.correlate.watermark import Progress, SourceProgress
 from tocsin.detect.errors import DetectError
 
 _SHARED = ""
+_STATE = "state"
 
 
-def changes_between(before: Memory, after: Memory) -> list[Saved]:
-    """The pieces that are new, changed or gone."""
+def changes_between(before: Memory, after: Memory, prints: Mapping[str, str]) -> list[Saved]:
+    """The pieces that are new, changed or gone; ``prints`` tell what rules measured them."""
     found = list(_shared_changes(before, after))
     for rule_id, state in after.rules.items():
         old = before.rules.get(rule_id)
         if old is state:
             continue
-        found += _rule_changes(rule_id, old or RuleState(), state, known=old is not None)
+        found += _rule_changes(rule_id, old or RuleState(), state)
+        if old is None or _facts(old) != _facts(state):
+            facts = {**_facts(state), "print": prints[rule_id]}
+            found.append(Saved(rule_id, _STATE, orjson.dumps(facts)))
     return found
 
 
-def _rule_changes(
-    rule_id: str, before: RuleState, after: RuleState, *, known: bool
-) -> Iterator[Saved]:
+def keys_of(rule_id: str, state: RuleState) -> list[Saved]:
+    """What takes the rule's pieces away."""
+    gone = _rule_changes(rule_id, state, RuleState())
+    return [*gone, Saved(rule_id, _STATE, None)]
+
+
+def _rule_changes(rule_id: str, before: RuleState, after: RuleState) -> Iterator[Saved]:
     for letter, old_runs, new_runs in (
         ("e", before.events.runs, after.events.runs),
         ("t", before.terms.runs, after.terms.runs),
@@ -53,8 +61,6 @@ def _rule_changes(
     for piece in after.episodes.pieces:
         if piece.number not in old_numbers:
             yield Saved(rule_id, f"p{piece.number}", _piece_bytes(piece))
-    if not known or _facts(before) != _facts(after):
-        yield Saved(rule_id, "state", orjson.dumps(_facts(after)))
 
 
 def _begins(state: RuleState) -> tuple[Run, ...]:
@@ -97,17 +103,25 @@ def _shared_changes(before: Memory, after: Memory) -> Iterator[Saved]:
         yield Saved(_SHARED, "progress", orjson.dumps(facts))
 
 
-def restored(saved: Iterable[Saved], plans: Mapping[str, RulePlan]) -> Memory:
-    """The memory of what was saved; rules that are no more are left out.
+def restored(
+    saved: Iterable[Saved], plans: Mapping[str, RulePlan], prints: Mapping[str, str]
+) -> tuple[Memory, list[Saved]]:
+    """The memory of what was saved, and what takes away pieces that are of no use.
+
+    Those are of rules that are no more or measure something else than they did.
 
     Raises ``DetectError`` when a piece can't be read.
     """
     pieces: dict[str, dict[str, bytes]] = {}
     for one in saved:
-        if one.content is not None and (one.rule_id == _SHARED or one.rule_id in plans):
+        if one.content is not None:
             pieces.setdefault(one.rule_id, {})[one.key] = one.content
     memory = Memory()
+    stale: list[Saved] = []
     for rule_id, mine in pieces.items():
+        if rule_id != _SHARED and _print_in(mine) != prints.get(rule_id):
+            stale += [Saved(rule_id, key, None) for key in mine]
+            continue
         try:
             if rule_id == _SHARED:
                 memory = _with_shared(memory, mine)
@@ -119,7 +133,15 @@ def restored(saved: Iterable[Saved], plans: Mapping[str, RulePlan]) -> Memory:
                 f"the saved correlation state of {rule_id or 'all rules'} can't be read "
                 f"({error}): delete it to start that rule afresh"
             ) from error
-    return memory
+    return memory, stale
+
+
+def _print_in(pieces: Mapping[str, bytes]) -> object:
+    try:
+        facts = orjson.loads(pieces[_STATE])
+        return facts.get("print")
+    except (KeyError, AttributeError, orjson.JSONDecodeError):
+        return None
 
 
 def _with_shared(memory: Memory, pieces: Mapping[str, bytes]) -> Memory:
@@ -147,7 +169,7 @@ def _state_of(pieces: Mapping[str, bytes], plan: RulePlan) -> RuleState:
     begins: list[Run] = []
     episodes: list[tuple[int, Keys, EpisodeRows]] = []
     for key, content in pieces.items():
-        if key == "state":
+        if key == _STATE:
             continue
         columns = unpacked(content)[0]
         number = int(key[1:])
@@ -163,12 +185,13 @@ def _state_of(pieces: Mapping[str, bytes], plan: RulePlan) -> RuleState:
             keys, starts, times = (columns.pop(name) for name in ("keys", "starts", "times"))
             run = Run(keys, starts, times, columns, number)
             {"e": events, "t": terms, "b": begins}[key[0]].append(run)
+    facts = orjson.loads(pieces[_STATE])
     state = RuleState(
         events=_runs(events),
         terms=_runs(terms),
         begins=_runs(begins),
         episodes=Episodes.restored(episodes),
-        **orjson.loads(pieces["state"]),
+        **{name: facts[name] for name in _facts(RuleState())},
     )
     if plan.keeping is Keeping.COVERED:
         return covered(state, plan.span)

@@ -1,7 +1,7 @@
 """A turn of correlation: batches in, verdicts out, kept or dropped as a whole."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -17,7 +17,7 @@ from tocsin.detect.correlate.forgetting import bounded, sealed, without_late
 from tocsin.detect.correlate.intake import Intake
 from tocsin.detect.correlate.limits import Limits
 from tocsin.detect.correlate.memory import Memory
-from tocsin.detect.correlate.onward import onward_of
+from tocsin.detect.correlate.onward import Onward
 from tocsin.detect.correlate.rule_plan import RulePlan
 from tocsin.detect.correlate.rule_state import RuleState
 from tocsin.detect.correlate.saving import changes_between
@@ -30,25 +30,39 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Takers = Mapping[str, Sequence[tuple[RulePlan, int]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What turns of the same rules share."""
+
+    plans: Mapping[str, RulePlan]
+    onward: Mapping[str, Sequence[Onward]]
+    prints: Mapping[str, str]
+    limits: Limits
+    hashes: TextHashes
+
+
 class Turn:
     """Works on a copy: nothing is remembered of it unless it is kept."""
 
     def __init__(
         self,
-        plans: Mapping[str, RulePlan],
+        frame: Frame,
         memory: Memory,
-        limits: Limits,
-        hashes: TextHashes,
+        stale: Sequence[Saved],
         keep: Callable[[Memory, Mapping[int, str]], None],
     ) -> None:
-        self._plans = plans
+        self._plans = plans = frame.plans
+        self._frame = frame
         self._before = memory
         self._after = memory
-        self._limits = limits
+        self._stale = stale
+        self._limits = frame.limits
         self._keep = keep
         self._progress = memory.progress
-        self._onward = onward_of(plans)
-        self._intake = Intake(memory.names, list(memory.places), hashes, limits, self._onward)
+        self._onward = frame.onward
+        self._intake = Intake(
+            memory.names, list(memory.places), frame.hashes, frame.limits, frame.onward
+        )
         self._handed: dict[str, list[Handed]] = {}
         self._takers: dict[str, list[tuple[RulePlan, int]]] = {}
         for plan in plans.values():
@@ -102,7 +116,9 @@ class Turn:
 
     def changes(self) -> list[Saved]:
         """What has to be written so that ``restore`` brings back what this turn remembers."""
-        return changes_between(self._before, self._after)
+        found = changes_between(self._before, self._after, self._frame.prints)
+        written = {(one.rule_id, one.key) for one in found}
+        return [*(one for one in self._stale if (one.rule_id, one.key) not in written), *found]
 
     def keep(self) -> None:
         """Remember what the turn did: the transaction has committed."""
