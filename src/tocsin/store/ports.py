@@ -1,6 +1,6 @@
 """The four ports: events, state, blobs and the work queue."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from tocsin.model.event import EventBatch
+from tocsin.model.lane import Lane
 from tocsin.model.record import RawBatch
 from tocsin.store.query import Bucket, EventPage, EventQuery, StoredEvent, TopValue
 
@@ -60,6 +61,36 @@ class Segment:
     fields: frozenset[SeenField] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class ReplayQuery:
+    """Which stored events to give back.
+
+    Event time in ``start <= time < end``, taken in within ``received_from <= t <
+    received_until``; None: not asked. ``without_lanes`` are left out in any case. Batches of
+    the same lane are gathered to ``batch_rows`` events. Without OCSF and raw record
+    (``with_ocsf`` False) far less is read: their columns are empty and null.
+    """
+
+    start: datetime | None = None
+    end: datetime | None = None
+    received_from: datetime | None = None
+    received_until: datetime | None = None
+    lanes: frozenset[str] | None = None
+    without_lanes: frozenset[str] = frozenset()
+    tenants: frozenset[str] | None = None
+    with_ocsf: bool = True
+    batch_rows: int = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A part of the store that could not be given back: where, why, what to do."""
+
+    place: str
+    events: int
+    reason: str
+
+
 class EventStore(Protocol):
     """Events, written once, searched for as long as they are kept.
 
@@ -85,6 +116,25 @@ class EventStore(Protocol):
         ...
 
     def get(self, event_id: str) -> StoredEvent | None: ...
+
+    def replay(
+        self,
+        wanted: ReplayQuery,
+        lane_of: Callable[[str], Lane],
+        on_damage: Callable[[Damage], None],
+    ) -> Iterator[EventBatch]:
+        """The events as they were stored, part of the store by part in order of time.
+
+        Within a lane the order is about that of storing; memory stays bounded. ``lane_of`` gives
+        the lane of an id. What can't be read is told to ``on_damage``, and the rest goes on.
+        Raises ``StoreMoved`` when segments were merged away by another process meanwhile: what
+        was given so far may come again, so begin the query anew.
+        """
+        ...
+
+    def segments(self, start: datetime | None, end: datetime | None) -> list[Segment]:
+        """Segments that may hold events in ``start <= time < end``, oldest first."""
+        ...
 
     def count(self) -> int: ...
 
@@ -153,6 +203,10 @@ class WorkQueue(Protocol):
 
 class StoreError(Exception):
     """Root of what the store raises; says what, where and what to do."""
+
+
+class StoreMoved(StoreError):
+    """Segments were merged away while they were read; the query can be begun anew."""
 
 
 class SpoolFull(StoreError):

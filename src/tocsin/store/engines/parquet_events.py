@@ -1,7 +1,8 @@
 """The event store on Parquet segments, a manifest in the state store, and DuckDB."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,16 @@ import structlog
 from sqlalchemy import Connection
 
 from tocsin.model.event import EventBatch
+from tocsin.model.lane import Lane
 from tocsin.store.engines import manifest
 from tocsin.store.engines.duckdb_reader import DuckDbReader
 from tocsin.store.engines.event_search import EventSearch
 from tocsin.store.engines.event_sql import run_sql
 from tocsin.store.engines.segment_file import UNFINISHED, new_path, write_segment
 from tocsin.store.engines.segment_merge import MergePlan, merge
+from tocsin.store.engines.segment_replay import Replay
 from tocsin.store.engines.writers_lock import WritersLock
-from tocsin.store.ports import SeenField, Segment, StateStore
+from tocsin.store.ports import Damage, ReplayQuery, SeenField, Segment, StateStore
 from tocsin.store.query import Bucket, EventPage, EventQuery, StoredEvent, TopValue
 
 _log = structlog.get_logger()
@@ -87,6 +90,21 @@ class ParquetEvents:
 
     def get(self, event_id: str) -> StoredEvent | None:
         return self._search.get(event_id)
+
+    def replay(
+        self,
+        wanted: ReplayQuery,
+        lane_of: Callable[[str], Lane],
+        on_damage: Callable[[Damage], None],
+    ) -> Iterator[EventBatch]:
+        return Replay(self._folder, self._state, wanted, lane_of, on_damage).batches(
+            self.segments(wanted.start, wanted.end)
+        )
+
+    def segments(self, start: datetime | None, end: datetime | None) -> list[Segment]:
+        with self._state.read() as tx:
+            found = manifest.between(tx, start, end)
+        return sorted(found, key=lambda segment: (segment.first_time, segment.id))
 
     def count(self) -> int:
         with self._state.read() as tx:

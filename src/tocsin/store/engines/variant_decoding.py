@@ -55,7 +55,7 @@ def plain_values(shredded: Any, names: list[str]) -> list[Any]:
 
 
 def _plain(row: dict[str, Any], names: list[str]) -> Any:
-    value, typed = row["value"], row.get("typed_value")
+    value, typed = row.get("value"), row.get("typed_value")
     left = None if value is None else decode(value, names)
     if isinstance(typed, dict):
         found = [(unmarked(name), _plain(inner, names)) for name, inner in typed.items()]

@@ -1,0 +1,213 @@
+"""Gives the events of segments back as event batches, straight from their Parquet columns."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import structlog
+
+from tocsin.model.event import EventBatch
+from tocsin.model.lane import Lane
+from tocsin.store.engines import manifest
+from tocsin.store.engines.batch_gathering import BatchGathering
+from tocsin.store.engines.segment_leaves import filled_leaves
+from tocsin.store.engines.variant_columns import Rows, plain_parts
+from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
+from tocsin.store.ports import Damage, ReplayQuery, Segment, StateStore, StoreMoved
+
+_log = structlog.get_logger()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UTC = pa.timestamp("us", "UTC")
+_PATH_OF = {column.name: column.path for column in HOT_COLUMNS}
+_WITHOUT_OCSF = frozenset({*ENVELOPE, "native"})
+_WITH_OCSF = frozenset({*_WITHOUT_OCSF, "raw", "ocsf", *_PATH_OF})
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """One reading of segments; see ``EventStore.replay``."""
+
+    folder: Path
+    state: StateStore
+    wanted: ReplayQuery
+    lane_of: Callable[[str], Lane]
+    on_damage: Callable[[Damage], None]
+
+    def batches(self, segments: Sequence[Segment]) -> Iterator[EventBatch]:
+        """The next part of a segment is read while the one before is being worked on."""
+        gathering = BatchGathering(self.wanted.batch_rows)
+        parts = self._parts([one for one in segments if self._may_hold(one)])
+        with ThreadPoolExecutor(1, thread_name_prefix="replay") as ahead:
+            coming = ahead.submit(next, parts, None)
+            while (part := coming.result()) is not None:
+                coming = ahead.submit(next, parts, None)
+                for batch in part:
+                    yield from gathering.add(batch)
+            yield from gathering.rest()
+
+    def _parts(self, segments: Sequence[Segment]) -> Iterator[list[EventBatch]]:
+        for segment in segments:
+            try:
+                file = pq.ParquetFile(pa.BufferReader(self._content(segment)))
+                for group in range(file.num_row_groups):
+                    yield list(self._batches_in(file, group))
+            except (OSError, pa.ArrowException, ValueError) as error:
+                self._tell(segment, error)
+
+    def _content(self, segment: Segment) -> bytes:
+        path = self.folder / segment.path
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            with self.state.read() as tx:
+                if segment.path not in manifest.paths(tx):
+                    raise StoreMoved(
+                        f"segment {segment.path} was merged while it was to be read; begin again"
+                    ) from None
+            raise
+        if hashlib.sha256(content).hexdigest() != segment.checksum:
+            raise ValueError("is not what was written")
+        return content
+
+    def _tell(self, segment: Segment, error: Exception) -> None:
+        told = "is gone" if isinstance(error, FileNotFoundError) else str(error).partition("\n")[0]
+        place = str(self.folder / segment.path)
+        _log.error("a segment is damaged", segment=segment.path, reason=told)
+        self.on_damage(
+            Damage(
+                place,
+                segment.rows,
+                f"segment {place} {told}: its {segment.rows:,} events were left out; "
+                "restore the file from a backup and check the disk",
+            )
+        )
+
+    def _batches_in(self, file: pq.ParquetFile, group: int) -> Iterator[EventBatch]:
+        columns = _WITH_OCSF if self.wanted.with_ocsf else _WITHOUT_OCSF
+        leaves = filled_leaves(file, group, columns)
+        whole = pa.concat_batches(file.read_row_group(group, columns=leaves).to_batches())
+        lanes = whole.column("lane").dictionary_encode()
+        tenants = whole.column("tenant").dictionary_encode()
+        inside = self._inside(whole)
+        lane_codes = lanes.indices.to_numpy(zero_copy_only=False)
+        codes = lane_codes * len(tenants.dictionary) + tenants.indices.to_numpy(
+            zero_copy_only=False
+        )
+        for code in np.unique(codes[inside]).tolist():
+            lane_at, tenant_at = divmod(code, len(tenants.dictionary))
+            lane, tenant = lanes.dictionary[lane_at].as_py(), tenants.dictionary[tenant_at].as_py()
+            if self._asks_for(lane, tenant):
+                rows = np.flatnonzero(inside & (codes == code))
+                yield from self._of_lane(taken(whole, rows), self.lane_of(lane), tenant)
+
+    def _of_lane(self, part: pa.RecordBatch, lane: Lane, tenant: str) -> Iterator[EventBatch]:
+        ocsf = part
+        for rows, native in plain_parts(part.column("native")):
+            here = ocsf if rows is None else taken(ocsf, rows)
+            for at, columns in self._ocsf(here):
+                yield EventBatch(
+                    lane=lane,
+                    sources=_of(here, "source", at),
+                    tenant=tenant,
+                    event_ids=_of(here, "event_id", at),
+                    times=_of(here, "time", at).cast(_UTC),
+                    ingested_at=_of(here, "ingested_at", at).cast(_UTC),
+                    native=native if at is None else taken(native, at),
+                    ocsf=columns,
+                    raw=_of(here, "raw", at),
+                )
+
+    def _ocsf(self, part: pa.RecordBatch) -> Iterator[tuple[Rows | None, pa.RecordBatch]]:
+        hot = {
+            _PATH_OF[name]: column
+            for name, column in zip(part.schema.names, part.columns, strict=True)
+            if name in _PATH_OF and column.null_count < len(column)
+        }
+        if not self.wanted.with_ocsf or "ocsf" not in part.schema.names:
+            yield None, _columns(hot, len(part))
+            return
+        for rows, rest in plain_parts(part.column("ocsf")):
+            chosen = hot if rows is None else {n: c.take(pa.array(rows)) for n, c in hot.items()}
+            others = dict(zip(rest.schema.names, rest.columns, strict=True))
+            size = len(part) if rows is None else len(rows)
+            yield rows, _columns({**chosen, **others}, size)
+
+    def _may_hold(self, segment: Segment) -> bool:
+        wanted = self.wanted
+        lanes = set(segment.lanes) - wanted.without_lanes
+        if not (lanes if wanted.lanes is None else lanes & wanted.lanes):
+            return False
+        first, last = _received(segment.first_event_id), _received(segment.last_event_id)
+        if wanted.received_until is not None and first is not None:
+            return first < wanted.received_until and self._from_then(last)
+        return self._from_then(last)
+
+    def _from_then(self, last: datetime | None) -> bool:
+        begin = self.wanted.received_from
+        return begin is None or last is None or last >= begin - timedelta(seconds=1)
+
+    def _asks_for(self, lane: str, tenant: str) -> bool:
+        wanted = self.wanted
+        return (
+            lane not in wanted.without_lanes
+            and (wanted.lanes is None or lane in wanted.lanes)
+            and (wanted.tenants is None or tenant in wanted.tenants)
+        )
+
+    def _inside(self, part: pa.RecordBatch) -> Any:
+        wanted = self.wanted
+        inside = np.ones(len(part), np.bool_)
+        bounds = (
+            ("time", wanted.start, wanted.end),
+            ("ingested_at", wanted.received_from, wanted.received_until),
+        )
+        for name, begin, end in bounds:
+            if begin is None and end is None:
+                continue
+            moments = part.column(name).cast(pa.int64()).to_numpy(zero_copy_only=False)
+            if begin is not None:
+                inside &= moments >= _micros(begin)
+            if end is not None:
+                inside &= moments < _micros(end)
+        return inside
+
+
+def taken(batch: pa.RecordBatch, rows: Rows) -> pa.RecordBatch:
+    """The given rows (ascending); all of them without copying."""
+    if len(rows) == batch.num_rows:
+        return batch
+    if not batch.num_columns:
+        return _columns({}, len(rows))
+    return batch.take(pa.array(rows))
+
+
+def _of(part: pa.RecordBatch, name: str, rows: Rows | None) -> pa.Array:
+    if name not in part.schema.names:
+        return pa.nulls(len(part) if rows is None else len(rows), pa.binary())
+    column = part.column(name)
+    return column if rows is None else pc.take(column, pa.array(rows))
+
+
+def _columns(columns: dict[str, Any], rows: int) -> pa.RecordBatch:
+    if columns:
+        return pa.RecordBatch.from_pydict(columns)
+    return pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))
+
+
+def _received(event_id: str) -> datetime | None:
+    """The time a UUIDv7 tells; None for another id."""
+    if len(event_id) != 36 or event_id[14] != "7":
+        return None
+    return _EPOCH + timedelta(milliseconds=int(event_id[:8] + event_id[9:13], 16))
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
