@@ -89,6 +89,21 @@ def test_tests_of_single_and_of_several_events_pass(tocsin: Tocsin, rules: Path)
     assert "7 passed, 0 failed; 2 of 2 rules have tests" in shown.out
 
 
+def test_a_heartbeat_is_tested_up_to_the_last_event(tocsin: Tocsin, rules: Path) -> None:
+    beat = SEVERAL.partition("correlation:")[0] + (
+        "absence: {rules: [web_shell], group-by: [Computer], timespan: 1m}\n"
+        "tocsin:\n  tests:\n"
+        "    - {name: It beats, expect: silent, events: [{at: 0, event: &a {ParentImage: '\\w3wp.exe',"
+        " Computer: a}}, {at: 50, event: *a}]}\n"
+        "    - {name: It stops, expect: match, events: [{at: 0, event: *a}, {at: 60, event:"
+        " {ParentImage: '\\w3wp.exe', Computer: b}}]}\n"
+    )
+    (rules / "web.yml").write_text(f"{MATCH}---\n{beat}", encoding="utf-8")
+    ran = tocsin("rules", "test", rules)
+    assert ran.code == 0, ran.out
+    assert "5 passed, 0 failed" in ran.out
+
+
 def test_a_failing_test_is_told_with_its_place(tocsin: Tocsin, rules: Path) -> None:
     file = rules / "web.yml"
     wrong = file.read_text().replace("condition: {gte: 3}", "condition: {gte: 4}")
