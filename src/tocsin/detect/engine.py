@@ -85,6 +85,15 @@ class Engine:
         """Ids of the rules of which an expression is not run at present: it used up its time."""
         return frozenset(self._counted(dict.fromkeys(self._patience.paused, 1)))
 
+    @property
+    def cpu_s(self) -> Mapping[str, float]:
+        """CPU seconds spent on each rule's conditions so far, by rule id.
+
+        What rules share (reading columns, looking for all rules' literals at once) is not in it,
+        and of rules that ask the same of the same values, the first one bears the cost.
+        """
+        return dict(self._tools.cpu_s)
+
     def replace(self, ruleset: RuleSet) -> None:
         """Put other rules in force from the next batch on; a batch in work keeps its rules.
 

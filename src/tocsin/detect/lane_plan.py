@@ -1,7 +1,9 @@
 """How one lane's rules are run: witnesses to look for, then conditions on the candidates."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import thread_time
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +43,8 @@ class Tools:
     first_choice: FirstChoice
     fingerprint: Callable[[SigmaMatchRule], str]
     store: CompiledStore | None = None
+    cpu_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """What looking at each rule's candidates has cost, by rule id; looking for them is shared."""
 
 
 class LanePlan:
@@ -83,10 +87,13 @@ class LanePlan:
             self._reader.keep_hits(self._watch.scans.values())
             self._watch_is_new = False
         candidates = self._watch.candidates(view)
+        cpu_s = self._tools.cpu_s
         self._drift.saw(native.num_rows, sum(len(rows) for rows in candidates.values()))
         for number in sorted(candidates, key=self._rank.__getitem__):
             rows = candidates[number]
+            began = thread_time()
             passed = self._passed(number, view, rows)
+            cpu_s[self._rules[number].rule.id] += thread_time() - began
             if passed.any():
                 yield self._rules[number], rows[passed]
 

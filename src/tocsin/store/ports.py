@@ -67,8 +67,8 @@ class ReplayQuery:
 
     Event time in ``start <= time < end``, taken in within ``received_from <= t <
     received_until``; None: not asked. ``without_lanes`` are left out in any case. Batches of
-    the same lane are gathered to ``batch_rows`` events. Without OCSF and raw record
-    (``with_ocsf`` False) far less is read: their columns are empty and null.
+    the same lane are gathered to ``batch_rows`` events. What is not asked for (native fields, or
+    OCSF and raw record) is not read: its columns are missing, raw records null.
     """
 
     start: datetime | None = None
@@ -78,6 +78,8 @@ class ReplayQuery:
     lanes: frozenset[str] | None = None
     without_lanes: frozenset[str] = frozenset()
     tenants: frozenset[str] | None = None
+    event_ids: frozenset[str] | None = None
+    with_native: bool = True
     with_ocsf: bool = True
     batch_rows: int = 50_000
 

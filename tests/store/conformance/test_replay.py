@@ -159,6 +159,16 @@ def test_without_ocsf_native_fields_are_all_there(events, store, make_batch):
     assert batch.raw.null_count == 2
 
 
+def test_chosen_events_come_back_without_native_fields(events, store, make_batch):
+    batch = make_batch([{"native": {"n": n}, "ocsf": {"user.name": f"u{n}"}} for n in range(5)])
+    store(batch)
+    chosen = frozenset(batch.event_ids.take([1, 3]).to_pylist())
+    (found,) = batches_of(events, ReplayQuery(event_ids=chosen, with_native=False))
+    assert found.native.num_columns == 0
+    assert [row["user.name"] for row in found.ocsf_rows([0, 1])] == ["u1", "u3"]
+    assert batches_of(events, ReplayQuery(event_ids=frozenset({"unknown"}))) == []
+
+
 def test_segments_are_told_in_order_of_time(events, store, make_batch, noon):
     for n in (2, 0, 1):
         store(make_batch([{"at": 60 * n}], position=n))

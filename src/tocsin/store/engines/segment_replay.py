@@ -1,7 +1,7 @@
 """Gives the events of segments back as event batches, straight from their Parquet columns."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,8 +27,7 @@ _log = structlog.get_logger()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UTC = pa.timestamp("us", "UTC")
 _PATH_OF = {column.name: column.path for column in HOT_COLUMNS}
-_WITHOUT_OCSF = frozenset({*ENVELOPE, "native"})
-_WITH_OCSF = frozenset({*_WITHOUT_OCSF, "raw", "ocsf", *_PATH_OF})
+_OCSF = frozenset({"raw", "ocsf", *_PATH_OF})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +90,17 @@ class Replay:
         )
 
     def _batches_in(self, file: pq.ParquetFile, group: int) -> Iterator[EventBatch]:
-        columns = _WITH_OCSF if self.wanted.with_ocsf else _WITHOUT_OCSF
-        leaves = filled_leaves(file, group, columns)
-        whole = pa.concat_batches(file.read_row_group(group, columns=leaves).to_batches())
+        if self._is_outside(file.metadata.row_group(group)):
+            return
+        envelope = _read(file, group, ENVELOPE)
+        inside = self._inside(envelope)
+        if not inside.any():
+            return
+        wanted = self.wanted
+        more = {*(("native",) if wanted.with_native else ()), *(_OCSF if wanted.with_ocsf else ())}
+        whole = _beside(envelope, _read(file, group, more)) if more else envelope
         lanes = whole.column("lane").dictionary_encode()
         tenants = whole.column("tenant").dictionary_encode()
-        inside = self._inside(whole)
         lane_codes = lanes.indices.to_numpy(zero_copy_only=False)
         codes = lane_codes * len(tenants.dictionary) + tenants.indices.to_numpy(
             zero_copy_only=False
@@ -110,7 +114,7 @@ class Replay:
 
     def _of_lane(self, part: pa.RecordBatch, lane: Lane, tenant: str) -> Iterator[EventBatch]:
         ocsf = part
-        for rows, native in plain_parts(part.column("native")):
+        for rows, native in _variant(part, "native"):
             here = ocsf if rows is None else taken(ocsf, rows)
             for at, columns in self._ocsf(here):
                 yield EventBatch(
@@ -131,10 +135,7 @@ class Replay:
             for name, column in zip(part.schema.names, part.columns, strict=True)
             if name in _PATH_OF and column.null_count < len(column)
         }
-        if not self.wanted.with_ocsf or "ocsf" not in part.schema.names:
-            yield None, _columns(hot, len(part))
-            return
-        for rows, rest in plain_parts(part.column("ocsf")):
+        for rows, rest in _variant(part, "ocsf"):
             chosen = hot if rows is None else {n: c.take(pa.array(rows)) for n, c in hot.items()}
             others = dict(zip(rest.schema.names, rest.columns, strict=True))
             size = len(part) if rows is None else len(rows)
@@ -145,6 +146,9 @@ class Replay:
         lanes = set(segment.lanes) - wanted.without_lanes
         if not (lanes if wanted.lanes is None else lanes & wanted.lanes):
             return False
+        if wanted.event_ids is not None:
+            ids = wanted.event_ids
+            return any(segment.first_event_id <= one <= segment.last_event_id for one in ids)
         first, last = _received(segment.first_event_id), _received(segment.last_event_id)
         if wanted.received_until is not None and first is not None:
             return first < wanted.received_until and self._from_then(last)
@@ -162,9 +166,22 @@ class Replay:
             and (wanted.tenants is None or tenant in wanted.tenants)
         )
 
+    def _is_outside(self, group: Any) -> bool:
+        """True when the row group's statistics tell that no event is of the wanted time."""
+        at = list(ENVELOPE).index("time")
+        told = group.column(at).statistics
+        if told is None or not told.has_min_max:
+            return False
+        start, end = self.wanted.start, self.wanted.end
+        first, last = told.min.replace(tzinfo=UTC), told.max.replace(tzinfo=UTC)
+        return (start is not None and last < start) or (end is not None and first >= end)
+
     def _inside(self, part: pa.RecordBatch) -> Any:
         wanted = self.wanted
         inside = np.ones(len(part), np.bool_)
+        if wanted.event_ids is not None:
+            known = pc.is_in(part.column("event_id"), pa.array(wanted.event_ids, pa.string()))
+            inside &= known.to_numpy(zero_copy_only=False)
         bounds = (
             ("time", wanted.start, wanted.end),
             ("ingested_at", wanted.received_from, wanted.received_until),
@@ -187,6 +204,24 @@ def taken(batch: pa.RecordBatch, rows: Rows) -> pa.RecordBatch:
     if not batch.num_columns:
         return _columns({}, len(rows))
     return batch.take(pa.array(rows))
+
+
+def _read(file: pq.ParquetFile, group: int, columns: Collection[str]) -> pa.RecordBatch:
+    leaves = filled_leaves(file, group, columns)
+    return pa.concat_batches(file.read_row_group(group, columns=leaves).to_batches())
+
+
+def _beside(one: pa.RecordBatch, other: pa.RecordBatch) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(
+        [*one.columns, *other.columns], names=[*one.schema.names, *other.schema.names]
+    )
+
+
+def _variant(part: pa.RecordBatch, name: str) -> Iterator[tuple[Rows | None, pa.RecordBatch]]:
+    if name in part.schema.names:
+        yield from plain_parts(part.column(name))
+    else:
+        yield None, _columns({}, len(part))
 
 
 def _of(part: pa.RecordBatch, name: str, rows: Rows | None) -> pa.Array:
