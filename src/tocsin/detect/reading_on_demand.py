@@ -5,10 +5,12 @@ with a warm cache needs none of them. So the module that reads is found by name 
 knows it by the Protocol below.
 """
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Protocol, cast
 
 from tocsin.detect.matcher import Node
+from tocsin.detect.overlay import Scalar
 from tocsin.detect.pipeline_files import PipelineFile
 from tocsin.detect.rule_draft import FilterDraft, Read
 from tocsin.model.lane import LogSource
@@ -28,6 +30,10 @@ class Reading(Protocol):
 
     def filter_condition(
         self, draft: FilterDraft, logsource: LogSource, pipelines: Pipelines
+    ) -> Node: ...
+
+    def selection_condition(
+        self, fields: Mapping[str, tuple[Scalar, ...]], logsource: LogSource
     ) -> Node: ...
 
 

@@ -17,6 +17,7 @@ from tocsin.detect.pipeline import BrokenPipeline, field_name, joined
 from tocsin.detect.pipeline_files import PipelineFile
 from tocsin.detect.rule_document import RuleDocument, read_documents
 from tocsin.detect.rule_draft import Read
+from tocsin.detect.selection_reading import selection_condition
 from tocsin.model.rule import RuleProblem
 
 Pipelines = tuple[PipelineFile, ...]
@@ -31,7 +32,13 @@ _KINDS: dict[str, Callable[[RuleDocument, str, Pipelines], Read]] = {
 }
 
 
-__all__ = ["broken_pipelines", "field_name", "filter_condition", "read_rules"]
+__all__ = [
+    "broken_pipelines",
+    "field_name",
+    "filter_condition",
+    "read_rules",
+    "selection_condition",
+]
 
 _LONGEST_REASON: Final = 400
 

@@ -1,10 +1,11 @@
 """All rules of some folders, with what could not be used and why."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tocsin.detect.exceptions import RuleExceptions
 from tocsin.detect.health_rule import HealthRule
 from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.pipeline_files import read_pipelines
@@ -26,7 +27,8 @@ class RuleSet:
     take the hits of ``rules``), ``health`` those that look at measurements of the platform.
     ``silent`` are ids of rules whose hits are no findings by themselves: what a correlation (of
     matches or of other correlations) refers to without ``generate``, and the detection of a
-    new-terms rule (same id as the rule).
+    new-terms rule (same id as the rule). ``staged`` are ids of rules that page nobody yet,
+    ``exceptions`` keep rules (by id) quiet; both come of overlays, not of files.
     """
 
     rules: tuple[SigmaMatchRule, ...] = ()
@@ -34,6 +36,8 @@ class RuleSet:
     stateful: tuple[StatefulRule, ...] = ()
     health: tuple[HealthRule, ...] = ()
     silent: frozenset[str] = frozenset()
+    staged: frozenset[str] = frozenset()
+    exceptions: Mapping[str, RuleExceptions] = field(default_factory=dict)
     _by_id: dict[str, SigmaMatchRule] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )

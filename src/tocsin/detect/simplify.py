@@ -20,15 +20,19 @@ def simplify(node: Node) -> Node:
 
 
 def _merged(parts: list[Node]) -> list[Node]:
-    merged: dict[object, Node] = {}
+    merged: dict[object, list[Matcher]] = {}
+    others: dict[object, Node] = {}
     for at, part in enumerate(parts):
         if isinstance(part, Matcher) and part.operator in TEXT_OPERATORS:
-            key: object = (part.field, part.operator, part.cased)
-            before = merged.get(key)
-            if isinstance(before, Matcher):
-                values = tuple(dict.fromkeys(before.values + part.values))
-                part = Matcher(part.field, part.operator, values, part.cased)
-            merged[key] = part
+            merged.setdefault((part.field, part.operator, part.cased), []).append(part)
         else:
-            merged[at] = part
-    return list(merged.values())
+            merged[at] = []
+            others[at] = part
+    return [_one_of(alike) if alike else others[key] for key, alike in merged.items()]
+
+
+def _one_of(alike: list[Matcher]) -> Matcher:
+    if len(alike) == 1:
+        return alike[0]
+    values = tuple(dict.fromkeys(value for one in alike for value in one.values))
+    return Matcher(alike[0].field, alike[0].operator, values, alike[0].cased)

@@ -30,7 +30,8 @@ class Finding:
 
     ``supersedes`` is the finding this one corrects (late or further events); ``retracted`` says
     that what was found no longer holds. ``because`` says in words what was counted or measured,
-    empty when the matched fields say it all.
+    empty when the matched fields say it all. ``staged``: its rule pages nobody yet, so it is
+    stored and counted but makes no alert.
     """
 
     finding_id: str
@@ -54,6 +55,7 @@ class Finding:
     supersedes: str = ""
     retracted: bool = False
     because: str = ""
+    staged: bool = False
 
     @property
     def is_counted(self) -> bool:

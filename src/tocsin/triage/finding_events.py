@@ -45,6 +45,7 @@ _NATIVE = pa.schema(
         ("event_ids", _TEXTS),
         ("supersedes", pa.string()),
         ("retracted", pa.bool_()),
+        ("staged", pa.bool_()),
         (
             "matched",
             pa.list_(
@@ -135,6 +136,7 @@ def _native(finding: Finding) -> dict[str, object]:
             {"name": _text(part.name), "value": _text(part.value), "pattern": _text(part.pattern)}
             for part in finding.matched
         ],
+        "staged": finding.staged or None,
         **(_told_of_several(finding) if finding.is_counted else {}),
     }
 

@@ -1,0 +1,82 @@
+"""Splits what rules found into what stays and what their exceptions hide."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tocsin.detect.engine import Hit
+from tocsin.detect.exceptions import RuleExceptions
+from tocsin.model.event import EventBatch
+from tocsin.model.finding import Finding
+
+_GROUPED_BY = "grouped by "
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A hit or finding that an exception hides, with the event it was made of."""
+
+    rule_id: str
+    exception_id: str
+    event_id: str
+
+
+def split_hits(
+    batch: EventBatch,
+    hits: Sequence[Hit],
+    exceptions: Mapping[str, RuleExceptions],
+    now: datetime,
+) -> tuple[list[Hit], list[Hidden]]:
+    """The hits that no exception hides (rules that count them get no others), and the hidden."""
+    asked = [hit for hit in hits if hit.rule.id in exceptions]
+    if not asked:
+        return list(hits), []
+    rows = sorted({row for hit in asked for row in hit.rows})
+    records = dict(zip(rows, batch.native_rows(rows), strict=True))
+    kept: list[Hit] = []
+    hidden: list[Hidden] = []
+    for hit in hits:
+        of_rule = exceptions.get(hit.rule.id)
+        if of_rule is None:
+            kept.append(hit)
+            continue
+        staying = []
+        for row in hit.rows:
+            found = of_rule.find(records[row], now)
+            if found is None:
+                staying.append(row)
+            else:
+                event_id = str(batch.event_ids[row].as_py())
+                hidden.append(Hidden(hit.rule.id, found.id, event_id))
+        if staying:
+            kept.append(hit if len(staying) == len(hit.rows) else Hit(hit.rule, tuple(staying)))
+    return kept, hidden
+
+
+def split_findings(
+    findings: Sequence[Finding], exceptions: Mapping[str, RuleExceptions], now: datetime
+) -> tuple[list[Finding], list[Hidden]]:
+    """The same of findings over several events: by the last event's fields and the group.
+
+    What takes a finding back is never hidden: it could only leave an alert standing that should
+    not stand.
+    """
+    kept: list[Finding] = []
+    hidden: list[Hidden] = []
+    for finding in findings:
+        of_rule = exceptions.get(finding.rule_id)
+        found = None
+        if of_rule is not None and not finding.retracted:
+            found = of_rule.find(_record(finding), now)
+        if found is None:
+            kept.append(finding)
+        else:
+            hidden.append(Hidden(finding.rule_id, found.id, finding.event_id))
+    return kept, hidden
+
+
+def _record(finding: Finding) -> dict[str, object]:
+    group = {
+        one.name: one.value for one in finding.matched if one.pattern == f"{_GROUPED_BY}{one.name}"
+    }
+    return {**group, **finding.fields}
