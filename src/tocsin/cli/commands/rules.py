@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tocsin.app.shipped import cache_folder, rule_paths
+from tocsin.cli.commands.rules_explain import explain
 from tocsin.cli.commands.rules_fields import show_fields
 from tocsin.cli.commands.rules_health import show_rule_health
 from tocsin.cli.commands.rules_test import run_rule_tests
@@ -129,6 +130,7 @@ def lint_rules(
 
 
 app.command("test")(run_rule_tests)
+app.command("explain")(explain)
 app.command("health")(show_rule_health)
 app.command("fields")(show_fields)
 
