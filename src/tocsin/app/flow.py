@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from tocsin.app.correlated_findings import CorrelatedFindings
 from tocsin.app.correlation_memory import forget_changed, keep_state
 from tocsin.app.identity import EntitiesOf
+from tocsin.app.rule_sieve import Sieve, to_fold
 from tocsin.detect.correlate.correlator import Correlator
 from tocsin.detect.correlate.turn import Turn
 from tocsin.detect.engine import Engine
@@ -75,6 +76,7 @@ class _Worked:
     received: Counter[tuple[str, str]] = field(default_factory=Counter)
     received_bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
     turn: Turn | None = None
+    sieve: Sieve | None = None
 
 
 class Flow:
@@ -144,10 +146,10 @@ class Flow:
         with self._turn:
             if self._parts.spool.backlog_bytes():
                 return 0
-            turn = self._parts.correlator.begin()
-            findings = self._verdicts(turn, now)
-            if findings or turn.changes():
-                self._commit(_Worked(position=-1, findings=findings, turn=turn))
+            turn, sieve = self._parts.correlator.begin(), self._sieve(now)
+            findings = self._verdicts(turn, now, sieve)
+            if findings or sieve.hidden or turn.changes():
+                self._commit(_Worked(position=-1, findings=findings, turn=turn, sieve=sieve))
             else:
                 turn.keep()
             return len(findings)
@@ -156,8 +158,9 @@ class Flow:
         """Take findings that no event made (a silent source, say) the same way."""
         if findings:
             with self._turn:
-                worked = _Worked(position=-1, findings=list(findings))
-                self._commit(worked)
+                sieve = self._sieve(datetime.now(UTC))
+                kept = sieve.findings(findings)
+                self._commit(_Worked(position=-1, findings=kept, sieve=sieve))
 
     def add_unreadable(self, items: Sequence[Unreadable]) -> None:
         """Keep records that a file reader could not read, counted on their sources."""
@@ -228,18 +231,22 @@ class Flow:
             parts_in.append((decoded, origin))
         worked.batches = parts.normalizer.normalize_all(parts_in)
         worked.turn = parts.correlator.begin()
+        heard_at = max(entry.batch.received_at for entry in entries)
+        worked.sieve = sieve = self._sieve(heard_at)
         for batch in worked.batches:
-            hits = parts.engine.evaluate(batch)
+            hits = sieve.hits(batch, parts.engine.evaluate(batch))
             worked.turn.take(batch, hits)
             if hits:
                 worked.findings.extend(
                     findings_of(batch, hits, parts.engine.ruleset, parts.entities_of)
                 )
-        heard_at = max(entry.batch.received_at for entry in entries)
-        worked.findings.extend(self._verdicts(worked.turn, heard_at))
+        worked.findings.extend(self._verdicts(worked.turn, heard_at, sieve))
         return worked
 
-    def _verdicts(self, turn: Turn, now: datetime) -> list[Finding]:
+    def _sieve(self, moment: datetime) -> Sieve:
+        return Sieve(self._parts.engine.ruleset, moment)
+
+    def _verdicts(self, turn: Turn, now: datetime, sieve: Sieve) -> list[Finding]:
         """What correlation has to say at the end of a turn.
 
         ``now`` is when the records came in rather than the clock of the moment: so a backlog
@@ -248,11 +255,13 @@ class Flow:
         parts = self._parts
         verdicts = turn.finish(now)
         made = CorrelatedFindings(parts.engine.ruleset, parts.entities_of, parts.events.get)
-        return made.of(verdicts)
+        return sieve.findings(made.of(verdicts))
 
     def _commit(self, worked: _Worked) -> None:
         parts = self._parts
         now = datetime.now(UTC)
+        sieve = worked.sieve or self._sieve(now)
+        worked.findings = sieve.marked(worked.findings)
         batches = list(worked.batches)
         by_tenant: dict[str, list[Finding]] = {}
         for finding in worked.findings:
@@ -262,7 +271,9 @@ class Flow:
         with parts.state.begin() as tx:
             if segment is not None:
                 parts.events.publish(tx, segment)
-            changed = parts.alerts.fold(tx, worked.findings, now) if worked.findings else []
+            folded = to_fold(worked.findings)
+            changed = parts.alerts.fold(tx, folded, now) if folded else []
+            sieve.count(tx, worked.findings, now)
             if worked.turn is not None:
                 keep_state(tx, worked.turn.changes())
             self._keep_unreadable(tx, worked)

@@ -1,0 +1,60 @@
+"""Puts what rules found through what people decided about them: exceptions hide, staging marks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from tocsin.detect.engine import Hit
+from tocsin.detect.hidden import Hidden, split_findings, split_hits
+from tocsin.detect.life_counts import count_hidden, count_staged
+from tocsin.detect.ruleset import RuleSet
+from tocsin.model.event import EventBatch
+from tocsin.model.finding import Finding
+
+
+@dataclass(slots=True)
+class Sieve:
+    """What was sifted in one turn of the flow.
+
+    ``moment`` is when the records came in: by it exceptions end, so that a turn that is done
+    again hides the same.
+    """
+
+    ruleset: RuleSet
+    moment: datetime
+    hidden: list[Hidden] = field(default_factory=list)
+
+    def hits(self, batch: EventBatch, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """The hits that no exception hides; correlations count no others."""
+        if not self.ruleset.exceptions or not hits:
+            return hits
+        kept, hidden = split_hits(batch, hits, self.ruleset.exceptions, self.moment)
+        self.hidden += hidden
+        return kept
+
+    def findings(self, findings: Sequence[Finding]) -> list[Finding]:
+        """Findings of several events or none that no exception hides."""
+        if not self.ruleset.exceptions:
+            return list(findings)
+        kept, hidden = split_findings(findings, self.ruleset.exceptions, self.moment)
+        self.hidden += hidden
+        return kept
+
+    def marked(self, findings: Sequence[Finding]) -> list[Finding]:
+        """The findings, those of staged rules marked as such."""
+        staged = self.ruleset.staged
+        return [replace(one, staged=True) if one.rule_id in staged else one for one in findings]
+
+    def count(self, tx: Connection, findings: Sequence[Finding], now: datetime) -> None:
+        """Count what was hidden and what ``findings`` are staged, in the turn's transaction."""
+        if self.hidden:
+            count_hidden(tx, self.hidden, now)
+        if self.ruleset.staged:
+            count_staged(tx, findings, now)
+
+
+def to_fold(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that alerts are made of. What takes an earlier finding back always is one of them."""
+    return [one for one in findings if not one.staged or one.retracted]
