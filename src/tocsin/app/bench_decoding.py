@@ -9,8 +9,10 @@ from tocsin.ingest.decode import decode
 from tocsin.ingest.files import read_paths
 from tocsin.ingest.lines import split_lines
 from tocsin.model.event import EventBatch
-from tocsin.model.record import Origin, RawBatch, Unreadable
-from tocsin.normalize.normalizer import Normalizer
+from tocsin.model.record import Decoded, Origin, RawBatch, Unreadable
+
+_TOGETHER = 50_000
+"""Records normalized at once, as in the flow's turns."""
 
 
 def make_decoder() -> Callable[[bytes], Sequence[EventBatch]]:
@@ -19,8 +21,8 @@ def make_decoder() -> Callable[[bytes], Sequence[EventBatch]]:
     now = datetime.now(UTC)
 
     def events_in(payload: bytes) -> list[EventBatch]:
-        parts = split_lines(payload, "bench", now)
-        return [batch for part in parts for batch in _events(part, normalizer)]
+        parts = (_decoded(part) for part in split_lines(payload, "bench", now))
+        return normalizer.normalize_all([part for part in parts if part[0].records])
 
     return events_in
 
@@ -28,15 +30,21 @@ def make_decoder() -> Callable[[bytes], Sequence[EventBatch]]:
 def batches_in(path: Path) -> Iterator[EventBatch]:
     """The events of a file or folder; what can't be read is left out."""
     normalizer = open_normalizer()
+    waiting: list[tuple[Decoded, Origin]] = []
+    records = 0
     for item in read_paths([path], None, datetime.now(UTC)):
-        if not isinstance(item, Unreadable):
-            yield from _events(item, normalizer)
+        if isinstance(item, Unreadable):
+            continue
+        waiting.append(_decoded(item))
+        records += len(waiting[-1][0].records)
+        if records >= _TOGETHER:
+            yield from normalizer.normalize_all(waiting)
+            waiting, records = [], 0
+    if records:
+        yield from normalizer.normalize_all(waiting)
 
 
-def _events(part: RawBatch, normalizer: Normalizer) -> Sequence[EventBatch]:
-    decoded = decode(part)
-    if not decoded.records:
-        return ()
+def _decoded(part: RawBatch) -> tuple[Decoded, Origin]:
     origin = Origin(
         source=part.source,
         received_at=part.received_at,
@@ -44,4 +52,4 @@ def _events(part: RawBatch, normalizer: Normalizer) -> Sequence[EventBatch]:
         position=part.first_ordinal,
         place=part.place,
     )
-    return normalizer.normalize(decoded, origin)
+    return decode(part), origin
