@@ -6,7 +6,7 @@ from typing import Any
 
 from tocsin.ingest.audit_line import read_audit
 from tocsin.ingest.decode_shaped import shape_lines, worth_shaping
-from tocsin.ingest.decode_templates import Templates
+from tocsin.ingest.decode_shapes import Templates
 from tocsin.ingest.json_line import read_object
 from tocsin.ingest.limits import RECORD_BYTES
 from tocsin.ingest.syslog_escape import unescape

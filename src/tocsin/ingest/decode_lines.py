@@ -1,4 +1,4 @@
-"""Where lines, strings and escapes are in a payload of JSON lines, for all lines at once."""
+"""Where lines and strings are in a payload of JSON lines, for all lines at once."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,10 @@ from tocsin.ingest.limits import RECORD_BYTES
 Numbers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
-PADDING = bytes(64)
+_PADDING = 64
+_WORD = 8
 _NEWLINE, _CARRIAGE, _QUOTE, _SLASH, _OPEN, _CLOSE = b'\n\r"\\{}'
-_NOT_IN_TEXT = 32
+_SPACE = 32
 
 
 def table_of(characters: bytes) -> Flags:
@@ -31,10 +32,10 @@ _SURROGATE = table_of(b"89abcdefABCDEF")
 class Strings:
     """The strings of the lines that may be JSON objects.
 
-    ``buffer`` is the payload, a newline and padding. ``starts`` and ``ends`` bound every line
+    ``buffer`` is the payload, a newline and blanks. ``starts`` and ``ends`` bound every line
     (without newline and carriage return); ``lines`` are the numbers of those that may be objects,
     ``counts`` how many strings each has and ``firsts`` the number of its first one. String ``n``
-    has its quotes at ``opens[n]`` and ``closes[n]``.
+    has its quotes at ``quotes[2 * n]`` and ``quotes[2 * n + 1]``.
     """
 
     data: bytes
@@ -44,19 +45,17 @@ class Strings:
     lines: Numbers
     counts: Numbers
     firsts: Numbers
-    opens: Numbers
-    closes: Numbers
+    quotes: Numbers
 
 
 def find_strings(payload: bytes) -> Strings:
     """Find the strings; lines with doubtful bytes are left to a slower and wiser reader."""
-    size = len(payload) + 1
-    data = b"".join((payload, b"\n", PADDING))
+    blanks = _PADDING - (len(payload) + 1) % _WORD
+    data = b"".join((payload, b"\n", b" " * blanks))
     buffer = np.frombuffer(data, np.uint8)
-    body = buffer[:size]
-    marks = np.flatnonzero((body == _QUOTE) | (body == _SLASH) | (body == _NEWLINE))
-    kinds = buffer.take(marks)
-    newlines = marks[kinds == _NEWLINE]
+    controls = _rare(buffer < _SPACE)
+    is_newline = buffer.take(controls) == _NEWLINE
+    newlines = controls[is_newline]
     starts = np.concatenate((np.zeros(1, np.int64), newlines[:-1] + 1))
     carriage = (buffer.take(newlines - 1, mode="clip") == _CARRIAGE) & (newlines > starts)
     ends = newlines - carriage
@@ -66,9 +65,10 @@ def find_strings(payload: bytes) -> Strings:
         & (buffer.take(starts) == _OPEN)
         & (buffer.take(ends - 1, mode="clip") == _CLOSE)
     )
-    _leave_out_controls(body, newlines, ends, carriage, usable)
-    _leave_out_escapes(buffer, marks, kinds, newlines, usable)
-    quotes = marks[kinds == _QUOTE]
+    if len(controls) > len(newlines) + np.count_nonzero(carriage):
+        inside = np.setdiff1d(controls[~is_newline], ends[carriage], assume_unique=True)
+        usable[np.searchsorted(newlines, inside)] = False
+    quotes = _quotes(buffer, newlines, usable)
     counts = np.diff(np.searchsorted(quotes, newlines), prepend=0)
     usable &= (counts > 0) & (counts & 1 == 0)
     if not usable.all():
@@ -83,48 +83,52 @@ def find_strings(payload: bytes) -> Strings:
         lines=lines,
         counts=strings,
         firsts=np.cumsum(strings) - strings,
-        opens=quotes[0::2],
-        closes=quotes[1::2],
+        quotes=quotes,
     )
 
 
-def _leave_out_controls(
-    body: Bytes, newlines: Numbers, ends: Numbers, carriage: Flags, usable: Flags
-) -> None:
-    """Lines with control characters are not JSON by the letter."""
-    controls = body < _NOT_IN_TEXT
-    if np.count_nonzero(controls) == len(newlines) + np.count_nonzero(carriage):
-        return
-    controls[newlines] = False
-    controls[ends[carriage]] = False
-    usable[np.searchsorted(newlines, np.flatnonzero(controls))] = False
+def _rare(flags: Flags) -> Numbers:
+    """Where ``flags`` (a multiple of eight of them) are set, when few are."""
+    words = np.flatnonzero(flags.view(np.uint64) != 0)
+    inside = np.flatnonzero(flags.reshape(-1, _WORD)[words])
+    found: Numbers = words.take(inside >> 3) * _WORD + (inside & 7)
+    return found
 
 
-def _leave_out_escapes(
-    buffer: Bytes, marks: Numbers, kinds: Bytes, newlines: Numbers, usable: Flags
-) -> None:
-    """Takes escaped quotes out of ``kinds``; lines with unsound escapes are not usable."""
-    slash_at = np.flatnonzero(kinds == _SLASH)
-    if not len(slash_at):
-        return
-    slashes = marks.take(slash_at)
+def _quotes(buffer: Bytes, newlines: Numbers, usable: Flags) -> Numbers:
+    """The quotes that no backslash escapes; lines with unsound escapes are not ``usable``."""
+    is_quote = buffer == _QUOTE
+    slashes = np.flatnonzero(buffer == _SLASH)
+    if len(slashes):
+        places = _escaping(slashes)
+        escaped = buffer.take(places + 1)
+        is_quote[places[escaped == _QUOTE] + 1] = False
+        unsound = ~_ESCAPES.take(escaped)
+        units = np.flatnonzero(escaped == ord("u"))
+        if len(units):
+            unsound[units] = _unsound_units(buffer, places[units])
+        if unsound.any():
+            usable[np.searchsorted(newlines, places[unsound])] = False
+    return np.flatnonzero(is_quote)
+
+
+def _escaping(slashes: Numbers) -> Numbers:
+    """The backslashes that begin an escape: not those that are escaped themselves."""
     follows = np.zeros(len(slashes), np.bool_)
-    np.equal(np.diff(slashes), 1, out=follows[1:])
-    escapes = ~follows
-    if (follows[1:] & follows[:-1]).any():  # three and more together: every other one escapes
-        index = np.arange(len(slashes))
-        run = np.maximum.accumulate(np.where(follows, 0, index))
-        escapes = (index - run) & 1 == 0
-    places = slashes[escapes]
-    escaped = buffer.take(places + 1)
-    kinds[slash_at[escapes][escaped == _QUOTE] + 1] = 0
-    unsound = ~_ESCAPES.take(escaped)
-    units = np.flatnonzero(escaped == ord("u"))
-    if len(units):
-        at = places[units]
-        digits = [buffer.take(at + step, mode="clip") for step in (2, 3, 4, 5)]
-        sound = np.logical_and.reduce([_HEX.take(digit) for digit in digits])
-        half = ((digits[0] | 32) == ord("d")) & _SURROGATE.take(digits[1])
-        unsound[units] = ~sound | half
-    if unsound.any():
-        usable[np.searchsorted(newlines, places[unsound])] = False
+    np.equal(slashes[1:], slashes[:-1] + 1, out=follows[1:])
+    if not (follows[1:] & follows[:-1]).any():
+        return slashes[~follows]
+    # Three and more together: every other one escapes.
+    index = np.arange(len(slashes))
+    run = np.maximum.accumulate(np.where(follows, 0, index))
+    every_other: Numbers = slashes[(index - run) & 1 == 0]
+    return every_other
+
+
+def _unsound_units(buffer: Bytes, places: Numbers) -> Flags:
+    r"""Of ``\u`` escapes those that are no four digits, or half of a surrogate pair."""
+    digits = [buffer.take(places + step, mode="clip") for step in (2, 3, 4, 5)]
+    sound = np.logical_and.reduce([_HEX.take(digit) for digit in digits])
+    half = ((digits[0] | 32) == ord("d")) & _SURROGATE.take(digits[1])
+    unsound: Flags = ~sound | half
+    return unsound

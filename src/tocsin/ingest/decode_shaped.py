@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
+import pyarrow as pa
 
-from tocsin.ingest.decode_gaps import interleaved
-from tocsin.ingest.decode_lines import Flags, Numbers
-from tocsin.ingest.decode_shapes import Lines, groups_of, read_lines
-from tocsin.ingest.decode_templates import Reader, Templates
+from tocsin.ingest.decode_lines import Flags, Numbers, Strings, find_strings
+from tocsin.ingest.decode_scalars import Scalars, interleaved, unsound_lines
+from tocsin.ingest.decode_shapes import Group, Templates
+from tocsin.ingest.decode_templates import Reader
 from tocsin.model.record import Decoded
-from tocsin.model.shaped_records import ShapedGroup, ShapedRecords, Template
+from tocsin.model.shaped_records import ShapedGroup, ShapedRecords
 
 FEWEST_BYTES = 48 << 10
 """Below this a payload is faster read line by line."""
@@ -41,39 +42,37 @@ def worth_shaping(payload: bytes) -> bool:
 class ShapedLines:
     """The lines of a payload that were read by shape, and which were not."""
 
-    lines: Lines
-    groups: tuple[tuple[Template, Numbers], ...]
+    strings: Strings
+    groups: tuple[Group, ...]
     is_left: Flags
 
     def left(self) -> Iterator[tuple[int, bytes]]:
         """The lines that are in no group, with their number in the payload."""
-        strings = self.lines.strings
+        strings = self.strings
         for line in np.flatnonzero(self.is_left).tolist():
             yield line, strings.data[int(strings.starts[line]) : int(strings.ends[line])]
 
     def with_left(self, left: Decoded, read: Reader) -> Decoded:
         """All records in order of their lines; ``left`` are those read one by one."""
-        strings = self.lines.strings
+        strings = self.strings
         is_record = ~self.is_left
         is_record[left.ordinals] = True
         ordinals = np.flatnonzero(is_record)
         row_of = np.cumsum(is_record) - 1
-        own = strings.lines
         loose_rows = row_of[left.ordinals].tolist() if left.ordinals else []
-        groups = tuple(
-            ShapedGroup(
-                template,
-                row_of[own[lines]],
-                strings.firsts[lines],
-                self.lines.first_scalars[lines],
-            )
-            for template, lines in self.groups
-        )
-        gaps, scalars = self.lines.gaps, self.lines.scalars
+        scalars, first_scalars = self._scalars()
         shaped = ShapedRecords(
-            texts=interleaved(strings.data, strings.opens + 1, strings.closes),
-            scalars=interleaved(strings.data, gaps.begins[scalars], gaps.ends[scalars]),
-            groups=groups,
+            texts=interleaved(strings.data, strings.quotes[0::2] + 1, strings.quotes[1::2]),
+            scalars=scalars,
+            groups=tuple(
+                ShapedGroup(
+                    group.template,
+                    row_of[strings.lines[group.lines]],
+                    strings.firsts[group.lines],
+                    first_scalars[group.lines],
+                )
+                for group in self.groups
+            ),
             loose=dict(zip(loose_rows, left.records, strict=True)),
         )
         texts = LazyLines(strings.data, strings.starts[ordinals], strings.ends[ordinals])
@@ -86,21 +85,37 @@ class ShapedLines:
             shaped=shaped,
         )
 
+    def _scalars(self) -> tuple[pa.StringArray, Numbers]:
+        """The scalars in order of the lines, and the number of each line's first."""
+        counts = np.zeros(len(self.strings.lines), np.int64)
+        for group in self.groups:
+            counts[group.lines] = len(group.begins)
+        firsts = np.cumsum(counts) - counts
+        begins = np.empty(int(counts.sum()), np.int64)
+        ends = np.empty_like(begins)
+        for group in self.groups:
+            for number, (begin, end) in enumerate(zip(group.begins, group.ends, strict=True)):
+                at = firsts[group.lines] + number
+                begins[at], ends[at] = begin, end
+        return interleaved(self.strings.data, begins, ends), firsts
+
 
 def shape_lines(payload: bytes, templates: Templates) -> ShapedLines:
     """Group the lines of ``payload``, which is UTF-8, by shape."""
-    lines = read_lines(payload)
-    is_left = np.ones(len(lines.strings.starts), np.bool_)
-    alike = list(groups_of(lines))
-    if len(alike) * FEWEST_ALIKE > len(lines.strings.lines):
-        alike = [group for group in alike if len(group) >= FEWEST_ALIKE]
-    groups: list[tuple[Template, Numbers]] = []
-    for group in alike:
-        template = templates.of(lines, int(group[0]))
-        if template is not None:
-            groups.append((template, group))
-            is_left[lines.strings.lines[group]] = False
-    return ShapedLines(lines, tuple(groups), is_left)
+    strings = find_strings(payload)
+    is_left = np.ones(len(strings.starts), np.bool_)
+    groups = list(templates.groups(strings, FEWEST_ALIKE))
+    scalars = [
+        Scalars(kind, begins, ends, group.lines)
+        for group in groups
+        for kind, begins, ends in zip(group.kinds, group.begins, group.ends, strict=True)
+    ]
+    unsound = unsound_lines(strings.data, strings.buffer, scalars)
+    if len(unsound):
+        groups = [group.without(unsound) for group in groups]
+    for group in groups:
+        is_left[strings.lines[group.lines]] = False
+    return ShapedLines(strings, tuple(group for group in groups if len(group.lines)), is_left)
 
 
 class LazyLines(Sequence[bytes]):

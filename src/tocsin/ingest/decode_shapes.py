@@ -4,151 +4,182 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from tocsin.ingest.decode_gaps import Gaps, Words, find_gaps, low_bytes, words_of
-from tocsin.ingest.decode_lines import Flags, Numbers, Strings, find_strings
+from tocsin.ingest.decode_lines import Numbers, Strings
+from tocsin.ingest.decode_templates import (
+    Finish,
+    Matched,
+    Reader,
+    Shape,
+    Words,
+    template_of,
+    words_of,
+)
+from tocsin.model.shaped_records import CellKind, Template
 
-# Odd multipliers that spread what they are given; shapes are compared byte by byte afterwards.
-_DRAW = np.random.Generator(np.random.PCG64(7))
-_PLACES = _DRAW.integers(1, 2**63, 4096, np.uint64) | np.uint64(1)
-_A, _B, _C, _D = (np.uint64(value) for value in _DRAW.integers(1, 2**63, 4, np.uint64) | 1)
-_HALF = np.uint64(31)
 _MOST_STRINGS = 4_000
+# Odd multipliers: what is marked alike is compared byte by byte afterwards.
+_PLACES = np.random.Generator(np.random.PCG64(7)).integers(1, 2**63, _MOST_STRINGS, np.int64) | 1
+_COLON = ord(":")
+_REMEMBERED = 8_192
+_MOST_ALIKE = 16
+"""Shapes that are marked alike are tried one by one; of so many no further one is made."""
+_MOST_FAILURES = 3
+Mark = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lines:
-    """All lines of a payload that may be JSON objects, as numbers that can be compared.
+class Group:
+    """Lines of one template: their numbers among ``Strings.lines``, ascending.
 
-    Line ``i`` has the strings ``strings.firsts[i]`` and on, the keys ``first_keys[i]`` and on, the
-    odd gaps ``first_odds[i]`` and on, and the scalars ``first_scalars[i]`` and on; ``scalars`` are
-    the numbers of the odd gaps that have one.
+    ``begins`` and ``ends`` have a row for each scalar and a column for each line.
     """
 
-    strings: Strings
-    gaps: Gaps
-    keys: Numbers
-    key_sizes: Numbers
-    key_heads: Words
-    key_tails: Words
-    words: Words
-    first_keys: Numbers
-    key_counts: Numbers
-    first_odds: Numbers
-    odd_counts: Numbers
-    scalars: Numbers
-    first_scalars: Numbers
-    sound: Flags
+    template: Template
+    kinds: tuple[CellKind, ...]
+    lines: Numbers
+    begins: Numbers
+    ends: Numbers
+
+    def without(self, lines: Numbers) -> "Group":
+        """The group less the given lines."""
+        left = np.flatnonzero(~np.isin(self.lines, lines))
+        return Group(
+            self.template,
+            self.kinds,
+            self.lines[left],
+            self.begins.take(left, axis=1),
+            self.ends.take(left, axis=1),
+        )
 
 
-def read_lines(payload: bytes) -> Lines:
-    """Find strings, keys and gaps of the lines of ``payload``."""
-    strings = find_strings(payload)
-    words = words_of(strings.data)
-    gaps = find_gaps(strings, words)
-    keys = np.flatnonzero(gaps.is_key)
-    begin, stop = strings.opens.take(keys) + 1, strings.closes.take(keys)
-    sizes = stop - begin
-    tails = words[np.maximum(stop - 8, 0)]
-    tails[sizes <= 8] = 0
-    scalars = np.flatnonzero((gaps.kinds > 0) & (gaps.kinds != 3))
-    first_keys = np.searchsorted(keys, strings.firsts)
-    first_odds = np.searchsorted(gaps.odd, strings.firsts)
-    sound = strings.counts <= _MOST_STRINGS
-    sound &= strings.opens.take(strings.firsts) == strings.starts[strings.lines] + 1
-    if len(gaps.doubtful):
-        sound[np.searchsorted(strings.firsts, gaps.doubtful, "right") - 1] = False
-    return Lines(
-        strings=strings,
-        gaps=gaps,
-        keys=keys,
-        key_sizes=sizes,
-        key_heads=low_bytes(words[begin], np.minimum(sizes, 8)),
-        key_tails=tails,
-        words=words,
-        first_keys=first_keys,
-        key_counts=np.diff(first_keys, append=len(keys)),
-        first_odds=first_odds,
-        odd_counts=np.diff(first_odds, append=len(gaps.odd)),
-        scalars=scalars,
-        first_scalars=np.searchsorted(gaps.odd.take(scalars), strings.firsts),
-        sound=sound,
+class Templates:
+    """Templates by shape, made when a shape is seen for the first time and then remembered.
+
+    ``read`` is the reader of single lines; ``finish`` is what it does to an object after parsing
+    it.
+    """
+
+    def __init__(self, read: Reader, finish: Finish) -> None:
+        self._read = read
+        self._finish = finish
+        self._known: dict[Mark, list[tuple[Shape, Template | None]]] = {}
+
+    def groups(self, strings: Strings, fewest: int) -> Iterator[Group]:
+        """The lines of each shape; lines that are in no group must be read one by one.
+
+        Where a shape has fewer than ``fewest`` lines on average, senders shuffle their keys, say,
+        and no template is made for less.
+        """
+        words = words_of(strings.data)
+        alike = list(_alike(strings))
+        fewest = fewest if len(alike) * fewest > len(strings.lines) else 1
+        for mark, lines, places in alike:
+            yield from self._of_mark(strings, words, mark, lines, places, fewest)
+
+    def _of_mark(
+        self,
+        strings: Strings,
+        words: Words,
+        mark: Mark,
+        lines: Numbers,
+        places: Numbers,
+        fewest: int,
+    ) -> Iterator[Group]:
+        known = self._known.get(mark, [])
+        failures = tried = 0
+        while len(lines) >= fewest and len(lines):
+            if tried == len(known):
+                if failures == _MOST_FAILURES or tried == _MOST_ALIKE:
+                    return
+                made = self._made(strings, places)
+                if made is None:
+                    failures += 1
+                    lines, places = lines[1:], places[:, 1:]
+                    continue
+                known = self._remember(mark, made)
+                tried = known.index(made)
+            shape, template = known[tried]
+            tried += 1
+            found = shape.match(places, strings.buffer, words)
+            if template is not None and found.is_like.any():
+                yield _group(shape, template, lines, found)
+            if found.is_like.all():
+                return
+            if found.is_like.any():
+                left = ~found.is_like
+                lines, places = lines[left], places[:, left]
+
+    def _made(self, strings: Strings, places: Numbers) -> tuple[Shape, Template | None] | None:
+        """The shape of the first of some lines; None when it is none."""
+        start, *quotes, end = places[:, 0].tolist()
+        line = strings.data[start:end]
+        try:
+            shape = Shape(line, [quote - start for quote in quotes])
+        except (ValueError, RecursionError):
+            return None
+        return shape, template_of(line, shape, self._read, self._finish)
+
+    def _remember(
+        self, mark: Mark, made: tuple[Shape, Template | None]
+    ) -> list[tuple[Shape, Template | None]]:
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        known = self._known.setdefault(mark, [])
+        known.append(made)
+        return known
+
+
+def _group(shape: Shape, template: Template, lines: Numbers, found: Matched) -> Group:
+    kinds = tuple(shape.scalar_kinds)
+    if found.is_like.all():
+        return Group(template, kinds, lines, found.begins, found.ends)
+    at = np.flatnonzero(found.is_like)
+    return Group(
+        template, kinds, lines[at], found.begins.take(at, axis=1), found.ends.take(at, axis=1)
     )
 
 
-def groups_of(lines: Lines) -> Iterator[Numbers]:
-    """Numbers of the lines of each shape, ascending, the sound ones only."""
-    rows = np.flatnonzero(lines.sound)
-    if not len(rows):
-        return
-    marks = _marks(lines)[rows]
-    order = np.argsort(marks, kind="stable")
-    cuts = np.flatnonzero(np.diff(marks[order])) + 1
-    for group in np.split(rows[order], cuts):
-        yield from _of_one_shape(lines, group)
+def _alike(strings: Strings) -> Iterator[tuple[Mark, Numbers, Numbers]]:
+    """Lines that may be of one shape, and their places: start, quotes, end.
+
+    They have as many strings, the same ones of them are keys, and of the same lengths.
+    """
+    order = np.argsort(strings.counts, kind="stable")
+    counts = strings.counts[order]
+    for same in np.split(order, np.flatnonzero(np.diff(counts)) + 1):
+        if not len(same) or (count := int(strings.counts[same[0]])) > _MOST_STRINGS:
+            continue
+        places = _places(strings, same, count)
+        marks = _marks(strings, places, count)
+        if (marks == marks[0]).all():
+            yield (count, int(marks[0])), same, places
+            continue
+        within = np.argsort(marks, kind="stable")
+        cuts = np.flatnonzero(np.diff(marks[within])) + 1
+        for chosen in np.split(within, cuts):
+            yield (count, int(marks[chosen[0]])), same[chosen], places.take(chosen, axis=1)
 
 
-def _marks(lines: Lines) -> Words:
-    """A number for each line that tells shapes apart nearly always."""
-    strings, gaps = lines.strings, lines.gaps
-    values = gaps.codes.astype(np.uint64) * _A
-    names = lines.key_heads * _B
-    names ^= names >> _HALF
-    names += (lines.key_tails + lines.key_sizes.astype(np.uint64)) * _C
-    names ^= names >> _HALF
-    values[lines.keys] += names
-    edges = gaps.before * _D
-    edges ^= edges >> _HALF
-    edges += gaps.after * _A
-    values[gaps.odd] += edges
-    place = np.arange(len(values)) - np.repeat(strings.firsts, strings.counts)
-    values *= _PLACES.take(place, mode="wrap")
-    values ^= values >> _HALF
-    return np.add.reduceat(values, strings.firsts)
+def _places(strings: Strings, lines: Numbers, count: int) -> Numbers:
+    first = strings.firsts[lines] * 2
+    quotes = 2 * count
+    places = np.empty((quotes + 2, len(lines)), np.int64)
+    numbers = strings.lines[lines]
+    places[0] = strings.starts[numbers]
+    places[-1] = strings.ends[numbers]
+    if first[-1] - first[0] == (len(lines) - 1) * quotes:  # one after the other
+        places[1:-1] = strings.quotes[first[0] : first[-1] + quotes].reshape(-1, quotes).T
+    else:
+        places[1:-1] = strings.quotes.take(first + np.arange(quotes)[:, None])
+    return places
 
 
-def _of_one_shape(lines: Lines, group: Numbers) -> Iterator[Numbers]:
-    """``group`` again, less the lines that only seem to be like its first, which come after."""
-    while len(group) > 1:
-        same = _like_first(lines, group)
-        if same.all():
-            break
-        yield group[same]
-        group = group[~same]
-    if len(group):
-        yield group
-
-
-def _like_first(lines: Lines, group: Numbers) -> Flags:
-    strings, gaps = lines.strings, lines.gaps
-    keys, odds = lines.key_counts, lines.odd_counts
-    same = np.ones(len(group), np.bool_)
-    for counts in (strings.counts, keys, odds):
-        of_group = counts[group]
-        same &= of_group == of_group[0]
-    rows = group[same]
-    left = np.ones(len(rows), np.bool_)
-    for values, firsts, counts in (
-        (gaps.codes, strings.firsts, strings.counts),
-        (lines.key_sizes, lines.first_keys, keys),
-        (lines.key_heads, lines.first_keys, keys),
-        (lines.key_tails, lines.first_keys, keys),
-        (gaps.before, lines.first_odds, odds),
-        (gaps.after, lines.first_odds, odds),
-    ):
-        table = values.take(firsts[rows][:, None] + np.arange(counts[rows[0]]))
-        left &= (table == table[0]).all(axis=1)
-    _compare_long_keys(lines, rows, int(keys[rows[0]]), left)
-    same[same] = left
-    return same
-
-
-def _compare_long_keys(lines: Lines, rows: Numbers, count: int, left: Flags) -> None:
-    """Heads and tails are compared; here what is between, of keys of more than 16 bytes."""
-    first = int(lines.first_keys[rows[0]])
-    sizes = lines.key_sizes[first : first + count]
-    for at in np.flatnonzero(sizes > 16).tolist():
-        begins = lines.strings.opens[lines.keys[lines.first_keys[rows] + at]] + 1
-        for step in range(8, int(sizes[at]) - 8, 8):
-            words = lines.words[begins + step]
-            left &= words == words[0]
+def _marks(strings: Strings, places: Numbers, count: int) -> npt.NDArray[np.int64]:
+    opens, closes = places[1:-1:2], places[2:-1:2]
+    sizes = closes - opens
+    sizes *= strings.buffer.take(closes + 1) == _COLON
+    sizes *= _PLACES[:count, None]
+    marks: npt.NDArray[np.int64] = sizes.sum(axis=0)
+    return marks

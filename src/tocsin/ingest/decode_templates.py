@@ -1,125 +1,199 @@
-"""The template of a shape: one of its lines read with slots in place of the values."""
+"""The template of a shape: one of its lines, taken apart in what repeats and what differs."""
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
-from tocsin.ingest.decode_gaps import LIST, NULL, NUMBER, TRUTH
-from tocsin.ingest.decode_shapes import Lines
+from tocsin.ingest.decode_lines import Bytes, Flags, Numbers
+from tocsin.ingest.decode_scalars import FIRST_BYTES
 from tocsin.model.shaped_records import CellKind, Template
 
 Finish = Callable[[dict[str, Any]], dict[str, Any]]
 Reader = Callable[[bytes], tuple[dict[str, Any], bool]]
-_KINDS = {NUMBER: CellKind.NUMBER, TRUTH: CellKind.TRUTH, LIST: CellKind.JSON}
-_REMEMBERED = 8_192
+Words = npt.NDArray[np.uint64]
+_WORD = 8
+_STRUCTURE = b"{}[],: "
+_GAP = re.compile(rb"([{}\[\],: ]*+)([^{}\[\],: ]*)")
+_LIST = re.compile(rb"\[[^\[\]{}]*\]")
 
 
-class Templates:
-    """Templates by shape, made when a shape is seen for the first time and then remembered.
+def words_of(data: bytes) -> Words:
+    """The eight bytes from each byte of ``data`` on, as little-endian numbers."""
+    return np.ndarray((len(data) - 7,), "<u8", data, 0, (1,))
 
-    ``read`` is the reader of single lines; ``finish`` is what it does to an object after parsing
-    it. A template is held to what ``read`` makes of the line it comes from.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matched:
+    """Of some lines, those of a shape; where each of their scalars begins and ends, by column."""
+
+    is_like: Flags
+    begins: Numbers
+    ends: Numbers
+
+
+class Shape:
+    """What all lines of a shape share, byte by byte: keys, brackets, nulls, and their order.
+
+    Places of a line are its start, its quotes in order, and its end. Values are slots: texts
+    between two quotes, scalars between what stands beside them.
     """
 
-    def __init__(self, read: Reader, finish: Finish) -> None:
-        self._read = read
-        self._finish = finish
-        self._known: dict[bytes, Template | None] = {}
+    def __init__(self, line: bytes, quotes: list[int]) -> None:
+        """``quotes`` are the places of the strings' quotes. Raises ValueError for what is no shape."""
+        self.kinds: list[CellKind] = []
+        self.offsets: list[int] = []
+        self.values: dict[int, Any] = {}
+        self._line = line
+        self._pieces: list[tuple[int, int]] = []
+        self._begins: list[tuple[int, int]] = []
+        self._ends: list[tuple[int, int]] = [(0, 0)]
+        self._done = 0
+        text = self._slotted(quotes)
+        self.slotted: Any = orjson.loads(text)
+        self._begins.append((len(quotes) + 1, 0))
+        self._pieces.append((self._done, len(line)))
+        self._compile()
 
-    def of(self, lines: Lines, line: int) -> Template | None:
-        """The template of the shape of ``line``; None when its lines must be read one by one."""
-        key = _shape_bytes(lines, line)
-        if key not in self._known:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[key] = self._made(lines, line)
-        return self._known[key]
+    def _slotted(self, quotes: list[int]) -> bytes:
+        """The line's JSON with slot numbers as values."""
+        line, out = self._line, [self._line[: quotes[0]]]
+        scalars = 0
+        for at in range(0, len(quotes), 2):
+            begin, end = quotes[at], quotes[at + 1] + 1
+            if line[end : end + 1] == b":":
+                out.append(line[begin:end])
+            else:
+                places = (at + 1, 1), (at + 2, 0)
+                out.append(self._slot(CellKind.TEXT, at // 2, (begin + 1, end - 1), *places))
+            stop = quotes[at + 2] if at + 2 < len(quotes) else len(line)
+            value_at, value_end = _scalar_in(line, end, stop)
+            out.append(line[end:value_at])
+            if value_end > value_at:
+                kind = _kind_of(line[value_at:value_end])
+                if kind is None:
+                    out.append(b"null")
+                else:
+                    places = (at + 2, value_at - end + 1), (at + 3, value_end - stop)
+                    out.append(self._slot(kind, scalars, (value_at, value_end), *places))
+                    scalars += 1
+            out.append(line[value_end:stop])
+        return b"".join(out)
 
-    def _made(self, lines: Lines, line: int) -> Template | None:
-        number = lines.strings.lines[line]
-        begin, end = int(lines.strings.starts[number]), int(lines.strings.ends[number])
-        try:
-            record, keeps = self._read(lines.strings.data[begin:end])
-            if keeps:
-                return None
-            text, kinds, offsets, values = _with_slots(lines, line)
-            slotted = self._finish(orjson.loads(text))
-        except (ValueError, RecursionError, TypeError, AttributeError):
-            return None
-        if _filled(slotted, values) != record:
-            return None
-        return Template(slotted, tuple(kinds), tuple(offsets))
+    def _slot(
+        self,
+        kind: CellKind,
+        offset: int,
+        value: tuple[int, int],
+        begin: tuple[int, int],
+        end: tuple[int, int],
+    ) -> bytes:
+        self.kinds.append(kind)
+        self.offsets.append(offset)
+        text = self._line[value[0] : value[1]]
+        number = len(self.kinds)
+        self.values[number] = orjson.loads(b'"%b"' % text if kind is CellKind.TEXT else text)
+        self._pieces.append((self._done, value[0]))
+        self._done = value[1]
+        self._begins.append(begin)
+        self._ends.append(end)
+        return b"%d" % number
 
-
-def _shape_bytes(lines: Lines, line: int) -> bytes:
-    """All that makes the shape, and nothing else."""
-    strings, gaps = lines.strings, lines.gaps
-    first, count = int(strings.firsts[line]), int(strings.counts[line])
-    keys = slice(*np.searchsorted(lines.keys, (first, first + count)).tolist())
-    odds = slice(*np.searchsorted(gaps.odd, (first, first + count)).tolist())
-    long = np.flatnonzero(lines.key_sizes[keys] > 16)
-    names = [_text(lines, int(lines.keys[keys][at])) for at in long.tolist()]
-    return b"\0".join(
-        (
-            b"%d %d %d" % (count, keys.stop - keys.start, odds.stop - odds.start),
-            gaps.codes[first : first + count].tobytes(),
-            lines.key_sizes[keys].tobytes(),
-            lines.key_heads[keys].tobytes(),
-            lines.key_tails[keys].tobytes(),
-            gaps.before[odds].tobytes(),
-            gaps.after[odds].tobytes(),
-            *names,
+    def _compile(self) -> None:
+        """What repeats as words, at most eight bytes each, with their distance from a value's end."""
+        self._begin_columns, self._begin_steps = _columns(self._begins)
+        self._end_columns, self._end_steps = _columns(self._ends)
+        self._sizes = np.array([end - begin for begin, end in self._pieces], np.int64)[:, None]
+        after, steps, words, masks = [], [], [], []
+        for number, (begin, end) in enumerate(self._pieces):
+            for step in range(0, end - begin, _WORD):
+                size = min(_WORD, end - begin - step)
+                after.append(number)
+                steps.append(step)
+                words.append(int.from_bytes(self._line[begin + step :][:size], "little"))
+                masks.append((1 << (8 * size)) - 1)
+        self._after = np.array(after, np.int64)
+        self._steps = np.array(steps, np.int64)[:, None]
+        self._words = np.array(words, np.uint64)[:, None]
+        self._masks = np.array(masks, np.uint64)[:, None]
+        self._scalars = np.array(
+            [at for at, kind in enumerate(self.kinds) if kind is not CellKind.TEXT], np.int64
         )
-    )
+
+    def match(self, places: Numbers, buffer: Bytes, words: Words) -> Matched:
+        """``places`` has a row for each place and a column for each line."""
+        begins = places.take(self._begin_columns, axis=0) + self._begin_steps
+        ends = places.take(self._end_columns, axis=0) + self._end_steps
+        is_like = (begins - ends == self._sizes).all(axis=0)
+        scalars_at = begins.take(self._scalars, axis=0)
+        scalars_end = ends.take(self._scalars + 1, axis=0)
+        for at, end, slot in zip(scalars_at, scalars_end, self._scalars.tolist(), strict=True):
+            is_like &= FIRST_BYTES[self.kinds[slot]].take(buffer.take(at, mode="clip"))
+            is_like &= at < end
+        alike = np.flatnonzero(is_like)
+        if len(alike) < len(is_like):  # the others may point anywhere
+            ends = ends.take(alike, axis=1)
+        here = ends.take(self._after, axis=0)
+        here += self._steps
+        found = words[here]
+        found &= self._masks
+        is_like[alike] = (found == self._words).all(axis=0)
+        return Matched(is_like, scalars_at, scalars_end)
+
+    @property
+    def scalar_kinds(self) -> list[CellKind]:
+        """The kinds of the scalars, in order."""
+        return [kind for kind in self.kinds if kind is not CellKind.TEXT]
 
 
-def _text(lines: Lines, string: int) -> bytes:
-    strings = lines.strings
-    return strings.data[int(strings.opens[string]) + 1 : int(strings.closes[string])]
+def template_of(line: bytes, shape: Shape, read: Reader, finish: Finish) -> Template | None:
+    """What ``finish`` makes of an object of that shape; None where lines must be read one by one.
+
+    ``read`` reads single lines: the template is held to what it makes of this one.
+    """
+    try:
+        record, keeps = read(line)
+        slotted = finish(shape.slotted)
+    except (ValueError, RecursionError, TypeError, AttributeError):
+        return None
+    if keeps or _filled(slotted, shape.values) != record:
+        return None
+    return Template(slotted, tuple(shape.kinds), tuple(shape.offsets))
 
 
-def _with_slots(lines: Lines, line: int) -> tuple[bytes, list[CellKind], list[int], dict[int, Any]]:
-    """The line's JSON with slot numbers as values; kinds, offsets and values of the slots."""
-    strings, gaps = lines.strings, lines.gaps
-    data = strings.data
-    first, count = int(strings.firsts[line]), int(strings.counts[line])
-    odd = int(lines.first_odds[line])
-    pieces, kinds, offsets = [b"{"], list[CellKind](), list[int]()
-    values: dict[int, Any] = {}
-    scalars = 0
+def _scalar_in(line: bytes, begin: int, stop: int) -> tuple[int, int]:
+    """Where the value in what stands between two strings is (empty: there is none)."""
+    found = _GAP.match(line, begin, stop)
+    if found is None:
+        raise ValueError("nothing between two strings")
+    at, end = found.span(2)
+    if end > at and line[at - 1 : at] == b"[":
+        listed = _LIST.match(line, at - 1, stop)
+        if listed is None:
+            raise ValueError("a list that ends elsewhere")
+        at, end = listed.span()
+    if line[end:stop].strip(_STRUCTURE):
+        raise ValueError("several values between two strings")
+    return at, end
 
-    def slot(kind: CellKind, offset: int, value: bytes) -> bytes:
-        kinds.append(kind)
-        offsets.append(offset)
-        values[len(kinds)] = orjson.loads(value)
-        return b"%d" % len(kinds)
 
-    number = strings.lines[line]
-    for at in range(count):
-        string = first + at
-        begin, end = int(strings.opens[string]), int(strings.closes[string]) + 1
-        whole = data[begin:end]
-        pieces.append(whole if gaps.is_key[string] else slot(CellKind.TEXT, at, whole))
-        last = at + 1 == count
-        stop = int(strings.ends[number]) if last else int(strings.opens[string + 1])
-        if odd == len(gaps.odd) or gaps.odd[odd] != string:
-            pieces.append(data[end:stop])
-            continue
-        kind, value_at, value_end = int(gaps.kinds[odd]), int(gaps.begins[odd]), int(gaps.ends[odd])
-        odd += 1
-        pieces.append(data[end:value_at])
-        if kind == NULL:
-            pieces.append(b"null")
-        elif kind:
-            pieces.append(slot(_KINDS[kind], scalars, data[value_at:value_end]))
-            scalars += 1
-        rest = data[value_end:stop]
-        if rest.strip(b"{}[],: "):
-            raise ValueError("several values between two strings")
-        pieces.append(rest)
-    return b"".join(pieces), kinds, offsets, values
+def _kind_of(value: bytes) -> CellKind | None:
+    """None for null, which is part of the shape."""
+    if value == b"null":
+        return None
+    for kind, first in FIRST_BYTES.items():
+        if first[value[0]]:
+            return kind
+    raise ValueError("a value no JSON has")
+
+
+def _columns(places: list[tuple[int, int]]) -> tuple[Numbers, Numbers]:
+    columns = np.array([column for column, _ in places], np.int64)
+    return columns, np.array([step for _, step in places], np.int64)[:, None]
 
 
 def _filled(node: Any, values: dict[int, Any]) -> Any:
