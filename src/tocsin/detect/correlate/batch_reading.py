@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
@@ -183,9 +184,12 @@ def uuid_halves(ids: pa.Array) -> tuple[Keys, Keys]:
             np.bitwise_or.reduce(nibbles[:, :16] << shifts, axis=1),
             np.bitwise_or.reduce(nibbles[:, 16:] << shifts, axis=1),
         )
-    texts = [str(text) for text in ids.to_pylist()]
-    high = np.array([hash_of(text) for text in texts], np.uint64)
-    return high, np.array([hash_of(text + "\0") for text in texts], np.uint64)
+    digests = b"".join(
+        blake2b(str(text).encode("utf-8", "replace"), digest_size=16).digest()
+        for text in ids.to_pylist()
+    )
+    halves = np.frombuffer(digests, ">u8").astype(np.uint64).reshape(count, 2)
+    return halves[:, 0].copy(), halves[:, 1].copy()
 
 
 def _taken(array: pa.Array, rows: Times, whole: bool) -> pa.Array:

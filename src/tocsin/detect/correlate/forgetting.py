@@ -32,7 +32,7 @@ def sealed(plan: RulePlan, state: RuleState, watermark: int, limits: Limits) -> 
         return state
     allowed = micros(limits.lateness)
     horizon = watermark - allowed
-    if horizon - state.sealed <= (plan.span + allowed) // 4:
+    if horizon - state.sealed <= (plan.span + allowed) // 2:
         return state
     state = replace(state, sealed=horizon)
     if not len(state.events) and not len(state.episodes) and not len(state.terms):
@@ -61,7 +61,10 @@ def sealed(plan: RulePlan, state: RuleState, watermark: int, limits: Limits) -> 
 def bounded(plan: RulePlan, state: RuleState, limits: Limits) -> RuleState:
     """Within the limits: the largest groups lose their oldest entries, then small old ones all."""
     held = state.terms if plan.keeping is Keeping.SEEN else state.events
-    if len(held) <= limits.entries and len(held) <= limits.groups:
+    many_groups = sum(len(run.keys) for run in held.runs) > limits.groups
+    if len(held) <= limits.entries and not (
+        many_groups and len(held.distinct_keys()) > limits.groups
+    ):
         return state
     run = held.whole()
     if run is None:

@@ -57,6 +57,7 @@ class Run:
     @property
     def size_bytes(self) -> int:
         held = self.keys.nbytes + self.starts.nbytes + self.times.nbytes
+        held += sum(part.nbytes for parts in self._sums.values() for part in parts)
         return held + sum(column.nbytes for column in self.columns.values())
 
     def slices(self, wanted: Keys) -> tuple[Times, Times]:
