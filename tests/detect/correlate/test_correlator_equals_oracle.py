@@ -19,7 +19,7 @@ NUMBERS = (0, 1, 2, 3, 10, -4, 2.5, 0.1, "7", "many", True, 1e300)
 MEMBERS = (["a"], ["a", "b"], ["c", "C", "d"], [], ["b", "a", "c"])
 SEEDS = st.integers(0, 2**63)
 _SETTINGS = settings(
-    max_examples=300,
+    max_examples=350,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),
@@ -195,7 +195,7 @@ def test_new_terms(seed: int) -> None:
     check(rule, seed)
 
 
-@_SETTINGS
+@settings(_SETTINGS, max_examples=100)
 @given(SEEDS)
 def test_what_is_forgotten_would_have_changed_nothing(seed: int) -> None:
     def rule(random: Random) -> StatefulRule:
@@ -214,7 +214,7 @@ def test_what_is_forgotten_would_have_changed_nothing(seed: int) -> None:
     check_forgetful(rule, seed)
 
 
-@_SETTINGS
+@settings(_SETTINGS, max_examples=200)
 @given(SEEDS)
 def test_chains_of_correlations(seed: int) -> None:
     random = Random(seed)  # noqa: S311 - repeatable, not secret

@@ -60,9 +60,8 @@ class Correlator:
         states = self._memory.rules
         return {rule_id: states.get(rule_id, RuleState()).counts() for rule_id in self._plans}
 
-    def _keep(self, memory: Memory, fresh_names: Mapping[int, str]) -> None:
-        memory.names.update(fresh_names)
-        self._memory = memory
+    def _keep(self, memory: Memory) -> None:
+        self._memory = memory.kept()
         self._stale = []
 
     def _put(self, rules: Sequence[StatefulRule]) -> None:

@@ -15,32 +15,38 @@ class Memory:
     """Rules' states by rule id, and what they share.
 
     ``names`` are the texts of groups by their hash, joined by NUL, the tenant first, ``named``
-    the same in pieces as they were added; ``places`` the lanes and sources entries point to.
+    their hashes in pieces as they were added; ``fresh`` are names of a turn not kept yet, to be
+    added to ``names``; ``places`` the lanes and sources entries point to.
     """
 
     rules: Mapping[str, RuleState] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
     names: dict[int, str] = field(default_factory=dict)
-    named: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
+    named: Mapping[int, Keys] = field(default_factory=dict)
+    fresh: Mapping[int, str] = field(default_factory=dict)
     places: tuple[tuple[str, str], ...] = ()
 
     def with_rules(self, rules: Mapping[str, RuleState]) -> "Memory":
         return replace(self, rules=rules)
 
     def with_names(self, fresh: Mapping[int, str]) -> "Memory":
-        """With names added; now and then those no longer of use are dropped.
-
-        ``names`` still lacks the fresh ones unless they were gone through: ``keep`` adds them.
-        """
+        """With names to be added; now and then those no longer of use are dropped."""
         if not fresh:
             return self
         number = max(self.named, default=-1) + 1
         if len(self.named) < _PIECES:
-            return replace(self, named={**self.named, number: dict(fresh)})
+            keys = np.fromiter(fresh.keys(), np.uint64, len(fresh))
+            return replace(self, named={**self.named, number: keys}, fresh=fresh)
         live = set(self._groups().tolist())
         names = {group: name for group, name in self.names.items() if group in live}
         names.update((group, name) for group, name in fresh.items() if group in live)
-        return replace(self, names=names, named={number: names})
+        keys = np.fromiter(names.keys(), np.uint64, len(names))
+        return replace(self, names=names, named={number: keys})
+
+    def kept(self) -> "Memory":
+        """Once the turn is kept: with its names among the others (these are added in place)."""
+        self.names.update(self.fresh)
+        return replace(self, fresh={})
 
     def _groups(self) -> Keys:
         parts = [np.zeros(0, np.uint64)]

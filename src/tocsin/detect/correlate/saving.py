@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-import numpy as np
 import orjson
 
 from tocsin.detect.correlate.correlated import Saved
@@ -91,9 +90,10 @@ def _shared_changes(before: Memory, after: Memory) -> Iterator[Saved]:
     for number in before.named.keys() - after.named.keys():
         yield Saved(_SHARED, f"n{number}", None)
     for number in after.named.keys() - before.named.keys():
-        names = after.named[number]
-        keys = np.fromiter(names.keys(), np.uint64, len(names))
-        yield Saved(_SHARED, f"n{number}", packed({"keys": keys}, list(names.values())))
+        keys = after.named[number]
+        names = after.fresh if after.fresh else after.names
+        texts = [names[key] for key in keys.tolist()]
+        yield Saved(_SHARED, f"n{number}", packed({"keys": keys}, texts))
     if before.progress != after.progress or before.places != after.places:
         sources = {
             name: [one.latest, one.heard_at, one.delays]
@@ -145,15 +145,13 @@ def _print_in(pieces: Mapping[str, bytes]) -> object:
 
 
 def _with_shared(memory: Memory, pieces: Mapping[str, bytes]) -> Memory:
-    named: dict[int, dict[int, str]] = {}
+    named: dict[int, Keys] = {}
+    names: dict[int, str] = {}
     for key, content in pieces.items():
         if key.startswith("n"):
             columns, texts = unpacked(content)
-            keys = columns["keys"].tolist()
-            named[int(key[1:])] = dict(zip(keys, texts, strict=True))
-    names: dict[int, str] = {}
-    for piece in named.values():
-        names.update(piece)
+            named[int(key[1:])] = columns["keys"]
+            names.update(zip(columns["keys"].tolist(), texts, strict=True))
     facts = orjson.loads(pieces.get("progress", b'{"sources": {}, "places": []}'))
     sources = {
         name: SourceProgress(latest, heard_at, tuple(delays))

@@ -49,7 +49,7 @@ class Turn:
         frame: Frame,
         memory: Memory,
         stale: Sequence[Saved],
-        keep: Callable[[Memory, Mapping[int, str]], None],
+        keep: Callable[[Memory], None],
     ) -> None:
         self._plans = plans = frame.plans
         self._frame = frame
@@ -122,7 +122,7 @@ class Turn:
 
     def keep(self) -> None:
         """Remember what the turn did: the transaction has committed."""
-        self._keep(self._after, self._intake.names)
+        self._keep(self._after)
 
     def _sources_of(self, plan: RulePlan) -> Arrivals:
         """What came in this turn for a rule and those it takes."""
