@@ -24,6 +24,8 @@ STAYS = "; the version loaded before stays in force"
 
 Swap = Callable[[RuleSet], None]
 """Puts rules in force between two turns of the flow."""
+LayOver = Callable[[RuleSet, RuleSet | None], RuleSet]
+"""Lays what people decided over rules as their files have them; given what was in force before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,12 @@ class RuleKeeper:
     """Holds the rules in force; one reload at a time, whoever asks for it."""
 
     def __init__(
-        self, paths: Callable[[], Sequence[Path]], cache: Path, state: StateStore, audit: AuditLog
+        self,
+        paths: Callable[[], Sequence[Path]],
+        cache: Path,
+        state: StateStore,
+        audit: AuditLog,
+        lay_over: LayOver | None = None,
     ) -> None:
         """Reads the rules; ``paths`` is asked anew each time, for folders that come later."""
         self._paths = paths
@@ -68,13 +75,20 @@ class RuleKeeper:
         self._audit = audit
         self._one = threading.Lock()
         self._swap: Swap | None = None
+        self._lay_over = lay_over or (lambda written, _: written)
         self._seen = self._files()
-        self._ruleset = self._read()
+        self._written = self._read()
+        self._ruleset = self._lay_over(self._written, None)
 
     @property
     def ruleset(self) -> RuleSet:
         """The rules in force, and what could not be put in force."""
         return self._ruleset
+
+    @property
+    def written(self) -> RuleSet:
+        """The rules as their files have them: drafts and retired ones too, at their own levels."""
+        return self._written
 
     def on_change(self, swap: Swap) -> None:
         """``swap`` is called with the new rules before they are shown as in force."""
@@ -91,14 +105,23 @@ class RuleKeeper:
         with self._one:
             files = self._files()
             before = self._ruleset
-            after, kept = with_old_versions(before, self._read())
+            written, kept = with_old_versions(self._written, self._read())
+            after = self._lay_over(written, before)
             told = _compared(before, after, kept)
             if told.is_change and self._swap is not None:
                 self._swap(after)
-            self._ruleset, self._seen = after, files
+            self._ruleset, self._written, self._seen = after, written, files
             if told.is_change or before.problems != after.problems or by != "tocsin":
                 self._note(told, by, now)
             return told
+
+    def lay_over_again(self) -> None:
+        """Put in force what people decided anew; no file is read. Not within a transaction."""
+        with self._one:
+            after = self._lay_over(self._written, self._ruleset)
+            if self._swap is not None and _compared(self._ruleset, after, ()).is_change:
+                self._swap(after)
+            self._ruleset = after
 
     def _read(self) -> RuleSet:
         read = load_rules(self._paths(), cache=self._cache)
@@ -201,8 +224,10 @@ def _compared(before: RuleSet, after: RuleSet, kept: tuple[str, ...]) -> Reloade
 
 
 def _by_id(ruleset: RuleSet) -> dict[str, list[object]]:
-    """All that is loaded under an id, and whether its hits are findings, to be compared."""
+    """All that is loaded under an id, and what becomes of its hits, to be compared."""
     found: dict[str, list[object]] = {}
     for one in (*ruleset.rules, *ruleset.stateful, *ruleset.health):
-        found.setdefault(one.rule.id, [one.rule.id in ruleset.silent]).append(one)
+        of_rule = one.rule.id
+        decided = (of_rule in ruleset.silent, of_rule in ruleset.staged)
+        found.setdefault(of_rule, [decided, ruleset.exceptions.get(of_rule)]).append(one)
     return found

@@ -11,6 +11,7 @@ import structlog
 from tocsin.app.config import Settings
 from tocsin.app.flow import Flow
 from tocsin.app.health_round import HealthRound
+from tocsin.app.rule_book import RuleBook
 from tocsin.app.rule_keeper import RuleKeeper
 from tocsin.store.ports import EventStore, WorkQueue
 
@@ -31,6 +32,7 @@ class Upkeep:
         spool: WorkQueue,
         health: HealthRound,
         rules: RuleKeeper,
+        book: RuleBook,
     ) -> None:
         """Nothing runs before ``start``."""
         self._settings = settings
@@ -39,6 +41,7 @@ class Upkeep:
         self._spool = spool
         self._health = health
         self._rules = rules
+        self._book = book
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._started = 0.0
@@ -82,8 +85,10 @@ class Upkeep:
             self._flow.close_windows(datetime.now(UTC))
 
     def take_up_rules(self) -> None:
-        """Put rules in force whose files have changed."""
-        self._rules.look(datetime.now(UTC))
+        """Put rules in force whose files have changed, and end exceptions whose time is over."""
+        now = datetime.now(UTC)
+        self._rules.look(now)
+        self._book.expire(now)
 
     def keep_store(self) -> None:
         """Merge small segments and give back spool space."""

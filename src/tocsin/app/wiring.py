@@ -14,7 +14,9 @@ from tocsin.app.flow import Flow, FlowParts
 from tocsin.app.health_round import HealthRound, Watched
 from tocsin.app.home import Home
 from tocsin.app.identity import entities_with
+from tocsin.app.overlay_laying import OverlayLaying
 from tocsin.app.response import Witnesses, open_response
+from tocsin.app.rule_book import RuleBook
 from tocsin.app.rule_keeper import RuleKeeper
 from tocsin.app.rule_reach import ReachBoard
 from tocsin.app.shipped import open_normalizer, rule_paths
@@ -23,6 +25,7 @@ from tocsin.cases.casebook import CaseBook
 from tocsin.connectors.blocklist.actions import Blocklist
 from tocsin.detect.correlate.correlator import Correlator
 from tocsin.detect.engine import Engine
+from tocsin.detect.overlay_book import OverlayBook
 from tocsin.detect.ruleset import RuleSet
 from tocsin.ingest.health_rules import HEALTH_RULES
 from tocsin.ingest.ledger import SourceBook
@@ -52,6 +55,7 @@ class Tocsin:
     spool: WorkQueue
     sources: SourceBook
     rule_keeper: RuleKeeper
+    rule_book: RuleBook
     reach: ReachBoard
     engine: Engine
     correlator: Correlator
@@ -129,7 +133,13 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
     events.sweep_orphans()
     assets = load_assets(folder / "assets.yml")
     sources, alerts, cases, audit = SourceBook(), AlertBook(assets), CaseBook(), AuditLog()
-    rule_keeper = RuleKeeper(lambda: rule_paths(settings), folder / "cache" / "rules", state, audit)
+    overlays = OverlayBook(blobs)
+    laying = OverlayLaying(state, blobs, overlays)
+    cache = folder / "cache"
+    rule_keeper = RuleKeeper(
+        lambda: rule_paths(settings), cache / "rules", state, audit, lay_over=laying
+    )
+    rule_book = RuleBook(state, blobs, audit, rule_keeper, overlays, laying)
     engine = Engine(rule_keeper.ruleset, folder / "cache" / "engine")
     correlator = Correlator(rule_keeper.ruleset.stateful)
     remember(state, correlator, rule_keeper.ruleset.stateful)
@@ -151,7 +161,13 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
     )
     health = HealthRound(watched)
     upkeep = Upkeep(
-        settings, flow=flow, events=events, spool=spool, health=health, rules=rule_keeper
+        settings,
+        flow=flow,
+        events=events,
+        spool=spool,
+        health=health,
+        rules=rule_keeper,
+        book=rule_book,
     )
     return Tocsin(
         settings=settings,
@@ -162,6 +178,7 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         spool=spool,
         sources=sources,
         rule_keeper=rule_keeper,
+        rule_book=rule_book,
         reach=ReachBoard(
             state, lambda: rule_keeper.ruleset, lambda: normalizer.lanes, SeenFields()
         ),

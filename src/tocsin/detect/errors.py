@@ -15,3 +15,11 @@ class Unsupported(DetectError):
         super().__init__(message)
         self.near = near
         self.line = line
+
+
+class RefusedDecision(DetectError):
+    """A decision on a rule that can't be taken; says why and what could."""
+
+
+class UnknownRule(DetectError):
+    """No rule with that id is loaded, and nothing was ever decided on one."""

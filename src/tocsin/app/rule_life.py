@@ -1,0 +1,131 @@
+"""What there is to see of a rule's life: its state, exceptions with what they hid, and its tests."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tocsin.detect.exceptions import compile_exceptions
+from tocsin.detect.life_counts import DayCount
+from tocsin.detect.match_rule import SigmaMatchRule
+from tocsin.detect.overlay import LifeState, OverlayVersion, RuleException
+from tocsin.detect.rule_update import RuleUpdate
+from tocsin.detect.ruleset import RuleSet
+from tocsin.model.rule import Rule
+from tocsin.model.severity import Level
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionLife:
+    """An exception and what it hid; ``problem`` says why it hides nothing, empty when it works.
+
+    ``hides_tests`` are the rule's own tests that must match and whose event it would hide.
+    """
+
+    exception: RuleException
+    has_ended: bool
+    hidden: int
+    days: tuple[DayCount, ...]
+    problem: str = ""
+    hides_tests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleLife:
+    """All that was decided on a rule and what came of it.
+
+    ``level`` is the one in force, ``own_level`` the rule's (None when it is not loaded).
+    ``update`` is set while the rule's text has changed in a way that conflicts with decisions.
+    ``staged`` counts what it found while staged, by day.
+    """
+
+    rule_id: str
+    title: str
+    state: LifeState
+    level: Level | None
+    own_level: Level | None
+    version: int
+    by: str
+    at: datetime | None
+    notes: str
+    exceptions: tuple[ExceptionLife, ...]
+    staged: tuple[DayCount, ...]
+    is_loaded: bool
+    damage: str = ""
+    update: RuleUpdate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What became of one rule in a change of state; ``refused`` says why it did not move.
+
+    ``tests`` is how many tests of its own it passed on the way (0: it has none).
+    """
+
+    rule_id: str
+    title: str
+    before: LifeState
+    after: LifeState
+    refused: str = ""
+    tests: int = 0
+
+
+def life_of(
+    version: OverlayVersion,
+    written: RuleSet,
+    hidden: Sequence[DayCount],
+    staged: Sequence[DayCount],
+    now: datetime,
+) -> RuleLife:
+    """Put together what is known of one rule."""
+    overlay = version.overlay
+    rule = written.rule(overlay.rule_id)
+    found = []
+    for one in overlay.exceptions:
+        days = tuple(day for day in hidden if day.exception_id == one.id)
+        found.append(_exception_life(one, days, rule, written.by_id(overlay.rule_id), now))
+    own_level = rule.level if rule else None
+    return RuleLife(
+        rule_id=overlay.rule_id,
+        title=rule.title if rule else "",
+        state=overlay.state,
+        level=overlay.level or own_level,
+        own_level=own_level,
+        version=version.version,
+        by=version.by,
+        at=version.at,
+        notes=overlay.notes,
+        exceptions=tuple(found),
+        staged=tuple(staged),
+        is_loaded=rule is not None,
+        damage=version.damage,
+    )
+
+
+def tests_hidden_by(exception: RuleException, rule: SigmaMatchRule, now: datetime) -> list[str]:
+    """Names of the rule's tests that must match and whose event ``exception`` would hide."""
+    compiled, _ = compile_exceptions([exception], rule.rule.logsource)
+    return [
+        test.name
+        for test in rule.tests
+        if test.must_match and compiled.find(test.event, now) is not None
+    ]
+
+
+def _exception_life(
+    one: RuleException,
+    days: tuple[DayCount, ...],
+    rule: Rule | None,
+    match: SigmaMatchRule | None,
+    now: datetime,
+) -> ExceptionLife:
+    problem = ""
+    hides: list[str] = []
+    if rule is None:
+        problem = "its rule is not loaded"
+    else:
+        _, refused = compile_exceptions([one], rule.logsource)
+        problem = refused[0][1] if refused else ""
+        if match is not None and not problem:
+            hides = tests_hidden_by(one, match, now)
+    ended = one.has_ended(now)
+    return ExceptionLife(one, ended, sum(day.count for day in days), days, problem, tuple(hides))

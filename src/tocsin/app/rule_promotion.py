@@ -1,0 +1,78 @@
+"""Whether a rule may move to another state: the moves there are, and the rule's own tests."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from tocsin.detect.errors import RefusedDecision
+from tocsin.detect.overlay import MOVES, RUNNING, LifeState, moves_in_words
+from tocsin.detect.rule_tests import RuleTestResult, run_tests
+from tocsin.detect.ruleset import RuleSet
+
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """How many tests of its own a rule has, and which fail in words (empty: none)."""
+
+    count: int
+    failed: str = ""
+
+
+def run_own_tests(written: RuleSet, rule_ids: Iterable[str]) -> dict[str, Tested]:
+    """The tests of each rule that is loaded, run now."""
+    found = {}
+    for rule_id in dict.fromkeys(rule_ids):
+        rule = written.rule(rule_id)
+        if rule is None:
+            continue
+        results = own_tests(written, rule_id)
+        failed = [
+            f"{one.name} ({rule.path}:{one.line}): {one.reason}"
+            for one in results
+            if not one.passed
+        ]
+        more = f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+        found[rule_id] = Tested(len(results), "; ".join(failed[:_NAMED]) + more)
+    return found
+
+
+def own_tests(ruleset: RuleSet, rule_id: str) -> list[RuleTestResult]:
+    """The results of the tests that one rule carries, those of no other run."""
+    alone = replace(
+        ruleset,
+        rules=tuple(
+            one if one.rule.id == rule_id or not one.tests else replace(one, tests=())
+            for one in ruleset.rules
+        ),
+        stateful=tuple(
+            one if one.rule.id == rule_id or not one.tests else replace(one, tests=())
+            for one in ruleset.stateful
+        ),
+    )
+    return run_tests(alone)
+
+
+def allow_move(
+    rule_id: str, before: LifeState, after: LifeState, tested: Mapping[str, Tested]
+) -> None:
+    """Raise ``RefusedDecision`` for a move that is none, or a rule that fails its tests."""
+    if after not in MOVES[before]:
+        raise RefusedDecision(
+            f"a rule that is {before.value} can't become {after.value}: it may become "
+            f"{moves_in_words(before)}"
+        )
+    if after not in RUNNING:
+        return
+    if rule_id not in tested:
+        raise RefusedDecision(
+            f"rule {rule_id} is not loaded, so its tests can't run: see its problem with "
+            "tocsin rules lint"
+        )
+    refuse_failing(tested[rule_id])
+
+
+def refuse_failing(tested: Tested) -> None:
+    """Raise ``RefusedDecision`` when a test of the rule fails."""
+    if tested.failed:
+        raise RefusedDecision(f"the rule fails its own tests: {tested.failed}")
