@@ -5,6 +5,7 @@ from pathlib import Path
 
 import tocsin
 from tocsin.app.config import Settings
+from tocsin.app.pack_shelf import PackShelf
 from tocsin.connectors.catalog import mapping_paths
 from tocsin.normalize.mapping import load_mapping
 from tocsin.normalize.normalizer import Normalizer
@@ -16,12 +17,15 @@ POLICIES = CONTENT / "policies"
 
 
 def rule_paths(settings: Settings) -> list[Path]:
-    """Where rules are read from: the shipped pack, ``rules/`` in the home, and what is set."""
+    """Where rules are read from: what ships, ``rules/`` in the home, its packs, and what is set.
+
+    Of rules with one id the first is used: so one's own win over those of packs.
+    """
     paths = [CONTENT / "rules"] if settings.detect.shipped_pack else []
     own = settings.home / "rules"
     if own.is_dir():
         paths.append(own)
-    return [*paths, *settings.detect.rules]
+    return [*paths, *PackShelf(settings.home).rule_paths(), *settings.detect.rules]
 
 
 def cache_folder() -> Path:

@@ -7,10 +7,13 @@ from typing import Annotated
 import typer
 
 from tocsin.app.shipped import cache_folder, rule_paths
+from tocsin.cli.commands.rules_add_pack import add_pack
 from tocsin.cli.commands.rules_explain import explain
 from tocsin.cli.commands.rules_fields import show_fields
 from tocsin.cli.commands.rules_health import show_rule_health
+from tocsin.cli.commands.rules_packs import list_packs, pin_pack, remove_pack
 from tocsin.cli.commands.rules_test import run_rule_tests
+from tocsin.cli.commands.rules_update_pack import update_pack
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, err, fail, item_progress, out, print_json, print_table
 from tocsin.detect.eql_import import sigma_from_eql
@@ -131,6 +134,11 @@ def lint_rules(
 
 app.command("test")(run_rule_tests)
 app.command("explain")(explain)
+app.command("add-pack")(add_pack)
+app.command("update-pack")(update_pack)
+app.command("packs")(list_packs)
+app.command("pin")(pin_pack)
+app.command("remove-pack")(remove_pack)
 app.command("health")(show_rule_health)
 app.command("fields")(show_fields)
 

@@ -1,0 +1,71 @@
+"""Tells what a pack holds and what an update of it would change, for terminals and as JSON."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from rich.text import Text
+
+from tocsin.app.pack_change import PackChange
+from tocsin.app.pack_install import PackPlan
+from tocsin.app.plain import as_json
+from tocsin.cli.output import out, plain
+
+_SHOWN = 20
+
+
+def plan_json(plan: PackPlan, *, installed: bool, staged: int = 0) -> dict[str, Any]:
+    """The manifest, every rule's id, every refusal and the change."""
+    return {
+        "installed": installed,
+        "pack": as_json(plan.manifest),
+        "rules": [rule.id for rule in plan.account.rules],
+        "refused": as_json(plan.account.refused),
+        "quiet_files": list(plan.account.quiet),
+        "change": as_json(plan.change),
+        "staged": staged,
+    }
+
+
+def show_account(plan: PackPlan) -> None:
+    """How many rules load, by kind; every document that is refused, with its place."""
+    account, manifest = plan.account, plan.manifest
+    for problem in account.refused:
+        _line(f"REFUSED {problem.path}:{problem.line}: {problem.reason}")
+    kinds = Counter(rule.kind.value for rule in account.rules)
+    by_kind = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
+    _line(
+        f"{len(account.rules):,} rules load ({by_kind or 'none'}), "
+        f"{len(account.refused):,} documents are refused"
+    )
+    if account.quiet:
+        _line(f"{len(account.quiet):,} files hold no rule of their own (filters, lists)")
+    for folder, count in manifest.left_out.items():
+        _line(f"{count:,} YAML files of {folder} are left out (--folder {folder} takes them)")
+    _line(f"licence and attribution: {', '.join(manifest.notices) or 'none was found'}")
+
+
+def show_change(change: PackChange) -> None:
+    """What an update brings; ids that change and levels that fall are marked."""
+    for name, mark in (("added", "+"), ("changed", "~"), ("removed", "-"), ("unusable", "!")):
+        _some(f"{name}", mark, getattr(change, name))
+    renumbered = [f"{one.title}: {one.before} → {one.after}" for one in change.renumbered]
+    _some("id changed: what was decided on the old id no longer applies", "!", renumbered)
+    loosened = [f"{one.title} ({one.id}): {one.before} → {one.after}" for one in change.loosened]
+    _some("level lowered", "!", loosened)
+    if change.is_nothing:
+        _line("no rule has changed")
+
+
+def _some(title: str, mark: str, lines: Sequence[str]) -> None:
+    if not lines:
+        return
+    out.print(Text(f"{len(lines):,} {title}", style="bold"))
+    for line in lines[:_SHOWN]:
+        _line(f"  {mark} {line}")
+    if len(lines) > _SHOWN:
+        _line(f"  … and {len(lines) - _SHOWN:,} more (--json lists all)")
+
+
+def _line(text: str) -> None:
+    out.print(Text(plain(text)), soft_wrap=True)
