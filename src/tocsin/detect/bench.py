@@ -58,8 +58,8 @@ def bench_detect(
 ) -> dict[str, object]:
     """Measure one lane: on one core, on two, and with decoding where ``decoder`` is given.
 
-    Not timed: making the events, and one batch more than ``events`` that comes first and has the
-    lane's rules compiled; ``first_batch_s`` is what that took, ``ready_s`` what it takes when all
+    Not timed: making the events, and one batch more than ``events`` (two with multiplied rules)
+    that comes first and has the lane's rules compiled; ``first_batch_s`` is what that took, ``ready_s`` what it takes when all
     was compiled by an earlier run. ``events_per_cpu_s`` is what a core to itself would give: it
     doesn't fall when other programs want the processor. ``checksum`` is over all (rule, event)
     verdicts of a sample of the events as the engine gave them, ``oracle_checksum`` as the plain
@@ -78,8 +78,9 @@ def bench_detect(
             multiply,
             CorrelationBench.ruleset if kind is BenchLane.CORRELATION else None,
         )
-        batches = bench_batches(kind, events + batch_rows, batch_rows)
-        first = warm_up(batches, batch_rows)
+        warm_rows = batch_rows * (1 if multiply == 1 else 2)
+        batches = bench_batches(kind, events + warm_rows, batch_rows)
+        first = warm_up(batches, warm_rows)
         asking = _asking(ruleset, first)
         if not asking:
             raise DetectError(f"no rule in {', '.join(map(str, rules))} asks for such events")
