@@ -81,16 +81,20 @@ class Grouping:
         self._make = make
         self._records: list[bytes] = []
         self._size_bytes = 0
+        self._count = 0
         self.taken = 0
 
     def add(self, record: bytes) -> Iterator[RawBatch]:
-        if self._size_bytes + len(record) > BATCH_BYTES:
+        return self.add_joined(record, 1)
+
+    def add_joined(self, records: bytes, count: int) -> Iterator[RawBatch]:
+        """Several records at once, a newline between any two."""
+        if self._size_bytes + len(records) > BATCH_BYTES or self._count + count > BATCH_RECORDS:
             yield from self.rest()
-        self._records.append(record)
-        self._size_bytes += len(record) + 1
-        self.taken += 1
-        if len(self._records) >= BATCH_RECORDS:
-            yield from self.rest()
+        self._records.append(records)
+        self._size_bytes += len(records) + 1
+        self._count += count
+        self.taken += count
 
     def skip(self) -> Iterator[RawBatch]:
         """Count a record that goes elsewhere; what was collected before it is given first."""
@@ -99,6 +103,6 @@ class Grouping:
 
     def rest(self) -> Iterator[RawBatch]:
         if self._records:
-            first = self.taken - len(self._records) + 1
+            first = self.taken - self._count + 1
             yield self._make(b"\n".join(self._records), first)
-            self._records, self._size_bytes = [], 0
+            self._records, self._size_bytes, self._count = [], 0, 0
