@@ -8,6 +8,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
+from tocsin.app.finding_days import FindingCounter
 from tocsin.app.wiring import Tocsin
 from tocsin.console.headers import FORM_LIMIT_BYTES, SafeHeaders
 from tocsin.console.pages import PAGES
@@ -38,6 +39,7 @@ def create_console(tocsin: Tocsin) -> FastAPI:
     )
     console.state.tocsin = tocsin
     console.state.templates = make_environment()
+    console.state.finding_counter = FindingCounter(tocsin.events)
     for router in PAGES:
         console.include_router(router)
     console.mount("/static", _Static(directory=STATIC), name="static")

@@ -10,6 +10,7 @@ from tocsin.console.pages import (
     leases,
     palette,
     queue,
+    rule,
     rules,
     run,
     search,
@@ -32,6 +33,7 @@ PAGES = tuple(
         run,
         sources,
         rules,
+        rule,
         counters,
         palette,
     )

@@ -1,91 +1,80 @@
-"""Rules: what is looked for, the text of each rule, and the files that can't be used with why."""
+"""Rules: what is looked for, whether each can match and what it found, and files with problems."""
 
-from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.rule_facts import rule_facts
-from tocsin.console.choosing import choice
-from tocsin.console.highlight import yaml_lines
+from tocsin.app.finding_days import FindingCounter
 from tocsin.console.panes import attempt
-from tocsin.console.visit import Missing, Needs, Visit, with_query
-from tocsin.model.alert import Alert
-from tocsin.model.page import Page
+from tocsin.console.rule_list import (
+    PAGE_ROWS,
+    RuleRow,
+    RulesState,
+    health_counts,
+    in_order,
+    problem_has,
+    rows_of,
+    with_findings,
+)
+from tocsin.console.visit import Needs, Visit
 from tocsin.model.principal import Permission
-from tocsin.model.rule import Rule, RuleKind, RuleProblem
 from tocsin.model.severity import Level
-from tocsin.triage.attack import tactics_of
 
 router = APIRouter(prefix="/rules")
 Reader = Annotated[Visit, Depends(Needs(Permission.RULES_READ))]
 Writer = Annotated[Visit, Depends(Needs(Permission.RULES_WRITE))]
-PAGE_ROWS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class RulesState:
-    """What the address of the list holds; ``start`` is the place of the first row shown."""
-
-    q: str = ""
-    level: str = ""
-    product: str = ""
-    tactic: str = ""
-    kind: str = ""
-    start: int = 0
-    tab: str = "rules"
-
-    def address(self, **changes: object) -> str:
-        query: dict[str, object] = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        query |= changes
-        if query["tab"] == "rules":
-            query["tab"] = ""
-        return with_query("/rules", {**query, "start": query["start"] or ""})
-
-    def accepts(self, rule: Rule) -> bool:
-        """True when the rule meets every part that is set."""
-        level = choice(Level, self.level)
-        kind = choice(RuleKind, self.kind)
-        text = f"{rule.title} {rule.id} {' '.join(rule.tags)} {' '.join(rule.techniques)}".lower()
-        return (
-            (level is None or rule.level is level)
-            and (not self.product or (rule.logsource.product or "any") == self.product)
-            and (kind is None or rule.kind is kind)
-            and (not self.tactic or self.tactic in tactics_of(rule.tags))
-            and all(word in text for word in self.q.lower().split())
-        )
 
 
 @router.get("")
 def rules(visit: Reader, query: Annotated[RulesState, Depends()]) -> Response:
-    everything = visit.tocsin.rules()
+    """The first rows at once; findings are fetched after them when they have to be counted."""
+    counter = finding_counter(visit)
+    if query.order[0] == "findings" and counter.known().as_of is None:
+        attempt("The count of findings", lambda: counter.count(visit.now))
+    verdicts = attempt("Whether rules can match", visit.tocsin.reach.verdicts)
+    everything = rows_of(visit.tocsin.rules(), {}, verdicts.value or {})
+    found = _found(everything, query, counter)
     problems = list(visit.tocsin.ruleset.problems)
-    found = sorted(
-        (rule for rule in everything if query.accepts(rule)),
-        key=lambda rule: (-rule.level.rank, rule.title.lower(), rule.id),
-    )
     wanted = query.q.lower().split()
-    broken = [problem for problem in problems if _names(problem, wanted)]
+    broken = [problem for problem in problems if problem_has(problem, wanted)]
     start = max(0, query.start)
-    items = broken if query.tab == "problems" else found
+    total = len(broken if query.tab == "problems" else found)
+    rows = [row.rule for row in everything]
     return visit.page(
         "rules.html",
         query=query,
-        rules=found[start : start + PAGE_ROWS],
+        health_error=verdicts.error,
+        rows=[with_findings(row, counter.known()) for row in found[start : start + PAGE_ROWS]],
         problems=broken[start : start + PAGE_ROWS],
-        total=len(items),
+        total=total,
         rule_count=len(everything),
+        unable_count=sum(not row.can_match for row in everything),
         problem_count=len(problems),
-        products=sorted({rule.logsource.product or "any" for rule in everything}),
+        products=sorted({rule.logsource.product or "any" for rule in rows}),
         levels=list(reversed(Level)),
-        kinds=[kind for kind in RuleKind if any(rule.kind is kind for rule in everything)],
+        kinds=sorted({rule.kind for rule in rows}),
+        healths=health_counts(everything),
         silent=visit.tocsin.ruleset.silent,
-        next_address=query.address(start=start + PAGE_ROWS)
-        if start + PAGE_ROWS < len(items)
-        else "",
+        is_counting=not counter.is_fresh(visit.now),
+        next_address=query.address(start=start + PAGE_ROWS) if start + PAGE_ROWS < total else "",
         first_address=query.address(start=0) if start else "",
+    )
+
+
+@router.get("/findings")
+def findings(visit: Reader, query: Annotated[RulesState, Depends()]) -> Response:
+    """The pictures for the rows that this address shows."""
+    counter = finding_counter(visit)
+    verdicts = attempt("Whether rules can match", visit.tocsin.reach.verdicts)
+    before = _found(rows_of(visit.tocsin.rules(), {}, verdicts.value or {}), query, counter)
+    counted = attempt("The count of findings", lambda: counter.count(visit.now))
+    start = max(0, query.start)
+    shown = before[start : start + PAGE_ROWS]
+    return visit.page(
+        "rule_findings.html",
+        error=counted.error,
+        rows=[with_findings(row, counter.known()) for row in shown],
     )
 
 
@@ -97,29 +86,10 @@ def reload(visit: Writer) -> Response:
     return visit.done(f"Rules read again: {told.in_words()}.", to="/rules", kind=kind)
 
 
-@router.get("/{rule_id:path}")
-def rule(visit: Reader, rule_id: str) -> Response:
-    tocsin = visit.tocsin
-    found = tocsin.rule(rule_id)
-    if found is None:
-        raise Missing(
-            f"No loaded rule has the id {rule_id[:80]}; it may be among the problems, or was removed."
-        )
-
-    def read() -> Page[Alert]:
-        with tocsin.state.read() as tx:
-            return tocsin.alerts.page(tx, rule_id=rule_id, size=10)
-
-    return visit.page(
-        "rule.html",
-        rule=found,
-        short_path="/".join(PurePath(found.path).parts[-2:]),
-        lines=yaml_lines(found.source_text),
-        facts=rule_facts(tocsin.ruleset, tocsin.correlator, rule_id),
-        alerts=attempt("Its alerts", read) if visit.may(Permission.ALERTS_READ.value) else None,
-    )
+def finding_counter(visit: Visit) -> FindingCounter:
+    found: FindingCounter = visit.request.app.state.finding_counter
+    return found
 
 
-def _names(problem: RuleProblem, words: list[str]) -> bool:
-    text = f"{problem.path} {problem.title} {problem.reason} {problem.rule_id}".lower()
-    return all(word in text for word in words)
+def _found(rows: list[RuleRow], query: RulesState, counter: FindingCounter) -> list[RuleRow]:
+    return in_order((row for row in rows if query.accepts(row)), query, counter.known())
