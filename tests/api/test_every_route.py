@@ -46,6 +46,7 @@ EXPECTED = {
     ("GET", "/api/v1/sources/quarantine"): Permission.SOURCES_READ,
     ("GET", "/api/v1/rules"): Permission.RULES_READ,
     ("POST", "/api/v1/rules/{rule_id}/explain"): Permission.RULES_READ,
+    ("GET", "/api/v1/rules/coverage"): Permission.RULES_READ,
     ("GET", "/api/v1/rules/health"): Permission.RULES_READ,
     ("GET", "/api/v1/rules/fields"): Permission.RULES_READ,
     ("GET", "/api/v1/rules/{rule_id}"): Permission.RULES_READ,

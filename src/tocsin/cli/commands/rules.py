@@ -8,6 +8,7 @@ import typer
 
 from tocsin.app.shipped import cache_folder, rule_paths
 from tocsin.cli.commands.rules_add_pack import add_pack
+from tocsin.cli.commands.rules_coverage import show_coverage
 from tocsin.cli.commands.rules_explain import explain
 from tocsin.cli.commands.rules_fields import show_fields
 from tocsin.cli.commands.rules_health import show_rule_health
@@ -139,6 +140,7 @@ app.command("update-pack")(update_pack)
 app.command("packs")(list_packs)
 app.command("pin")(pin_pack)
 app.command("remove-pack")(remove_pack)
+app.command("coverage")(show_coverage)
 app.command("health")(show_rule_health)
 app.command("fields")(show_fields)
 
