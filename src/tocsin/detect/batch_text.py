@@ -29,6 +29,8 @@ def _parts(array: pa.Array, numbers: bool) -> Iterator[bytes]:
     elif pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         if numbers:
             yield _characters(array.cast(pa.string()))
+    elif pa.types.is_dictionary(kind):
+        yield from _parts(array.dictionary, numbers)
     elif pa.types.is_struct(kind):
         for index in range(kind.num_fields):
             yield from _parts(pc.struct_field(array, [index]), numbers)

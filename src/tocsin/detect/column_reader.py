@@ -23,6 +23,9 @@ class ColumnReader:
         """The column of ``array``; ``name`` is what its vocabulary is kept under."""
         rows = len(array)
         offsets = None
+        if _is_coded(array):
+            codes, vocabulary = self._coded(name, _indices(array), array.dictionary)
+            return Column(codes, vocabulary, offsets, rows)
         while pa.types.is_dictionary(array.type):
             array = array.dictionary_decode()
         if _is_list(array.type):
@@ -109,6 +112,17 @@ def _texts_of(values: pa.Array) -> pa.Array:
 def _is_list(kind: pa.DataType) -> bool:
     return bool(
         pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def _is_coded(array: pa.Array) -> bool:
+    """True when it comes as few texts and their numbers, as it does from the store."""
+    return bool(
+        pa.types.is_dictionary(array.type)
+        and pa.types.is_string(array.type.value_type)
+        and len(array) > FEW
+        and 2 * len(array.dictionary) <= len(array)
+        and not array.dictionary.null_count
     )
 
 

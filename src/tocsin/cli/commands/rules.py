@@ -8,6 +8,7 @@ import typer
 
 from tocsin.app.shipped import cache_folder, rule_paths
 from tocsin.cli.commands.rules_add_pack import add_pack
+from tocsin.cli.commands.rules_backtest import run_backtest
 from tocsin.cli.commands.rules_coverage import show_coverage
 from tocsin.cli.commands.rules_explain import explain
 from tocsin.cli.commands.rules_fields import show_fields
@@ -134,6 +135,7 @@ def lint_rules(
 
 
 app.command("test")(run_rule_tests)
+app.command("backtest")(run_backtest)
 app.command("explain")(explain)
 app.command("add-pack")(add_pack)
 app.command("update-pack")(update_pack)

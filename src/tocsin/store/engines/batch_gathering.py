@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from tocsin.model.event import EventBatch
 from tocsin.model.lane import Lane
 from tocsin.store.engines.arrow_plain import is_list
+from tocsin.store.engines.variant_columns import no_columns
 
 _MOST_WAITING = 8
 """So many full batches' rows wait at most, over all lanes."""
@@ -113,6 +114,9 @@ def _type_of_both(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
         return one
     if pa.types.is_null(one):
         return other
+    if pa.types.is_dictionary(one) or pa.types.is_dictionary(other):
+        plain = {kind.value_type if pa.types.is_dictionary(kind) else kind for kind in (one, other)}
+        return plain.pop() if len(plain) == 1 else None
     if is_list(one) and is_list(other):
         member = _type_of_both(one.value_type, other.value_type)
         return None if member is None else pa.list_(member)
@@ -129,7 +133,7 @@ def _type_of_both(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
 def _stacked(batches: Sequence[pa.RecordBatch], kinds: dict[str, Any]) -> pa.RecordBatch:
     if not kinds:
         rows = sum(batch.num_rows for batch in batches)
-        return pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))
+        return no_columns(rows)
     columns = {}
     for name, kind in kinds.items():
         parts = []

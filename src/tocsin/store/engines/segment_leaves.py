@@ -7,6 +7,31 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tocsin.store.engines.arrow_plain import is_list
+from tocsin.store.engines.segment_file import PAGE_BYTES
+
+_CODED_BYTES = 2.2
+"""What a value takes at most where it is a number in a dictionary."""
+
+
+def coded_leaves(metadata: pq.FileMetaData) -> list[str]:
+    """Paths of the leaves whose texts are stored as a dictionary: they are best kept as one.
+
+    Those within lists are not named.
+    """
+    schema = metadata.schema
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    return [
+        path
+        for leaf in range(len(schema))
+        if schema.column(leaf).logical_type.type == "STRING"
+        and ".list.element" not in (path := schema.column(leaf).path)
+        and all(_is_coded(group.column(leaf)) for group in groups)
+    ]
+
+
+def _is_coded(chunk: Any) -> bool:
+    most = PAGE_BYTES + _CODED_BYTES * chunk.num_values
+    return bool(chunk.has_dictionary_page and chunk.total_uncompressed_size <= most)
 
 
 def filled_leaves(file: pq.ParquetFile, group: int, columns: Collection[str]) -> list[str]:

@@ -18,8 +18,8 @@ from tocsin.model.event import EventBatch
 from tocsin.model.lane import Lane
 from tocsin.store.engines import manifest
 from tocsin.store.engines.batch_gathering import BatchGathering
-from tocsin.store.engines.segment_leaves import filled_leaves
-from tocsin.store.engines.variant_columns import Rows, plain_parts
+from tocsin.store.engines.segment_leaves import coded_leaves, filled_leaves
+from tocsin.store.engines.variant_columns import Rows, no_columns, plain_parts
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 from tocsin.store.ports import Damage, ReplayQuery, Segment, StateStore, StoreMoved
 
@@ -55,7 +55,10 @@ class Replay:
     def _parts(self, segments: Sequence[Segment]) -> Iterator[list[EventBatch]]:
         for segment in segments:
             try:
-                file = pq.ParquetFile(pa.BufferReader(self._content(segment)))
+                content = pa.BufferReader(self._content(segment))
+                metadata = pq.read_metadata(content)
+                texts = coded_leaves(metadata)
+                file = pq.ParquetFile(content, metadata=metadata, read_dictionary=texts)
                 for group in range(file.num_row_groups):
                     yield list(self._batches_in(file, group))
             except (OSError, pa.ArrowException, ValueError) as error:
@@ -99,8 +102,8 @@ class Replay:
         wanted = self.wanted
         more = {*(("native",) if wanted.with_native else ()), *(_OCSF if wanted.with_ocsf else ())}
         whole = _beside(envelope, _read(file, group, more)) if more else envelope
-        lanes = whole.column("lane").dictionary_encode()
-        tenants = whole.column("tenant").dictionary_encode()
+        lanes = _coded(whole.column("lane"))
+        tenants = _coded(whole.column("tenant"))
         lane_codes = lanes.indices.to_numpy(zero_copy_only=False)
         codes = lane_codes * len(tenants.dictionary) + tenants.indices.to_numpy(
             zero_copy_only=False
@@ -119,9 +122,9 @@ class Replay:
             for at, columns in self._ocsf(here):
                 yield EventBatch(
                     lane=lane,
-                    sources=_of(here, "source", at),
+                    sources=_of(here, "source", at).cast(pa.string()),
                     tenant=tenant,
-                    event_ids=_of(here, "event_id", at),
+                    event_ids=_of(here, "event_id", at).cast(pa.string()),
                     times=_of(here, "time", at).cast(_UTC),
                     ingested_at=_of(here, "ingested_at", at).cast(_UTC),
                     native=native if at is None else taken(native, at),
@@ -180,7 +183,9 @@ class Replay:
         wanted = self.wanted
         inside = np.ones(len(part), np.bool_)
         if wanted.event_ids is not None:
-            known = pc.is_in(part.column("event_id"), pa.array(wanted.event_ids, pa.string()))
+            known = pc.is_in(
+                part.column("event_id").cast(pa.string()), pa.array(wanted.event_ids, pa.string())
+            )
             inside &= known.to_numpy(zero_copy_only=False)
         bounds = (
             ("time", wanted.start, wanted.end),
@@ -217,6 +222,10 @@ def _beside(one: pa.RecordBatch, other: pa.RecordBatch) -> pa.RecordBatch:
     )
 
 
+def _coded(column: pa.Array) -> pa.DictionaryArray:
+    return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+
+
 def _variant(part: pa.RecordBatch, name: str) -> Iterator[tuple[Rows | None, pa.RecordBatch]]:
     if name in part.schema.names:
         yield from plain_parts(part.column(name))
@@ -232,9 +241,7 @@ def _of(part: pa.RecordBatch, name: str, rows: Rows | None) -> pa.Array:
 
 
 def _columns(columns: dict[str, Any], rows: int) -> pa.RecordBatch:
-    if columns:
-        return pa.RecordBatch.from_pydict(columns)
-    return pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))
+    return pa.RecordBatch.from_pydict(columns) if columns else no_columns(rows)
 
 
 def _received(event_id: str) -> datetime | None:

@@ -45,9 +45,9 @@ def plain_parts(column: Array) -> Iterator[tuple[Rows | None, pa.RecordBatch]]:
 def _easy(column: Array) -> pa.RecordBatch:
     typed = _typed(column)
     if typed is None:
-        return _no_columns(len(column))
+        return no_columns(len(column))
     columns = dict(_fields(typed))
-    return pa.RecordBatch.from_pydict(columns) if columns else _no_columns(len(column))
+    return pa.RecordBatch.from_pydict(columns) if columns else no_columns(len(column))
 
 
 def _fields(typed: Array) -> Iterator[tuple[str, Array]]:
@@ -186,11 +186,13 @@ def _from_records(records: list[dict[str, Any]]) -> pa.RecordBatch:
     names = list(dict.fromkeys(name for record in records for name in record))
     columns = {name: pa.array([record.get(name) for record in records]) for name in names}
     filled = {name: array for name, array in columns.items() if array.null_count < len(array)}
-    return pa.RecordBatch.from_pydict(filled) if filled else _no_columns(len(records))
+    return pa.RecordBatch.from_pydict(filled) if filled else no_columns(len(records))
 
 
-def _no_columns(rows: int) -> pa.RecordBatch:
-    return pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))
+def no_columns(rows: int) -> pa.RecordBatch:
+    """A batch of so many rows that have no field."""
+    nothing = pa.StructArray.from_buffers(pa.struct([]), rows, [None])
+    return pa.RecordBatch.from_struct_array(nothing)
 
 
 def _value(field: Array) -> Array | None:

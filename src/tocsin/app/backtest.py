@@ -1,0 +1,303 @@
+"""Backtests: what rules would have found in stored history, by the engine that runs them live."""
+
+import base64
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from tocsin.app.backtest_look import Look, Ocsf
+from tocsin.app.backtest_tally import RuleTally
+from tocsin.app.history import NOT_EVALUATED, Stretch, stretches
+from tocsin.app.identity import EntitiesOf
+from tocsin.app.plain import as_json
+from tocsin.app.rule_digests import rule_digests, set_digest
+from tocsin.app.rule_sieve import Sieve
+from tocsin.detect.correlate.correlated import Saved
+from tocsin.detect.correlate.correlator import Correlator
+from tocsin.detect.correlate.limits import Limits
+from tocsin.detect.engine import Engine
+from tocsin.detect.errors import DetectError
+from tocsin.detect.ruleset import RuleSet
+from tocsin.detect.stateful_rule import CorrelationRule, CorrelationType
+from tocsin.model.event import EventBatch
+from tocsin.model.lane import Lane
+from tocsin.store.ports import Damage, EventStore, ReplayQuery, StoreMoved
+
+_log = structlog.get_logger()
+_FORMAT = 1
+_TRIES = 10
+"""How often a stretch is begun anew because the store was merged meanwhile."""
+
+OnProgress = Callable[[int, int], None]
+"""Gets events gone through, and about how many there are in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestPlan:
+    """Which rules to try on which part of history (event time, ``start <= time < end``)."""
+
+    ruleset: RuleSet
+    start: datetime
+    end: datetime
+    now: datetime
+    samples: int = 5
+    stretch_rows: int = 500_000
+    cache: Path | None = None
+
+    def digest(self) -> str:
+        """Equal for a plan that can go on where another one stopped."""
+        return f"{set_digest(rule_digests(self.ruleset))} {self.start} {self.end}"
+
+
+@dataclass(slots=True)
+class BacktestCounts:
+    """What a backtest has come to.
+
+    History has been gone through from ``began`` (the plan's start, or the first stored event when
+    that is later) up to ``reached``.
+    """
+
+    began: datetime
+    reached: datetime
+    done: bool = False
+    events: int = 0
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+    cpu_s_by_rule: dict[str, float] = field(default_factory=dict)
+    tallies: dict[str, RuleTally] = field(default_factory=dict)
+    standing: dict[str, dict[str, Any]] = field(default_factory=dict)
+    damage: dict[str, Damage] = field(default_factory=dict)
+
+
+class Backtest:
+    """One backtest. It goes through history a stretch at a time; each counts whole or not at all."""
+
+    def __init__(
+        self,
+        plan: BacktestPlan,
+        events: EventStore,
+        lane_of: Callable[[str], Lane],
+        entities_of: EntitiesOf,
+    ) -> None:
+        self._plan = plan
+        self._events = events
+        self._lane_of = lane_of
+        self._entities_of = entities_of
+        self._engine = Engine(plan.ruleset, plan.cache)
+        self._correlator = Correlator(plan.ruleset.stateful, limits=Limits(lateness=None))
+        self._memory: dict[tuple[str, str], bytes] = {}
+        self._is_asked: dict[str, bool] = {}
+        self.counts = BacktestCounts(plan.start, plan.start)
+
+    def run(
+        self,
+        on_progress: OnProgress | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+        on_stretch: Callable[[], None] | None = None,
+    ) -> bool:
+        """Go on to the end of the range; False when it was stopped (or Ctrl-C was pressed).
+
+        ``on_stretch`` is called after each stretch that counts.
+        """
+        plan, counts = self._plan, self.counts
+        if counts.done:
+            return True
+        segments = self._events.segments(counts.reached, plan.end)
+        if segments and counts.reached == plan.start:
+            counts.began = max(plan.start, segments[0].first_time)
+        coming = stretches(segments, counts.reached, plan.end, plan.stretch_rows)
+        total = counts.events + sum(one.rows for one in coming)
+        passed = counts.events
+        try:
+            for number, stretch in enumerate(coming):
+
+                def moved(done: int, before: int = passed, most: int = stretch.rows) -> None:
+                    if on_progress is not None:
+                        on_progress(before + min(done, most), total)
+
+                if not self._go_through(stretch, moved, should_stop, number == len(coming) - 1):
+                    return False
+                passed += stretch.rows
+                if on_progress is not None:
+                    on_progress(passed, total)
+                if on_stretch is not None:
+                    on_stretch()
+        except KeyboardInterrupt:
+            return False
+        counts.reached, counts.done = plan.end, True
+        if on_stretch is not None:
+            on_stretch()
+        return True
+
+    def state(self) -> dict[str, Any]:
+        """What ``resume`` needs to go on from here."""
+        counts = self.counts
+        return {
+            "format": _FORMAT,
+            "plan": self._plan.digest(),
+            "began": counts.began.isoformat(),
+            "reached": counts.reached.isoformat(),
+            "done": counts.done,
+            "events": counts.events,
+            "seconds": counts.seconds,
+            "cpu_s": counts.cpu_s,
+            "cpu_s_by_rule": counts.cpu_s_by_rule,
+            "tallies": {rule_id: one.as_json() for rule_id, one in counts.tallies.items()},
+            "standing": counts.standing,
+            "damage": as_json(list(counts.damage.values())),
+            "memory": [
+                [rule_id, key, base64.b64encode(content).decode()]
+                for (rule_id, key), content in self._memory.items()
+            ],
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on where a backtest of the same plan stopped; raises DetectError for another's."""
+        if state.get("format") != _FORMAT or state.get("plan") != self._plan.digest():
+            raise DetectError(
+                "it is of a backtest of other rules or another range of time: "
+                "give the same rules and times, or another file"
+            )
+        self._memory = {
+            (rule_id, key): base64.b64decode(text) for rule_id, key, text in state["memory"]
+        }
+        self._correlator.restore(
+            Saved(rule_id, key, content) for (rule_id, key), content in self._memory.items()
+        )
+        damage = [Damage(**one) for one in state["damage"]]
+        self.counts = BacktestCounts(
+            began=datetime.fromisoformat(state["began"]),
+            reached=datetime.fromisoformat(state["reached"]),
+            done=state["done"],
+            events=state["events"],
+            seconds=state["seconds"],
+            cpu_s=state["cpu_s"],
+            cpu_s_by_rule=dict(state["cpu_s_by_rule"]),
+            tallies={name: RuleTally.from_json(one) for name, one in state["tallies"].items()},
+            standing=dict(state["standing"]),
+            damage={one.place: one for one in damage},
+        )
+
+    def _go_through(
+        self,
+        stretch: Stretch,
+        moved: Callable[[int], None],
+        should_stop: Callable[[], bool],
+        is_last: bool,
+    ) -> bool:
+        for attempt in range(_TRIES):
+            began, began_cpu = time.perf_counter(), time.process_time()
+            costs = dict(self._engine.cpu_s)
+            try:
+                done = self._look_at(stretch, moved, should_stop, is_last)
+            except StoreMoved:
+                if attempt == _TRIES - 1:
+                    raise
+                _log.info("the store was merged during a backtest; the stretch is begun anew")
+                continue
+            if done:
+                counts = self.counts
+                counts.seconds += time.perf_counter() - began
+                counts.cpu_s += time.process_time() - began_cpu
+                for rule_id, spent in self._engine.cpu_s.items():
+                    more = spent - costs.get(rule_id, 0.0)
+                    counts.cpu_s_by_rule[rule_id] = counts.cpu_s_by_rule.get(rule_id, 0.0) + more
+            return done
+        return False
+
+    def _look_at(
+        self,
+        stretch: Stretch,
+        moved: Callable[[int], None],
+        should_stop: Callable[[], bool],
+        is_last: bool,
+    ) -> bool:
+        plan = self._plan
+        look = Look(plan.ruleset, self._entities_of, plan.samples)
+        sieve = Sieve(plan.ruleset, plan.now)
+        damage: dict[str, Damage] = {}
+        turn = self._correlator.begin() if plan.ruleset.stateful else None
+        for batch in self._batches(stretch, damage):
+            if should_stop():
+                return False
+            hits = list(sieve.hits(batch, self._engine.evaluate(batch)))
+            if turn is not None:
+                turn.take(batch, hits)
+            look.take(batch, hits)
+            moved(look.events)
+        look.hide(sieve.hidden)
+        if turn is not None:
+            said = turn.finish(stretch.end, final=is_last)
+            look.conclude([one for one in said if not self._is_beyond(one.rule.id, one.time)])
+        look.settle(lambda ids: self._ocsf_of(stretch, ids))
+        if turn is not None:
+            for piece in turn.changes():
+                if piece.content is None:
+                    self._memory.pop((piece.rule_id, piece.key), None)
+                else:
+                    self._memory[piece.rule_id, piece.key] = piece.content
+            turn.keep()
+        self._count(look, damage, stretch.end)
+        return True
+
+    def _count(self, look: Look, damage: dict[str, Damage], reached: datetime) -> None:
+        counts = self.counts
+        counts.events += look.events
+        counts.damage.update(damage)
+        for rule_id, tally in look.tallies.items():
+            counts.tallies.setdefault(rule_id, RuleTally()).join(tally, self._plan.samples)
+        for finding_id, told in look.verdicts.items():
+            if told:
+                counts.standing[finding_id] = told
+            else:
+                counts.standing.pop(finding_id, None)
+        counts.reached = reached
+
+    def _batches(self, stretch: Stretch, damage: dict[str, Damage]) -> Any:
+        wanted = ReplayQuery(stretch.start, stretch.end, lanes=self._lanes(), with_ocsf=False)
+
+        def harmed(one: Damage) -> None:
+            damage[one.place] = one
+
+        return self._events.replay(wanted, self._lane_of, harmed)
+
+    def _lanes(self) -> frozenset[str]:
+        """The lanes of history that any of the rules asks for."""
+        for segment in self._events.segments(self._plan.start, self._plan.end):
+            for name in segment.lanes:
+                if name not in self._is_asked:
+                    lane, rules = self._lane_of(name), self._plan.ruleset.rules
+                    asked = any(lane.accepts(one.rule.logsource) for one in rules)
+                    self._is_asked[name] = asked and name not in NOT_EVALUATED
+        return frozenset(name for name, asked in self._is_asked.items() if asked)
+
+    def _ocsf_of(self, stretch: Stretch, ids: frozenset[str]) -> dict[str, Ocsf]:
+        """Of events of the stretch; of those of earlier ones, by a look at all of history."""
+        found = self._read_ocsf(ReplayQuery(stretch.start, stretch.end, event_ids=ids))
+        missing = ids - found.keys()
+        if missing:
+            found |= self._read_ocsf(ReplayQuery(event_ids=missing))
+        return found
+
+    def _read_ocsf(self, wanted: ReplayQuery) -> dict[str, Ocsf]:
+        asked = ReplayQuery(wanted.start, wanted.end, event_ids=wanted.event_ids, with_native=False)
+        found: dict[str, Ocsf] = {}
+        for batch in self._events.replay(asked, self._lane_of, lambda _: None):
+            found |= _ocsf_by_id(batch)
+        return found
+
+    def _is_beyond(self, rule_id: str, moment: datetime) -> bool:
+        """True of an absence that is only there because history ends before what was expected."""
+        rule = next((one for one in self._plan.ruleset.stateful if one.rule.id == rule_id), None)
+        is_absence = isinstance(rule, CorrelationRule) and rule.type is CorrelationType.ABSENCE
+        return is_absence and moment >= self._plan.end
+
+
+def _ocsf_by_id(batch: EventBatch) -> dict[str, Ocsf]:
+    rows = batch.ocsf_rows(range(len(batch)))
+    return dict(zip(batch.event_ids.to_pylist(), rows, strict=True))
