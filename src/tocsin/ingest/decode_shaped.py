@@ -29,11 +29,10 @@ def worth_shaping(payload: bytes) -> bool:
     head = payload[:_HEAD]
     if head.count(b"\n{") * 2 < head.count(b"\n"):
         return False
-    if payload.isascii():
-        return True
+    whole = interleaved(payload, np.zeros(1, np.int64), np.array([len(payload)], np.int64))
     try:
-        payload.decode()
-    except UnicodeDecodeError:
+        whole.validate(full=True)  # of UTF-8; twenty times as fast as decoding
+    except pa.ArrowInvalid:
         return False
     return True
 

@@ -15,16 +15,18 @@ from tocsin.model.shaped_records import CellKind, Template
 
 Finish = Callable[[dict[str, Any]], dict[str, Any]]
 Reader = Callable[[bytes], tuple[dict[str, Any], bool]]
-Words = npt.NDArray[np.uint64]
+Words = npt.NDArray[np.void]
 _WORD = 8
+_AT_ONCE = 512
+"""Lines compared together: what is worked on stays in the processor's cache."""
 _STRUCTURE = b"{}[],: "
 _GAP = re.compile(rb"([{}\[\],: ]*+)([^{}\[\],: ]*)")
 _LIST = re.compile(rb"\[[^\[\]{}]*\]")
 
 
 def words_of(data: bytes) -> Words:
-    """The eight bytes from each byte of ``data`` on, as little-endian numbers."""
-    return np.ndarray((len(data) - 7,), "<u8", data, 0, (1,))
+    """The eight bytes from each byte of ``data`` on."""
+    return np.ndarray((len(data) - 7,), "V8", data, 0, (1,))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,12 +139,18 @@ class Shape:
         alike = np.flatnonzero(is_like)
         if len(alike) < len(is_like):  # the others may point anywhere
             ends = ends.take(alike, axis=1)
+        for start in range(0, len(alike), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            is_like[alike[some]] = self._same_bytes(ends[:, some], words)
+        return Matched(is_like, scalars_at, scalars_end)
+
+    def _same_bytes(self, ends: Numbers, words: Words) -> Flags:
         here = ends.take(self._after, axis=0)
         here += self._steps
-        found = words[here]
+        found = words[here].view("<u8")
         found &= self._masks
-        is_like[alike] = (found == self._words).all(axis=0)
-        return Matched(is_like, scalars_at, scalars_end)
+        same: Flags = (found == self._words).all(axis=0)
+        return same
 
     @property
     def scalar_kinds(self) -> list[CellKind]:
