@@ -120,13 +120,28 @@ def _one_by_one(text: pa.Array, reader: Callable[[str], datetime | None]) -> pa.
 
 
 def _iso_micros(text: pa.Array) -> pa.Array | None:
-    """All of a column that has zones everywhere, or nowhere; None when it is not so plain."""
-    for kind in (pa.timestamp("us", "UTC"), pa.timestamp("us")):
-        try:
-            return text.cast(kind).cast(pa.int64())
-        except pa.ArrowInvalid:
-            continue
-    return None
+    """All of a column that has zones everywhere, or nowhere; None when it is not so plain.
+
+    One value tells which: trying a whole column in vain takes forty times as long.
+    """
+    first = next((value for value in text if value.is_valid), None)
+    if first is None:
+        return pa.nulls(len(text), pa.int64())
+    one = pa.array([first.as_py()], pa.string())
+    kinds = (pa.timestamp("us", "UTC"), pa.timestamp("us"))
+    kind = next((kind for kind in kinds if _casts(one, kind)), None)
+    try:
+        return None if kind is None else text.cast(kind).cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
+
+
+def _casts(text: pa.Array, kind: pa.DataType) -> bool:
+    try:
+        text.cast(kind)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _iso_of_many_kinds(text: pa.Array) -> pa.Array:
