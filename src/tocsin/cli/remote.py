@@ -27,6 +27,9 @@ class Remote:
     ) -> dict[str, Any]:
         return self._answer("POST", path, params=_given(params), content=content, json=json)
 
+    def delete(self, path: str, **params: Any) -> dict[str, Any]:
+        return self._answer("DELETE", path, params=_given(params))
+
     def _answer(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         try:
             response = self._client.request(method, path, **more)
