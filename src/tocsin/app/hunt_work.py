@@ -1,7 +1,8 @@
 """What one worker of a hunt does: reads its share of the files and tells what the rules find."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.app.hunt_evidence import packed
-from tocsin.detect.engine import Engine
+from tocsin.detect.engine import Engine, Hit
 from tocsin.detect.hunt import HuntHit, Place, hits_in
 from tocsin.detect.ruleset import RuleSet
 from tocsin.ingest.cutting import Cut
@@ -20,7 +21,7 @@ from tocsin.ingest.recognition import Shape
 from tocsin.ingest.slices import Slice, lines_in, read_slice
 from tocsin.ingest.windows_event import flatten_event
 from tocsin.model.event import EventBatch
-from tocsin.model.identifier import event_ids
+from tocsin.model.identifier import event_id_column
 from tocsin.model.record import Decoded, Framing, Origin, RawBatch, Unreadable
 from tocsin.normalize.normalizer import Normalizer
 
@@ -131,29 +132,37 @@ class Hunter:
     def _evaluate(self, parts: list[Part], found: Found) -> None:
         if not parts:
             return
+        seen: list[tuple[EventBatch, list[Hit]]] = []
         places = _Places(parts)
         hits: list[HuntHit] = []
-        try:
-            for batch in self._normalizer.normalize_all(parts):
-                hits += self._look_at(batch, places, found)
-        except Exception as error:  # told for each file of the batch; the next one is tried
-            for file in dict.fromkeys(origin.place for _, origin in parts):
-                found.blame(file, 0, _fault(error))
+        with _blaming(parts, found):
+            batches = self._normalizer.normalize_all(parts)
+            seen.extend(
+                (batch, self._engine.evaluate(batch)) for batch in self._asked_of(batches, found)
+            )
+        with _blaming(parts, found):
+            places.find(seen)
+            for batch, all_hits in seen:
+                hits += self._told(batch, all_hits, places, found)
         order = self._order
         hits.sort(key=lambda hit: (*places.rank(hit.event_id), order[hit.rule_id]))
         found.hits += hits
 
-    def _look_at(self, batch: EventBatch, places: "_Places", found: Found) -> list[HuntHit]:
-        found.lanes[batch.lane.id] += len(batch)
-        if not self._is_asked(batch):
-            found.unasked[batch.lane.id] += len(batch)
-            return []
-        inside = self._within(batch)
-        return self._hits(inside, places, found) if len(inside) else []
+    def _asked_of(self, batches: Iterable[EventBatch], found: Found) -> Iterator[EventBatch]:
+        """What is to be evaluated: of lanes that rules ask for, events in the range of time."""
+        for batch in batches:
+            found.lanes[batch.lane.id] += len(batch)
+            if not self._is_asked(batch):
+                found.unasked[batch.lane.id] += len(batch)
+                continue
+            inside = self._within(batch)
+            if len(inside):
+                yield inside
 
-    def _hits(self, batch: EventBatch, places: "_Places", found: Found) -> list[HuntHit]:
+    def _told(
+        self, batch: EventBatch, all_hits: Sequence[Hit], places: "_Places", found: Found
+    ) -> list[HuntHit]:
         wanted = self._wanted
-        all_hits = self._engine.evaluate(batch)
         needed = [hit for hit in all_hits if hit.rule.id in wanted.stateful]
         if needed:
             found.evidence.append(packed(batch, needed, places.of))
@@ -181,6 +190,16 @@ class Hunter:
         if until is not None:
             inside &= times < until
         return batch if inside.all() else taken(batch, np.flatnonzero(inside))
+
+
+@contextmanager
+def _blaming(parts: list[Part], found: Found) -> Iterator[None]:
+    """A fault of ours is told for each file concerned; the next piece of work is tried."""
+    try:
+        yield
+    except Exception as error:
+        for file in dict.fromkeys(origin.place for _, origin in parts):
+            found.blame(file, 0, _fault(error))
 
 
 def taken(batch: EventBatch, rows: "np.typing.NDArray[np.int64]") -> EventBatch:
@@ -223,18 +242,34 @@ class _Gathered:
 
 
 class _Places:
-    """Where each event of some parts was read, found by its id when first asked for."""
+    """Where the events that rules recognized were read."""
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self._parts = parts
         self._known: dict[str, tuple[int, int]] = {}
 
+    def find(self, seen: Iterable[tuple[EventBatch, Sequence[Hit]]]) -> None:
+        """Look the events of these hits up, so that they can be asked for."""
+        ids = [
+            batch.event_ids.take(pa.array(sorted({row for hit in hits for row in hit.rows})))
+            for batch, hits in seen
+            if hits
+        ]
+        if not ids:
+            return
+        wanted = pa.concat_arrays(ids)
+        for at, (decoded, origin) in enumerate(self._parts):
+            names = event_id_column(
+                origin.received_at, origin.spool, origin.position, decoded.ordinals
+            )
+            rows = np.flatnonzero(pc.is_in(names, wanted).to_numpy(zero_copy_only=False))
+            told = names.take(pa.array(rows)).to_pylist()
+            self._known.update(
+                (name, (at, row)) for name, row in zip(told, rows.tolist(), strict=True)
+            )
+
     def rank(self, event_id: str) -> tuple[int, int]:
         """Which part the event is of and which record of it: the order of reading."""
-        if not self._known:
-            for at, (decoded, origin) in enumerate(self._parts):
-                ids = event_ids(origin.received_at, origin.spool, origin.position, decoded.ordinals)
-                self._known.update((name, (at, row)) for row, name in enumerate(ids))
         return self._known[event_id]
 
     def of(self, event_id: str) -> Place:
