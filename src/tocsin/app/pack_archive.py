@@ -33,7 +33,6 @@ _BROKEN = (
     zlib.error,
     EOFError,
     OSError,
-    NotImplementedError,
     ValueError,
     RuntimeError,
 )

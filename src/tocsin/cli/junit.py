@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from xml.etree import ElementTree
 
 from tocsin.detect.rule_tests import RuleTestResult
@@ -30,6 +31,26 @@ def junit(results: Sequence[RuleTestResult], problems: Sequence[RuleProblem]) ->
             name = problem.title or problem.rule_id or problem.path
             case = _case(suite, name, "loading", problem.path, problem.line)
             _wrong(case, "error", "not loaded", problem.reason)
+    return _counted(root)
+
+
+def lint_junit(files: Sequence[Path], problems: Sequence[RuleProblem]) -> bytes:
+    """A suite for each rule file: a case that passes, or one that fails for each problem."""
+    by_path: dict[str, list[RuleProblem]] = defaultdict(list)
+    for problem in problems:
+        by_path[problem.path].append(problem)
+    root = ElementTree.Element("testsuites", name="tocsin rules lint")
+    for path in dict.fromkeys([*map(str, files), *by_path]):
+        suite = _suite(root, path, path)
+        if not by_path[path]:
+            _case(suite, "lint", path, path, 1)
+        for one in by_path[path]:
+            case = _case(suite, f"line {one.line}: {one.reason}", path, path, one.line)
+            _wrong(case, "failure", "lint", one.reason)
+    return _counted(root)
+
+
+def _counted(root: ElementTree.Element) -> bytes:
     for element in (*root, root):
         cases = list(element.iter("testcase"))
         element.set("tests", str(len(cases)))

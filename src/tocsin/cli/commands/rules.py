@@ -13,6 +13,8 @@ from tocsin.cli.commands.rules_coverage import show_coverage
 from tocsin.cli.commands.rules_explain import explain
 from tocsin.cli.commands.rules_fields import show_fields
 from tocsin.cli.commands.rules_health import show_rule_health
+from tocsin.cli.commands.rules_lint import run_lint
+from tocsin.cli.commands.rules_new import new_rule
 from tocsin.cli.commands.rules_packs import list_packs, pin_pack, remove_pack
 from tocsin.cli.commands.rules_test import run_rule_tests
 from tocsin.cli.commands.rules_update_pack import update_pack
@@ -20,7 +22,6 @@ from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_fo
 from tocsin.cli.output import Exit, err, fail, item_progress, out, print_json, print_table
 from tocsin.detect.eql_import import sigma_from_eql
 from tocsin.detect.eql_tokens import EqlRefused
-from tocsin.detect.lint import lint as lint_paths
 from tocsin.detect.ruleset import RuleSet, load_rules
 from tocsin.detect.stateful_rule import CorrelationRule
 from tocsin.model.rule import Rule, RuleKind
@@ -111,29 +112,8 @@ def _logsource(rule: Rule) -> str:
     return "/".join(part for part in parts if part)
 
 
-@app.command("lint")
-def lint_rules(
-    paths: Paths = None,
-    tests: Annotated[
-        bool, typer.Option("--tests", help="Tell rules without tests, whoever wrote them.")
-    ] = False,
-    pipeline: Pipelines = None,
-    home: HomeOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Check rule files: each fault with file, line and reason. Exit code 2 when there are any."""
-    where = _where(paths, home, config)
-    problems = lint_paths(where, pipelines=_pipelines(pipeline), tests=tests)
-    if as_json:
-        print_json(problems)
-    else:
-        for problem in problems:
-            out.print(f"{problem.path}:{problem.line}: {problem.reason}", markup=False)
-        out.print(f"{len(problems)} problems", markup=False)
-    raise typer.Exit(Exit.BAD_CONTENT if problems else Exit.DONE)
-
-
+app.command("lint")(run_lint)
+app.command("new")(new_rule)
 app.command("test")(run_rule_tests)
 app.command("backtest")(run_backtest)
 app.command("explain")(explain)

@@ -1,11 +1,9 @@
 """``tocsin rules explain``: which part of a rule held or failed on an event, with the values."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.text import Text
 from rich.tree import Tree
@@ -17,6 +15,7 @@ from tocsin.app.rule_explaining import RuleExplanation, explain_rule
 from tocsin.app.shipped import cache_folder, open_normalizer, rule_paths
 from tocsin.app.stored_explaining import explain_stored
 from tocsin.cli.data_folder import open_house, server_of
+from tocsin.cli.given_records import records_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, fail, out, plain, print_json
 from tocsin.cli.remote import Remote
@@ -44,9 +43,11 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Say why a rule finds an event or not. Exit code 0 when it does, 1 when not."""
-    given = _text_of(event)
-    if given is not None:
-        found = _locally(rule, _record(given, number), home, config)
+    records = records_of(event)
+    if records is not None:
+        if number > len(records):
+            fail(f"there is no event {number}: {len(records)} were given")
+        found = _locally(rule, records[number - 1], home, config)
     else:
         found = _stored(rule, event, home, config)
     if as_json:
@@ -54,40 +55,6 @@ def explain(
     else:
         _show(found)
     raise typer.Exit(Exit.DONE if found["matches"] else Exit.FINDINGS)
-
-
-def _text_of(event: str) -> bytes | None:
-    """What holds the event as JSON; None when an event id was given."""
-    if event == "-":
-        return sys.stdin.buffer.read()
-    if event.lstrip().startswith(("{", "[")):
-        return event.encode()
-    path = Path(event)
-    try:
-        return path.read_bytes() if path.is_file() else None
-    except OSError as error:
-        fail(f"{event} can't be read: {error.strerror}", Exit.BAD_CONFIGURATION)
-
-
-def _record(text: bytes, number: int) -> Any:
-    """The event of that number in a JSON object, an array of them, or NDJSON."""
-    try:
-        whole = orjson.loads(text)
-        records = whole if isinstance(whole, list) else [whole]
-    except orjson.JSONDecodeError as error:
-        lines = [line for line in text.splitlines() if line.strip()]
-        if len(lines) < 2:
-            fail(f"the event is not valid JSON: {error}")
-        if number > len(lines):
-            records = lines
-        else:
-            try:
-                return orjson.loads(lines[number - 1])
-            except orjson.JSONDecodeError as wrong:
-                fail(f"line {number} is not valid JSON: {wrong}")
-    if number > len(records):
-        fail(f"there is no event {number}: {len(records)} were given")
-    return records[number - 1]
 
 
 def _locally(rule: str, record: Any, home: Path | None, config: Path | None) -> dict[str, Any]:
