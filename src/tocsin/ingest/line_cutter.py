@@ -6,6 +6,9 @@ from tocsin.ingest.cutting import ByteStream, Cut, Maker, line_groups
 from tocsin.ingest.limits import BATCH_BYTES, KEPT_BYTES, RECORD_BYTES
 from tocsin.model.record import Framing, RawBatch
 
+_BLOCK_BYTES = BATCH_BYTES - (1 << 16)
+"""Read at once: with the beginning of a line from the block before it makes one batch, not two."""
+
 
 def cut_lines(stream: ByteStream, maker: Maker) -> Iterator[Cut]:
     """Batches of lines numbered from 1; a line over the record limit comes out Unreadable."""
@@ -55,9 +58,9 @@ def _whole_lines(stream: ByteStream) -> Iterator[tuple[bytes, int]]:
     """Runs of whole lines with the newlines they took; a line over ``KEPT_BYTES`` in pieces."""
     pieces: list[bytes] = []
     size = 0
-    block = stream.read(BATCH_BYTES)
+    block = stream.read(_BLOCK_BYTES)
     while block:
-        following = stream.read(BATCH_BYTES)
+        following = stream.read(_BLOCK_BYTES)
         cut = block.rfind(b"\n") if following else len(block)
         if cut < 0:
             pieces.append(block)
