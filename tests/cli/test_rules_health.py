@@ -37,7 +37,7 @@ def test_every_rule_says_whether_it_can_match(
     tocsin: Tocsin, home_with_rules: Path, tmp_path: Path
 ) -> None:
     before = tocsin("rules", "health", "--json").json
-    assert before["counts"] == {"no_source": 2, "refused": 1, "can_match": 1}
+    assert before["counts"] == {"no_source": 2, "refused": 1, "can_match": 1, "noted": 0}
     events = tmp_path / "events.ndjson"
     events.write_text(json.dumps(EVENT))
     assert tocsin("ingest", events, "--source", "ws-07").code == 0

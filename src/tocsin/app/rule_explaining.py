@@ -32,6 +32,7 @@ class RuleExplanation:
     ``sees_lane``: the rule looks at events of this lane at all, and ``lane`` says in words why.
     ``blamed`` are sentences, the smallest blame first. ``parts`` is None for rules that look at
     several events; those have the rules they take in ``bases``, and ``grouped`` by what.
+    ``hidden_by`` says which exception keeps a match from being a finding.
     """
 
     rule_id: str
@@ -46,6 +47,7 @@ class RuleExplanation:
     grouped: tuple[Grouped, ...] = ()
     bases: tuple["RuleExplanation", ...] = ()
     window: tuple[str, ...] = ()
+    hidden_by: str = ""
 
 
 def explain_rule(ruleset: RuleSet, rule_id: str, event: GivenEvent) -> RuleExplanation | None:

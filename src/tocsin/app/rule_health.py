@@ -10,6 +10,7 @@ from tocsin.model.rule import Rule, RuleProblem
 
 ABLE = "can_match"
 REFUSED = "refused"
+NOTED = "noted"
 
 
 def reach_facts(reach: Reach | None) -> dict[str, Any]:
@@ -31,7 +32,18 @@ def reach_facts(reach: Reach | None) -> dict[str, Any]:
 def rule_health(
     rules: Iterable[Rule], problems: Sequence[RuleProblem], verdicts: Mapping[str, Reach]
 ) -> dict[str, Any]:
-    """Every rule with its verdict, those that can't match first; refused documents; counts."""
+    """Every rule with its verdict, those that can't match first; refused documents; counts.
+
+    ``notes`` of a rule in force are its problems: an exception that fails, a newer text that
+    can't be used.
+    """
+    running = {rule.id: rule for rule in rules}
+    refused = [one for one in problems if one.rule_id not in running]
+    notes: dict[str, list[str]] = {}
+    for problem in problems:
+        if problem.rule_id in running:
+            place = f"{problem.path}:{problem.line}: " if problem.line else ""
+            notes.setdefault(problem.rule_id, []).append(f"{place}{problem.reason}")
     listed: list[dict[str, Any]] = [
         {
             "id": rule.id,
@@ -40,13 +52,14 @@ def rule_health(
             "kind": rule.kind.value,
             "path": rule.path,
             "reach": reach_facts(verdicts.get(rule.id)),
+            "notes": notes.get(rule.id, []),
         }
-        for rule in sorted(rules, key=lambda rule: (-rule.level.rank, rule.title))
+        for rule in sorted(running.values(), key=lambda rule: (-rule.level.rank, rule.title))
     ]
-    listed.sort(key=lambda one: one["reach"][ABLE])
+    listed.sort(key=lambda one: (one["reach"][ABLE], not one["notes"]))
     counts = Counter(one["reach"]["obstacle"] or ABLE for one in listed)
-    counts[REFUSED] = len(problems)
-    return {"rules": listed, "refused": as_json(problems), "counts": dict(counts.most_common())}
+    counts[REFUSED], counts[NOTED] = len(refused), len(notes)
+    return {"rules": listed, "refused": as_json(refused), "counts": dict(counts.most_common())}
 
 
 def narrowed(health: Mapping[str, Any], wanted: str) -> dict[str, Any]:
@@ -59,5 +72,5 @@ def narrowed(health: Mapping[str, Any], wanted: str) -> dict[str, Any]:
     rules = [one for one in health["rules"] if named(one["id"], one["title"], one["path"])]
     refused = [one for one in health["refused"] if named(one["rule_id"], one["title"], one["path"])]
     counts = Counter(one["reach"]["obstacle"] or ABLE for one in rules)
-    counts[REFUSED] = len(refused)
+    counts[REFUSED], counts[NOTED] = len(refused), sum(bool(one["notes"]) for one in rules)
     return {"rules": rules, "refused": refused, "counts": dict(counts)}

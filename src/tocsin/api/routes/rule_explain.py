@@ -35,7 +35,7 @@ def explain(house: House, rule_id: str, body: Explained, by: Reader) -> dict[str
     ``blamed`` says in words why it does not match, the smallest part first. A rule over several
     events comes with those it takes (``bases``) and, for a stored event, what its window held.
     """
-    if house.rule(rule_id) is None:
+    if house.rule(rule_id) is None and house.rule_keeper.written.rule(rule_id) is None:
         raise Problem(404, "No such rule", f"{rule_id} is not loaded")
     if bool(body.event_id) == (body.event is not None):
         raise Problem(422, "Which event?", "give either event_id or event")
@@ -43,7 +43,8 @@ def explain(house: House, rule_id: str, body: Explained, by: Reader) -> dict[str
         raise Problem(403, "Not allowed", f"{by.name} lacks {Permission.EVENTS_SEARCH}")
     given = _given(house, body)
     lanes = {lane.id: lane for lane in house.normalizer.lanes}
-    found = explain_stored(house.ruleset, rule_id, given, house.events, lanes)
+    written, exceptions = house.rule_keeper.written, house.ruleset.exceptions
+    found = explain_stored(written, rule_id, given, house.events, lanes, exceptions)
     if found is None:
         raise Problem(
             422, "Nothing to explain", "the rule judges measurements of the platform, not events"

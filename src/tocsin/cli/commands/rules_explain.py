@@ -78,10 +78,13 @@ def _stored(rule: str, event_id: str, home: Path | None, config: Path | None) ->
         event = house.events.get(event_id)
         if event is None:
             fail(f"{event_id}: no such file, and no event of that id is stored")
-        ruleset = _rules(rule, home, config) if Path(rule).is_file() else house.ruleset
+        is_file = Path(rule).is_file()
+        ruleset = _rules(rule, home, config) if is_file else house.rule_keeper.written
         given = given_of_stored(event, house.normalizer)
         lanes = {lane.id: lane for lane in house.normalizer.lanes}
-        return _plain(explain_stored(ruleset, _id_of(rule, ruleset), given, house.events, lanes))
+        rule_id, exceptions = _id_of(rule, ruleset), house.ruleset.exceptions
+        found = explain_stored(ruleset, rule_id, given, house.events, lanes, exceptions)
+        return _plain(found)
     finally:
         house.close()
 
@@ -109,6 +112,8 @@ def _plain(found: RuleExplanation | None) -> dict[str, Any]:
 
 def _show(found: Mapping[str, Any]) -> None:
     out.print(_tree(found))
+    if found["hidden_by"]:
+        out.print(Text(f"It makes no finding: {plain(found['hidden_by'])}", style="bold"))
     if found["blamed"]:
         out.print(Text("Why not:", style="bold"))
         for words in found["blamed"]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tocsin.app.rule_health import ABLE, REFUSED, narrowed, rule_health
+from tocsin.app.rule_health import ABLE, NOTED, REFUSED, narrowed, rule_health
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, fail, out, print_json, print_table
@@ -18,6 +18,7 @@ _WORDS = {
     "unseen_field": "a field they need was never seen",
     "base": "a rule they build on gives them nothing",
     REFUSED: "files or documents that can't be used",
+    NOTED: "in force with a problem: an exception that fails, a newer text that can't be used",
 }
 
 
@@ -45,7 +46,8 @@ def show_rule_health(
         print_json(health)
     else:
         _show(health, everything=everything or bool(rule))
-    unable = health["refused"] or not all(one["reach"][ABLE] for one in health["rules"])
+    rules = health["rules"]
+    unable = health["refused"] or any(not one["reach"][ABLE] or one["notes"] for one in rules)
     raise typer.Exit(Exit.FINDINGS if strict and unable else Exit.DONE)
 
 
@@ -72,6 +74,9 @@ def _show(health: Mapping[str, Any], *, everything: bool) -> None:
         for one in health["rules"]
         if everything or not one["reach"][ABLE]
     ]
+    for one in health["rules"]:
+        for note in one["notes"]:
+            out.print(f"PROBLEM {one['title']} ({one['id']}): {note}", markup=False)
     if rows:
         print_table("", ("level", "rule", "can match", "because of", "id"), rows)
     for one in health["refused"]:
