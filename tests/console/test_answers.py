@@ -18,7 +18,9 @@ FOLDER = Path(application.__file__).parent
 PAGES = ("/queue", "/queue?tab=alerts", "/search", "/cases", "/approvals", "/leases", "/sources")
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/rules", "/nothing-here", "/static/css/tokens.css"])
+@pytest.mark.parametrize(
+    "path", [*PAGES, "/rules", "/coverage", "/nothing-here", "/static/css/tokens.css"]
+)
 def test_every_answer_is_guarded(visitors: Visitors, path: str) -> None:
     headers = visitors("ada.lind").get(path).headers
     policy = headers["content-security-policy"]

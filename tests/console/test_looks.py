@@ -55,7 +55,17 @@ LOOKS = [
     Look("rules", "/rules"),
     Look("rule", "/rules/{rule}"),
     Look("rule-correlation", "/rules/{correlation}"),
-    Look("rules-correlations", "/rules?kind=correlation"),
+    Look("rule-text", "/rules/{rule}?tab=text", wait=".yaml"),
+    Look("rule-tests", "/rules/{rule}?tab=tests&run=1", wait=".tests"),
+    Look("rule-explain", "/rules/{rule}?tab=explain&event={event}", wait=".tree"),
+    Look("rule-exceptions", "/rules/{rule}?tab=exceptions"),
+    Look("rule-history", "/rules/{rule}?tab=history"),
+    Look("rules-cannot", "/rules?health=cannot", wait=".fit-mark.cannot"),
+    Look("rules-move", "/rules", ("j", "x", "s"), ".bulk details[open] .drop-box"),
+    Look("rules-narrow", "/rules", width=420),
+    Look("coverage", "/coverage?technique=T1059.001", wait=".heat"),
+    Look("coverage-gaps", "/coverage?tab=gaps"),
+    Look("coverage-narrow", "/coverage", width=420, wait=".heat"),
     Look("problems", "/rules?tab=problems"),
     Look("palette", "/queue", ("Control+k",), "#palette[open]"),
     Look("keys", "/queue", ("?",), "#help[open]"),
@@ -74,6 +84,7 @@ def names(served: Served) -> dict[str, str]:
         "alert": worst.id,
         "entity": worst.entity.key,
         "rule": worst.rule_id,
+        "event": worst.exemplars[-1].event_id,
         "counted": counted.id,
         "correlation": counted.rule_id,
         "case": living.case.id,
@@ -110,7 +121,16 @@ def test_a_page_looks_right(desks: Desks, names: dict[str, str], look: Look, the
 
 def test_the_looks_cover_every_place_of_the_menu(served: Served) -> None:
     paths = {look.path.partition("?")[0] for look in LOOKS}
-    assert {"/queue", "/cases", "/search", "/approvals", "/leases", "/sources", "/rules"} <= paths
+    assert {
+        "/queue",
+        "/cases",
+        "/search",
+        "/approvals",
+        "/leases",
+        "/sources",
+        "/rules",
+        "/coverage",
+    } <= paths
     assert (
         Permission.RESPONSE_APPROVE in served.living.house.access.principal("otto.berg").permissions
     )

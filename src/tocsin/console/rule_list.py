@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tocsin.app.finding_days import FindingDays
 from tocsin.console.choosing import choice
 from tocsin.console.sparkline import Sparkline, sparkline
 from tocsin.console.visit import with_query
-from tocsin.detect.overlay import LifeState
+from tocsin.detect.overlay import RUNNING, LifeState, Overlay
 from tocsin.detect.reach import Obstacle, Reach
 from tocsin.model.rule import Rule, RuleKind, RuleProblem
 from tocsin.model.severity import Level
@@ -24,6 +24,8 @@ OBSTACLES = {
 }
 """How the address names an obstacle, and how the page does."""
 _BY_NAME = {name: obstacle for obstacle, (name, _) in OBSTACLES.items()}
+FILTERS = ("q", "health", "state", "level", "product", "tactic", "technique", "kind")
+"""The parts of the address that leave rules out."""
 SORTS = ("level", "title", "state", "health", "findings", "kind", "looks-at")
 _DOWN_FIRST = frozenset({"level", "findings", "health"})
 _STATE_ORDER = {state: place for place, state in enumerate(LifeState)}
@@ -31,12 +33,20 @@ _STATE_ORDER = {state: place for place, state in enumerate(LifeState)}
 
 @dataclass(frozen=True, slots=True)
 class RuleRow:
-    """One rule of the list. ``reach`` None: it needs no events. ``findings`` None: not counted."""
+    """One rule of the list. ``findings`` None: not counted.
+
+    ``reach`` None: it needs no events, or does not run.
+    """
 
     rule: Rule
     state: LifeState
     reach: Reach | None
+    exceptions: int = 0
     findings: Sparkline | None = None
+
+    @property
+    def runs(self) -> bool:
+        return self.state in RUNNING
 
     @property
     def can_match(self) -> bool:
@@ -84,8 +94,7 @@ class RulesState:
     @property
     def narrows(self) -> bool:
         """True when it leaves rules out."""
-        names = ("q", "health", "state", "level", "product", "tactic", "technique", "kind")
-        return any(getattr(self, name) for name in names)
+        return any(getattr(self, name) for name in FILTERS)
 
     @property
     def order(self) -> tuple[str, bool]:
@@ -123,9 +132,10 @@ class RulesState:
 
     def _accepts_health(self, row: RuleRow) -> bool:
         if self.health in (ABLE, UNABLE):
-            return row.can_match == (self.health == ABLE)
+            return row.runs and row.can_match == (self.health == ABLE)
         obstacle = _BY_NAME.get(self.health)
-        return obstacle is None or (row.reach is not None and row.reach.obstacle is obstacle)
+        has_it = row.reach is not None and row.reach.obstacle is obstacle
+        return obstacle is None or (row.runs and has_it)
 
     def _accepts_text(self, rule: Rule) -> bool:
         if not self.q:
@@ -142,13 +152,16 @@ def _has_technique(rule: Rule, technique: str) -> bool:
 
 
 def rows_of(
-    rules: Iterable[Rule], states: Mapping[str, LifeState], verdicts: Mapping[str, Reach]
+    rules: Iterable[Rule], overlays: Mapping[str, Overlay], verdicts: Mapping[str, Reach]
 ) -> list[RuleRow]:
     """Every rule with its state (active when nobody has decided on it) and its verdict."""
-    return [
-        RuleRow(rule, states.get(rule.id, LifeState.ACTIVE), verdicts.get(rule.id))
-        for rule in rules
-    ]
+    return [_row(rule, overlays.get(rule.id), verdicts.get(rule.id)) for rule in rules]
+
+
+def _row(rule: Rule, overlay: Overlay | None, reach: Reach | None) -> RuleRow:
+    if overlay is None:
+        return RuleRow(rule, LifeState.ACTIVE, reach)
+    return RuleRow(rule, overlay.state, reach, len(overlay.exceptions))
 
 
 def in_order(rows: Iterable[RuleRow], query: RulesState, days: FindingDays) -> list[RuleRow]:
@@ -174,12 +187,12 @@ def with_findings(row: RuleRow, days: FindingDays) -> RuleRow:
     counts = days.of(row.rule.id)
     if not counts:
         return row
-    return RuleRow(row.rule, row.state, row.reach, sparkline(counts))
+    return replace(row, findings=sparkline(counts))
 
 
 def health_counts(rows: Iterable[RuleRow]) -> list[tuple[str, str, int]]:
     """What the health filter offers: name in the address, words, how many."""
-    counted = Counter(row.reach.obstacle if row.reach else None for row in rows)
+    counted = Counter(row.reach.obstacle if row.reach else None for row in rows if row.runs)
     able = counted.pop(None, 0)
     offered = [(ABLE, "Can match", able), (UNABLE, "Cannot match", counted.total())]
     offered += [
@@ -188,6 +201,12 @@ def health_counts(rows: Iterable[RuleRow]) -> list[tuple[str, str, int]]:
         if counted[obstacle]
     ]
     return offered
+
+
+def state_counts(rows: Iterable[RuleRow]) -> list[tuple[LifeState, int]]:
+    """Every state with how many rules are in it."""
+    counted = Counter(row.state for row in rows)
+    return [(state, counted[state]) for state in LifeState]
 
 
 def problem_has(problem: RuleProblem, words: Iterable[str]) -> bool:

@@ -9,24 +9,28 @@ import orjson
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from tocsin.app.carried_tests import carried_tests
 from tocsin.app.given_event import GivenEvent, NoEvent, given_of_record, given_of_stored
 from tocsin.app.rule_explaining import RuleExplanation
 from tocsin.app.rule_facts import rule_facts
-from tocsin.app.rule_trial import carried_tests, try_rule
+from tocsin.app.rule_promotion import own_tests
 from tocsin.app.stored_explaining import explain_stored
 from tocsin.console.finding_chart import FindingChart, finding_chart
 from tocsin.console.highlight import yaml_lines
 from tocsin.console.panes import Pane, attempt
+from tocsin.console.rule_view import life_with, rule_with
 from tocsin.console.visit import Missing, Needs, Refused, Visit, with_query
+from tocsin.detect.overlay import MOVES, LifeState, fields_in_words
 from tocsin.model.alert import Alert
 from tocsin.model.page import Page
 from tocsin.model.principal import Permission
 from tocsin.model.rule import Rule
+from tocsin.model.severity import Level
 
 router = APIRouter(prefix="/rules")
 Reader = Annotated[Visit, Depends(Needs(Permission.RULES_READ))]
 PASTED_LIMIT = 200_000
-TABS = ("text", "tests", "explain")
+TABS = ("text", "tests", "explain", "exceptions", "history")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +93,20 @@ def _page(
     pasted: str = "",
 ) -> Response:
     tocsin = visit.tocsin
-    found = tocsin.rule(rule_id)
-    if found is None:
-        raise Missing(
-            f"No loaded rule has the id {rule_id[:80]}; it may be among the problems, or was removed."
-        )
-    tests = carried_tests(tocsin.ruleset, rule_id)
+    found, life = rule_with(tocsin, rule_id), life_with(tocsin, rule_id)
+    written = tocsin.rule_keeper.written
+    tests = carried_tests(written, rule_id)
+    has_own_tab = query.tab in TABS and (life is not None or query.tab == "explain")
     view: dict[str, Any] = {
         "query": query,
-        "tab": query.tab if query.tab in TABS else "",
+        "tab": query.tab if has_own_tab else "",
         "rule": found,
+        "life": life,
+        "moves": [one for one in LifeState if one in MOVES[life.state]] if life else [],
+        "levels": list(reversed(Level)),
         "base": rule_address(rule_id),
         "reach": attempt("Whether it can match", lambda: tocsin.reach.verdicts().get(rule_id)),
-        "facts": rule_facts(tocsin.ruleset, tocsin.correlator, rule_id),
+        "facts": rule_facts(written, tocsin.correlator, rule_id),
         "problems": [one for one in tocsin.ruleset.problems if one.rule_id == rule_id],
         "tests": tests,
         "short_path": "/".join(PurePath(found.path).parts[-2:]),
@@ -111,11 +116,13 @@ def _page(
         view["lines"] = yaml_lines(found.source_text)
     elif query.tab == "tests":
         run = bool(query.run and tests)
-        view["results"] = (
-            attempt("The tests", lambda: try_rule(tocsin.ruleset, rule_id)) if run else None
-        )
+        view["results"] = attempt("The tests", lambda: own_tests(written, rule_id)) if run else None
     elif query.tab == "explain":
         view |= {"explained": explained, "pasted": pasted}
+    elif query.tab == "exceptions":
+        view["fields_in_words"] = fields_in_words
+    elif query.tab == "history":
+        view["history"] = attempt("Its history", lambda: tocsin.rule_book.history(rule_id))
     else:
         view["chart"] = attempt("Its findings", lambda: _chart(visit, found))
     return visit.page("rule.html", **view)
@@ -148,7 +155,7 @@ def _of_stored(visit: Visit, rule_id: str, event_id: str) -> RuleExplanation:
 def _explained(visit: Visit, rule_id: str, given: GivenEvent) -> RuleExplanation:
     tocsin = visit.tocsin
     lanes = {lane.id: lane for lane in tocsin.normalizer.lanes}
-    found = explain_stored(tocsin.ruleset, rule_id, given, tocsin.events, lanes)
+    found = explain_stored(tocsin.rule_keeper.written, rule_id, given, tocsin.events, lanes)
     if found is None:
         raise Refused("This rule judges measurements of the platform, not events.")
     return found

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from tocsin.app.finding_days import FindingCounter
 from tocsin.console.panes import attempt
 from tocsin.console.rule_list import (
+    FILTERS,
     PAGE_ROWS,
     RuleRow,
     RulesState,
@@ -15,8 +16,10 @@ from tocsin.console.rule_list import (
     in_order,
     problem_has,
     rows_of,
+    state_counts,
     with_findings,
 )
+from tocsin.console.rule_view import every_rule
 from tocsin.console.visit import Needs, Visit
 from tocsin.model.principal import Permission
 from tocsin.model.severity import Level
@@ -33,7 +36,8 @@ def rules(visit: Reader, query: Annotated[RulesState, Depends()]) -> Response:
     if query.order[0] == "findings" and counter.known().as_of is None:
         attempt("The count of findings", lambda: counter.count(visit.now))
     verdicts = attempt("Whether rules can match", visit.tocsin.reach.verdicts)
-    everything = rows_of(visit.tocsin.rules(), {}, verdicts.value or {})
+    overlays = visit.tocsin.rule_book.overlays()
+    everything = rows_of(every_rule(visit.tocsin, overlays), overlays, verdicts.value or {})
     found = _found(everything, query, counter)
     problems = list(visit.tocsin.ruleset.problems)
     wanted = query.q.lower().split()
@@ -49,12 +53,14 @@ def rules(visit: Reader, query: Annotated[RulesState, Depends()]) -> Response:
         problems=broken[start : start + PAGE_ROWS],
         total=total,
         rule_count=len(everything),
-        unable_count=sum(not row.can_match for row in everything),
+        unable_count=sum(row.runs and not row.can_match for row in everything),
         problem_count=len(problems),
         products=sorted({rule.logsource.product or "any" for rule in rows}),
         levels=list(reversed(Level)),
         kinds=sorted({rule.kind for rule in rows}),
         healths=health_counts(everything),
+        states=state_counts(everything),
+        hidden={name: getattr(query, name) for name in FILTERS},
         silent=visit.tocsin.ruleset.silent,
         is_counting=not counter.is_fresh(visit.now),
         next_address=query.address(start=start + PAGE_ROWS) if start + PAGE_ROWS < total else "",
@@ -67,7 +73,9 @@ def findings(visit: Reader, query: Annotated[RulesState, Depends()]) -> Response
     """The pictures for the rows that this address shows."""
     counter = finding_counter(visit)
     verdicts = attempt("Whether rules can match", visit.tocsin.reach.verdicts)
-    before = _found(rows_of(visit.tocsin.rules(), {}, verdicts.value or {}), query, counter)
+    overlays = visit.tocsin.rule_book.overlays()
+    rows = rows_of(every_rule(visit.tocsin, overlays), overlays, verdicts.value or {})
+    before = _found(rows, query, counter)
     counted = attempt("The count of findings", lambda: counter.count(visit.now))
     start = max(0, query.start)
     shown = before[start : start + PAGE_ROWS]

@@ -45,6 +45,7 @@ const ACTIONS = {
   a: () => press("a"),
   c: () => press("c"),
   e: () => press("e"),
+  s: () => press("s"),
   g: () => {
     waitsForPlace = Date.now();
   },

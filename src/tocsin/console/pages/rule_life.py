@@ -1,0 +1,185 @@
+"""What people decide about a rule: its state, level, exceptions, and going back to earlier ones."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from tocsin.app.rule_life import Moved
+from tocsin.console.choosing import choice
+from tocsin.console.rule_list import FILTERS, RulesState, rows_of
+from tocsin.console.rule_view import every_rule
+from tocsin.console.visit import Needs, Refused, Visit
+from tocsin.detect.errors import DetectError
+from tocsin.detect.overlay import LifeState, Overlay
+from tocsin.model.principal import Permission
+from tocsin.model.severity import Level
+from tocsin.store.ports import StoreError
+
+router = APIRouter(prefix="/rules")
+Writer = Annotated[Visit, Depends(Needs(Permission.RULES_WRITE))]
+_TOLD = 3
+_VALUES_LIMIT = 900_000
+
+
+@router.post("/state")
+def change_states(visit: Writer) -> Response:
+    """Move the marked rules, or all that the filter finds; those that can't move are told."""
+    if visit.text("scope") == "matching":
+        only: dict[str, Any] = {name: visit.text(f"only_{name}") for name in FILTERS}
+        query = RulesState(**only)
+        overlays = visit.tocsin.rule_book.overlays()
+        rows = rows_of(every_rule(visit.tocsin, overlays), overlays, visit.tocsin.reach.verdicts())
+        ids = [row.rule.id for row in rows if query.accepts(row)]
+    else:
+        ids = [value for value in visit.form.getlist("id") if isinstance(value, str)]
+    if not ids:
+        raise Refused("Mark at least one rule first.")
+    return _moved(visit, ids)
+
+
+@router.post("/{rule_id:path}/state")
+def change_state(visit: Writer, rule_id: str) -> Response:
+    return _moved(visit, [rule_id])
+
+
+@router.post("/{rule_id:path}/decisions")
+def decide(visit: Writer, rule_id: str) -> Response:
+    """Level and notes, over the version the person saw; another's change meanwhile is told."""
+    book = visit.tocsin.rule_book
+    reason = visit.required("reason", "the reason for the change")
+    seen = visit.text("version")
+    with _refusals():
+        overlay = book.overlays().get(rule_id, Overlay(rule_id))
+        wanted = replace(
+            overlay,
+            level=choice(Level, visit.text("level")),
+            notes=visit.text("notes", limit=4_000).replace("\r\n", "\n"),
+        )
+        book.save(
+            wanted,
+            seen_version=int(seen) if seen.isdecimal() else -1,
+            reason=reason,
+            by=visit.principal.name,
+        )
+    return visit.done("Saved; in force now.")
+
+
+@router.post("/{rule_id:path}/exceptions")
+def add_exception(visit: Writer, rule_id: str) -> Response:
+    fields = fields_written(visit.text("fields", limit=_VALUES_LIMIT))
+    with _refusals():
+        _, hides = visit.tocsin.rule_book.add_exception(
+            rule_id,
+            fields,
+            owner=visit.required("owner", "an owner, who is asked when the exception ends"),
+            reason=visit.required("reason", "the reason for the exception"),
+            by=visit.principal.name,
+            expires=_end_of(visit.text("expires")),
+        )
+    if hides:
+        return visit.done(
+            f"The exception is in force, but it hides what the rule's own tests must find: "
+            f"{', '.join(hides[:_TOLD])}.",
+            kind="bad",
+        )
+    return visit.done("The exception is in force.")
+
+
+@router.post("/{rule_id:path}/exceptions/remove")
+def remove_exception(visit: Writer, rule_id: str) -> Response:
+    reason = visit.required("reason", "the reason for removing it")
+    with _refusals():
+        visit.tocsin.rule_book.remove_exception(
+            rule_id, visit.text("exception"), reason=reason, by=visit.principal.name
+        )
+    return visit.done("The exception is removed; what it hid stays counted.")
+
+
+@router.post("/{rule_id:path}/revert")
+def revert(visit: Writer, rule_id: str) -> Response:
+    reason = visit.required("reason", "the reason for going back")
+    version = visit.text("version")
+    if not version.isdecimal():
+        raise Refused("Choose a version to go back to.")
+    with _refusals():
+        visit.tocsin.rule_book.revert(rule_id, int(version), reason=reason, by=visit.principal.name)
+    return visit.done(f"What was decided in version {version} is in force again.")
+
+
+@router.post("/{rule_id:path}/settle")
+def settle(visit: Writer, rule_id: str) -> Response:
+    """End a conflict with a changed rule text."""
+    keeps = visit.text("keep") == "ours"
+    with _refusals():
+        visit.tocsin.rule_book.settle(
+            rule_id, keep_ours=keeps, reason=visit.text("reason"), by=visit.principal.name
+        )
+    return visit.done("Settled: yours stays." if keeps else "Settled: the rule's own is in force.")
+
+
+def fields_written(text: str) -> dict[str, list[str]]:
+    """Lines of ``field|modifier: value`` as a map; a field given again has all its values.
+
+    Raises ``Refused`` with the line that is none.
+    """
+    fields: dict[str, list[str]] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip() or not value.strip():
+            raise Refused(
+                f"Line {number} is no condition: write a field, a colon and a value, such as "
+                "User: svc-backup or Image|endswith: \\backup.exe."
+            )
+        fields.setdefault(name.strip(), []).append(value.strip())
+    if not fields:
+        raise Refused("Say what the exception is for: a field, a colon and a value on each line.")
+    return fields
+
+
+def _moved(visit: Visit, ids: list[str]) -> Response:
+    state = choice(LifeState, visit.text("state"))
+    if state is None:
+        raise Refused("Choose a state to move to.")
+    reason = visit.required("reason", "the reason for the change")
+    with _refusals():
+        moved = visit.tocsin.rule_book.set_state(ids, state, reason=reason, by=visit.principal.name)
+    refused = [one for one in moved if one.refused]
+    done = sum(one.before is not one.after for one in moved)
+    return visit.done(_in_words(done, state, refused), kind="bad" if refused else "good")
+
+
+def _in_words(done: int, state: LifeState, refused: list[Moved]) -> str:
+    told = f"{done:,} rule{'s are' if done != 1 else ' is'} {state.value} now."
+    if not refused:
+        return told
+    reasons = " ".join(f"{one.title or one.rule_id}: {one.refused}." for one in refused[:_TOLD])
+    more = f" And {len(refused) - _TOLD:,} more." if len(refused) > _TOLD else ""
+    return f"{told} {len(refused):,} could not move. {reasons}{more}"
+
+
+def _end_of(text: str) -> datetime | None:
+    """The end of a day (UTC) as a date field sends it; None when it was left empty."""
+    if not text:
+        return None
+    try:
+        day = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Refused(f"{text[:40]} is no date; write it as 2026-12-31.") from error
+    return day.replace(hour=23, minute=59, second=59, tzinfo=UTC)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the book refuses, as a message on the page."""
+    try:
+        yield
+    except (DetectError, StoreError) as error:
+        told = str(error)
+        raise Refused(f"{told[:1].upper()}{told[1:]}.") from error

@@ -1,0 +1,46 @@
+"""What the pages about rules show of a rule: it as it runs or would run, and what was decided."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tocsin.app.rule_life import RuleLife
+from tocsin.app.wiring import Tocsin
+from tocsin.console.visit import Missing
+from tocsin.detect.errors import UnknownRule
+from tocsin.detect.overlay import Overlay
+from tocsin.model.rule import Rule
+
+
+def every_rule(tocsin: Tocsin, overlays: Mapping[str, Overlay]) -> list[Rule]:
+    """All rules with the levels in force: those that run, then drafts and retired ones."""
+    running = tocsin.rules()
+    known = {rule.id for rule in running}
+    resting = [rule for rule in tocsin.rule_keeper.written.all_rules() if rule.id not in known]
+    return [*running, *(_levelled(rule, overlays.get(rule.id)) for rule in resting)]
+
+
+def rule_with(tocsin: Tocsin, rule_id: str) -> Rule:
+    """The rule with its level in force, whatever its state. Raises ``Missing``."""
+    found = tocsin.rule(rule_id)
+    if found is None:
+        written = tocsin.rule_keeper.written.rule(rule_id)
+        found = _levelled(written, tocsin.rule_book.overlays().get(rule_id)) if written else None
+    if found is None:
+        raise Missing(
+            f"No loaded rule has the id {rule_id[:80]}; it may be among the problems, or was removed."
+        )
+    return found
+
+
+def life_with(tocsin: Tocsin, rule_id: str) -> RuleLife | None:
+    """What was decided on the rule; None for a rule of the platform itself."""
+    try:
+        return tocsin.rule_book.life(rule_id)
+    except UnknownRule:
+        return None
+
+
+def _levelled(rule: Rule, overlay: Overlay | None) -> Rule:
+    if overlay is None or overlay.level is None:
+        return rule
+    return replace(rule, level=overlay.level)
