@@ -23,7 +23,7 @@ from tocsin.detect.rule_draft import (
 from tocsin.detect.rule_update import RuleUpdate, update_of
 from tocsin.detect.ruleset import RuleSet
 from tocsin.detect.stateful_rule import StatefulRule
-from tocsin.detect.text_book import note_texts, text_digest
+from tocsin.detect.text_book import encoded, note_texts, text_digest
 from tocsin.model.rule import Rule, RuleProblem
 from tocsin.store.ports import BlobStore, StateStore, StoreError
 
@@ -73,7 +73,10 @@ class OverlayLaying:
         return update_of(old, new, overlay) if old is not None and new is not None else None
 
     def _note(self, tx: Connection, written: RuleSet, now: datetime) -> None:
+        bases = {one.overlay.rule_id: one.overlay.base_digest for one in self._book.all(tx)}
         for change in note_texts(tx, written):
+            if bases.get(change.rule_id) == text_digest(change.before):
+                self._blobs.put(encoded(change.before))
             self._book.note(
                 tx,
                 change.rule_id,
@@ -113,7 +116,6 @@ class OverlayLaying:
         if version.damage:
             return overlay
         what = "kept over a changed rule text"
-        self._blobs.put(rule.source_text.encode("utf-8", "surrogatepass"))
         kept = replace(overlay, base_digest=digest)
         return self._book.put(tx, kept, what=what, by="tocsin", now=now).overlay
 

@@ -27,11 +27,11 @@ from tocsin.detect.overlay import (
 )
 from tocsin.detect.overlay_book import HistoryEntry, OverlayBook
 from tocsin.detect.overlay_content import DamagedOverlay, read_fields
-from tocsin.detect.text_book import encoded, text_digest
+from tocsin.detect.text_book import text_digest
 from tocsin.model.identifier import new_id
 from tocsin.model.rule import Rule
 from tocsin.model.severity import Level
-from tocsin.store.ports import BlobStore, StateStore, StoreError
+from tocsin.store.ports import StateStore, StoreError
 
 _log = structlog.get_logger()
 Change = Callable[[Overlay], Overlay]
@@ -46,14 +46,12 @@ class RuleBook:
     def __init__(
         self,
         state: StateStore,
-        blobs: BlobStore,
         audit: AuditLog,
         keeper: RuleKeeper,
         overlays: OverlayBook,
         laying: OverlayLaying,
     ) -> None:
         self._state = state
-        self._blobs = blobs
         self._audit = audit
         self._keeper = keeper
         self._overlays = overlays
@@ -64,7 +62,10 @@ class RuleBook:
         with self._state.read() as tx:
             version = self._known(tx, rule_id)
             hidden, staged = hidden_by_day(tx, rule_id), staged_by_day(tx, rule_id)
-        found = life_of(version, self._keeper.written, hidden, staged, now or datetime.now(UTC))
+        keeper = self._keeper
+        at_work = keeper.ruleset.exceptions.get(rule_id)
+        moment = now or datetime.now(UTC)
+        found = life_of(version, keeper.written, at_work, hidden, staged, moment)
         rule = self._keeper.written.rule(rule_id)
         if rule is None:
             return found
@@ -173,7 +174,8 @@ class RuleBook:
             by=by,
         )
         match = self._keeper.written.by_id(rule_id)
-        return made, tests_hidden_by(made, match, now) if match else []
+        at_work = self._keeper.ruleset.exceptions.get(rule_id)
+        return made, tests_hidden_by(made, at_work, match, now) if match and at_work else []
 
     def remove_exception(
         self, rule_id: str, exception_id: str, *, reason: str, by: str
@@ -207,7 +209,7 @@ class RuleBook:
     def settle(self, rule_id: str, *, keep_ours: bool, reason: str, by: str) -> OverlayVersion:
         """End a conflict with a changed rule text: keep what was decided, or take upstream's level."""
         rule = self._loaded(rule_id)
-        digest = self._keep_text(rule)
+        digest = text_digest(rule.source_text)
 
         def settled(overlay: Overlay) -> Overlay:
             level = overlay.level if keep_ours else None
@@ -307,11 +309,7 @@ class RuleBook:
         rule = self._keeper.written.rule(overlay.rule_id)
         if overlay.base_digest or rule is None:
             return overlay
-        return replace(overlay, base_digest=self._keep_text(rule))
-
-    def _keep_text(self, rule: Rule) -> str:
-        self._blobs.put(encoded(rule.source_text))
-        return text_digest(rule.source_text)
+        return replace(overlay, base_digest=text_digest(rule.source_text))
 
     def _check(self, exception: RuleException, rule_id: str, now: datetime) -> None:
         """Raise ``RefusedDecision`` for an exception that would not work."""

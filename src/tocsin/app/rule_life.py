@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tocsin.detect.exceptions import compile_exceptions
+from tocsin.detect.exceptions import RuleExceptions, compile_exceptions
 from tocsin.detect.life_counts import DayCount
 from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.overlay import LifeState, OverlayVersion, RuleException
@@ -72,17 +72,27 @@ class Moved:
 def life_of(
     version: OverlayVersion,
     written: RuleSet,
+    at_work: RuleExceptions | None,
     hidden: Sequence[DayCount],
     staged: Sequence[DayCount],
     now: datetime,
 ) -> RuleLife:
-    """Put together what is known of one rule."""
+    """Put together what is known of one rule; ``at_work`` are its exceptions in force."""
     overlay = version.overlay
     rule = written.rule(overlay.rule_id)
     found = []
     for one in overlay.exceptions:
         days = tuple(day for day in hidden if day.exception_id == one.id)
-        found.append(_exception_life(one, days, rule, written.by_id(overlay.rule_id), now))
+        hides: list[str] = []
+        problem = "" if rule is not None else "its rule is not loaded"
+        if rule is not None and at_work is not None and one in at_work.exceptions:
+            match = written.by_id(rule.id)
+            hides = tests_hidden_by(one, at_work, match, now) if match else []
+        elif rule is not None and one.expired_at is None:
+            problem = _problem(one, rule)
+        count = sum(day.count for day in days)
+        ended = one.has_ended(now)
+        found.append(ExceptionLife(one, ended, count, days, problem, tuple(hides)))
     own_level = rule.level if rule else None
     return RuleLife(
         rule_id=overlay.rule_id,
@@ -101,31 +111,14 @@ def life_of(
     )
 
 
-def tests_hidden_by(exception: RuleException, rule: SigmaMatchRule, now: datetime) -> list[str]:
-    """Names of the rule's tests that must match and whose event ``exception`` would hide."""
-    compiled, _ = compile_exceptions([exception], rule.rule.logsource)
-    return [
-        test.name
-        for test in rule.tests
-        if test.must_match and compiled.find(test.event, now) is not None
-    ]
+def tests_hidden_by(
+    exception: RuleException, at_work: RuleExceptions, rule: SigmaMatchRule, now: datetime
+) -> list[str]:
+    """Names of the rule's tests that must match and whose event ``exception`` hides."""
+    hidden = ((test, at_work.find(test.event, now)) for test in rule.tests if test.must_match)
+    return [test.name for test, by in hidden if by is not None and by.id == exception.id]
 
 
-def _exception_life(
-    one: RuleException,
-    days: tuple[DayCount, ...],
-    rule: Rule | None,
-    match: SigmaMatchRule | None,
-    now: datetime,
-) -> ExceptionLife:
-    problem = ""
-    hides: list[str] = []
-    if rule is None:
-        problem = "its rule is not loaded"
-    else:
-        _, refused = compile_exceptions([one], rule.logsource)
-        problem = refused[0][1] if refused else ""
-        if match is not None and not problem:
-            hides = tests_hidden_by(one, match, now)
-    ended = one.has_ended(now)
-    return ExceptionLife(one, ended, sum(day.count for day in days), days, problem, tuple(hides))
+def _problem(one: RuleException, rule: Rule) -> str:
+    _, refused = compile_exceptions([one], rule.logsource)
+    return refused[0][1] if refused else ""

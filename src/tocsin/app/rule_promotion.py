@@ -1,6 +1,6 @@
 """Whether a rule may move to another state: the moves there are, and the rule's own tests."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from tocsin.detect.errors import RefusedDecision
@@ -21,32 +21,33 @@ class Tested:
 
 def run_own_tests(written: RuleSet, rule_ids: Iterable[str]) -> dict[str, Tested]:
     """The tests of each rule that is loaded, run now."""
-    found = {}
-    for rule_id in dict.fromkeys(rule_ids):
-        rule = written.rule(rule_id)
-        if rule is None:
-            continue
-        results = own_tests(written, rule_id)
-        failed = [
-            f"{one.name} ({rule.path}:{one.line}): {one.reason}"
-            for one in results
-            if not one.passed
-        ]
-        more = f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
-        found[rule_id] = Tested(len(results), "; ".join(failed[:_NAMED]) + more)
-    return found
+    wanted = {one: written.rule(one) for one in rule_ids}
+    results: dict[str, list[RuleTestResult]] = {one: [] for one, rule in wanted.items() if rule}
+    for result in own_tests(written, results.keys()):
+        results[result.rule.id].append(result)
+    return {rule_id: _tested(of_rule) for rule_id, of_rule in results.items()}
 
 
-def own_tests(ruleset: RuleSet, rule_id: str) -> list[RuleTestResult]:
-    """The results of the tests that one rule carries, those of no other run."""
+def _tested(results: list[RuleTestResult]) -> Tested:
+    failed = [
+        f"{one.name} ({one.rule.path}:{one.line}): {one.reason}"
+        for one in results
+        if not one.passed
+    ]
+    more = f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+    return Tested(len(results), "; ".join(failed[:_NAMED]) + more)
+
+
+def own_tests(ruleset: RuleSet, rule_ids: Collection[str]) -> list[RuleTestResult]:
+    """The results of the tests that some rules carry; those of no other are run."""
     alone = replace(
         ruleset,
         rules=tuple(
-            one if one.rule.id == rule_id or not one.tests else replace(one, tests=())
+            one if one.rule.id in rule_ids or not one.tests else replace(one, tests=())
             for one in ruleset.rules
         ),
         stateful=tuple(
-            one if one.rule.id == rule_id or not one.tests else replace(one, tests=())
+            one if one.rule.id in rule_ids or not one.tests else replace(one, tests=())
             for one in ruleset.stateful
         ),
     )

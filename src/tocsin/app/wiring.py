@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 
 from tocsin.app.access import Access
 from tocsin.app.assets import AssetRegister, load_assets
@@ -14,6 +16,7 @@ from tocsin.app.flow import Flow, FlowParts
 from tocsin.app.health_round import HealthRound, Watched
 from tocsin.app.home import Home
 from tocsin.app.identity import entities_with
+from tocsin.app.look_ledger import LookLedger
 from tocsin.app.overlay_laying import OverlayLaying
 from tocsin.app.response import Witnesses, open_response
 from tocsin.app.rule_book import RuleBook
@@ -139,7 +142,7 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
     rule_keeper = RuleKeeper(
         lambda: rule_paths(settings), cache / "rules", state, audit, lay_over=laying
     )
-    rule_book = RuleBook(state, blobs, audit, rule_keeper, overlays, laying)
+    rule_book = RuleBook(state, audit, rule_keeper, overlays, laying)
     engine = Engine(rule_keeper.ruleset, folder / "cache" / "engine")
     correlator = Correlator(rule_keeper.ruleset.stateful)
     remember(state, correlator, rule_keeper.ruleset.stateful)
@@ -147,13 +150,18 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
     access = open_access(settings, state, audit)
     blocklist = Blocklist(state)
     response = open_response(settings, state, Witnesses(audit, cases, assets))
+    looks = LookLedger()
     flow = Flow(
         FlowParts(
             *(state, events, blobs, spool, sources, normalizer, engine, correlator, alerts),
             entities_with(assets),
+            looks=looks,
         ),
         batch_bytes=settings.flow.batch_bytes,
     )
+    with state.begin() as tx:
+        now = datetime.now(UTC)
+        looks.open(tx, rule_keeper.ruleset, flow.unlooked_from(now), now)
     rule_keeper.on_change(flow.change_rules)
     watched = Watched(
         *(state, sources, spool, settings.spool.limit_bytes, folder, flow, rule_keeper, correlator),
@@ -168,6 +176,7 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         health=health,
         rules=rule_keeper,
         book=rule_book,
+        beat=partial(_beat, state, looks),
     )
     return Tocsin(
         settings=settings,
@@ -197,3 +206,8 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         upkeep=upkeep,
         closers=closers,
     )
+
+
+def _beat(state: StateStore, looks: LookLedger, now: datetime) -> None:
+    with state.begin() as tx:
+        looks.beat(tx, now)

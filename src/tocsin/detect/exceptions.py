@@ -119,7 +119,7 @@ def _plain_matcher(name: str, values: tuple[Scalar, ...]) -> Matcher | None:
     operator = _PLAIN.get(modifier)
     if operator is None:
         return None
-    texts = [one for one in values if isinstance(one, str) and one and not _SPECIAL & set(one)]
+    texts = [one for one in values if isinstance(one, str) and _is_plain(one)]
     if len(texts) < len(values):
         return None
     return Matcher(named, operator, tuple(dict.fromkeys(texts)))
@@ -134,4 +134,8 @@ def _networks(name: str, values: tuple[Scalar, ...]) -> Matcher | None:
     return Matcher(name, Operator.CIDR, tuple(found)) if whole else None
 
 
-_SPECIAL = frozenset("*?\\")
+def _is_plain(text: str) -> bool:
+    r"""No wildcard, nothing escaped: ``CORP\svc`` is, ``C:\\a`` and what ends in ``\`` is not."""
+    if not text or "*" in text or "?" in text:
+        return False
+    return "\\\\" not in text and not text.endswith("\\")

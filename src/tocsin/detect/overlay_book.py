@@ -13,9 +13,12 @@ from tocsin.detect.overlay_content import DamagedOverlay, read_overlay, unified_
 from tocsin.detect.overlay_tables import RULE_HISTORY, RULE_OVERLAYS
 from tocsin.store.ports import StoreError
 
+_LONGEST_KEPT = 32_768
+"""Characters of content that a history entry holds itself."""
+
 
 class Blobs(Protocol):
-    """Keeps every version's content by its SHA-256."""
+    """Keeps long content by its SHA-256."""
 
     def put(self, content: bytes) -> str: ...
 
@@ -46,8 +49,8 @@ class UnknownVersion(DetectError):
 class HistoryEntry:
     """One change of a rule: of its overlay, or of its text by its file or pack.
 
-    ``diff`` is a unified diff. ``content_digest`` is the blob of the overlay as of then, "" when
-    there was none.
+    ``diff`` is a unified diff. ``content`` is the overlay as of then as JSON, of long ones
+    ``content_digest`` its blob; both are empty when there was none.
     """
 
     rule_id: str
@@ -57,6 +60,7 @@ class HistoryEntry:
     by: str
     at: datetime
     reason: str
+    content: str = ""
     content_digest: str = ""
     text_digest: str = ""
 
@@ -118,7 +122,7 @@ class OverlayBook:
             by,
             now,
             reason,
-            self._blobs.put(text.encode("utf-8", "surrogatepass")),
+            *self._keep(text),
             overlay.base_digest,
         )
         self._write(tx, entry)
@@ -138,9 +142,9 @@ class OverlayBook:
     ) -> None:
         """Add to a rule's history what happened to its text; its overlay stays as it is."""
         current = self.get(tx, rule_id)
-        content = self._blobs.put(written(current.overlay).encode()) if current.version else ""
+        content = self._keep(written(current.overlay)) if current.version else ("", "")
         version = self._next_version(tx, rule_id)
-        entry = HistoryEntry(rule_id, version, what, diff, by, now, reason, content, text_digest)
+        entry = HistoryEntry(rule_id, version, what, diff, by, now, reason, *content, text_digest)
         self._write(tx, entry)
 
     def history(self, tx: Connection, rule_id: str, size: int = 500) -> list[HistoryEntry]:
@@ -159,15 +163,15 @@ class OverlayBook:
         if version == 0:
             return Overlay(rule_id)
         columns = RULE_HISTORY.c
-        query = select(columns.content_digest).where(
+        query = select(columns.content, columns.content_digest).where(
             columns.rule_id == rule_id, columns.version == version
         )
-        digest = tx.execute(query).scalar_one_or_none()
-        if digest is None:
+        row = tx.execute(query).one_or_none()
+        if row is None:
             raise UnknownVersion(f"rule {rule_id} has no version {version}; see its history")
-        if not digest:
+        if not row.content and not row.content_digest:
             return Overlay(rule_id)
-        found = self._read_blob(digest, rule_id)
+        found = self._read(row.content, row.content_digest, rule_id)
         if isinstance(found, Overlay):
             return found
         raise UnknownVersion(f"version {version} of rule {rule_id} can't be brought back: {found}")
@@ -197,18 +201,26 @@ class OverlayBook:
 
     def _readable(self, tx: Connection, rule_id: str) -> Iterator[tuple[int, Overlay]]:
         for entry in self.history(tx, rule_id):
-            if entry.content_digest:
-                found = self._read_blob(entry.content_digest, rule_id)
+            if entry.content or entry.content_digest:
+                found = self._read(entry.content, entry.content_digest, rule_id)
                 if isinstance(found, Overlay):
                     yield entry.version, found
 
-    def _read_blob(self, digest: str, rule_id: str) -> Overlay | str:
-        """The overlay in a blob, or why it can't be had."""
+    def _keep(self, text: str) -> tuple[str, str]:
+        """What a history entry holds of a content: the text itself, or the digest of its blob."""
+        if len(text) <= _LONGEST_KEPT:
+            return text, ""
+        return "", self._blobs.put(text.encode("utf-8", "surrogatepass"))
+
+    def _read(self, text: str, digest: str, rule_id: str) -> Overlay | str:
+        """The overlay of a history entry, or why it can't be had."""
         try:
-            content = self._blobs.get(digest)
-            if content is None:
-                return f"its blob {digest} is missing"
-            overlay, damage = read_overlay(content.decode("utf-8", "surrogatepass"), rule_id)
+            if digest:
+                content = self._blobs.get(digest)
+                if content is None:
+                    return f"its blob {digest} is missing"
+                text = content.decode("utf-8", "surrogatepass")
+            overlay, damage = read_overlay(text, rule_id)
         except (StoreError, DamagedOverlay, UnicodeDecodeError) as error:
             return str(error)
         return "; ".join(damage) or overlay

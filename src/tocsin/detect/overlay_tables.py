@@ -22,7 +22,8 @@ RULE_HISTORY = Table(
     Column("version", Integer, primary_key=True),
     Column("what", String, nullable=False),
     Column("diff", Text, nullable=False),
-    # Blobs by their SHA-256: the overlay and the rule text as of this version, "" for none.
+    # The overlay as of this version: its JSON, or of long ones the SHA-256 of its blob.
+    Column("content", Text, nullable=False),
     Column("content_digest", String, nullable=False),
     Column("text_digest", String, nullable=False),
     Column("by", String, nullable=False),

@@ -10,12 +10,15 @@ from tocsin.app.shipped import cache_folder, rule_paths
 from tocsin.cli.commands.rules_add_pack import add_pack
 from tocsin.cli.commands.rules_backtest import run_backtest
 from tocsin.cli.commands.rules_coverage import show_coverage
+from tocsin.cli.commands.rules_except import except_from_rule
 from tocsin.cli.commands.rules_explain import explain
 from tocsin.cli.commands.rules_fields import show_fields
 from tocsin.cli.commands.rules_health import show_rule_health
+from tocsin.cli.commands.rules_history import revert_rule, settle_rule, show_rule_history
 from tocsin.cli.commands.rules_lint import run_lint
 from tocsin.cli.commands.rules_new import new_rule
 from tocsin.cli.commands.rules_packs import list_packs, pin_pack, remove_pack
+from tocsin.cli.commands.rules_state import set_rule_level, set_rule_state
 from tocsin.cli.commands.rules_test import run_rule_tests
 from tocsin.cli.commands.rules_update_pack import update_pack
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
@@ -115,6 +118,12 @@ def _logsource(rule: Rule) -> str:
 app.command("lint")(run_lint)
 app.command("new")(new_rule)
 app.command("test")(run_rule_tests)
+app.command("state")(set_rule_state)
+app.command("level")(set_rule_level)
+app.command("except")(except_from_rule)
+app.command("history")(show_rule_history)
+app.command("revert")(revert_rule)
+app.command("settle")(settle_rule)
 app.command("backtest")(run_backtest)
 app.command("explain")(explain)
 app.command("add-pack")(add_pack)

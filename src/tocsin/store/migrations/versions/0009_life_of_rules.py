@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("what", sa.String(), nullable=False),
         sa.Column("diff", sa.Text(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
         sa.Column("content_digest", sa.String(), nullable=False),
         sa.Column("text_digest", sa.String(), nullable=False),
         sa.Column("by", sa.String(), nullable=False),
