@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from tocsin.app.correlated_findings import CorrelatedFindings
 from tocsin.app.correlation_memory import forget_changed, keep_state
 from tocsin.app.identity import EntitiesOf
+from tocsin.app.look_ledger import LookLedger
 from tocsin.app.rule_sieve import Sieve, to_fold
 from tocsin.detect.correlate.correlator import Correlator
 from tocsin.detect.correlate.turn import Turn
@@ -52,6 +53,7 @@ class FlowParts:
     alerts: AlertBook
     entities_of: EntitiesOf
     seen: SeenFields = field(default_factory=SeenFields)
+    looks: LookLedger = field(default_factory=LookLedger)
 
 
 @dataclass(slots=True)
@@ -75,6 +77,7 @@ class _Worked:
     unreadable: list[tuple[str, datetime, Unreadable]] = field(default_factory=list)
     received: Counter[tuple[str, str]] = field(default_factory=Counter)
     received_bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    skipped: dict[str, int] = field(default_factory=dict)
     turn: Turn | None = None
     sieve: Sieve | None = None
 
@@ -137,6 +140,13 @@ class Flow:
             self._parts.correlator.replace(ruleset.stateful)
             with self._parts.state.begin() as tx:
                 forget_changed(tx, ruleset.stateful)
+                self._parts.looks.change(tx, ruleset, self.unlooked_from(datetime.now(UTC)))
+
+    def unlooked_from(self, now: datetime) -> datetime:
+        """From when on what was received has not been looked at: ``now`` when nothing waits."""
+        spool = self._parts.spool
+        waiting = next(iter(spool.read(spool.committed(), 1)), None)
+        return now if waiting is None else min(now, waiting.batch.received_at)
 
     def close_windows(self, now: datetime) -> int:
         """Let time go on for correlations while no event comes; how many verdicts that gives.
@@ -278,6 +288,7 @@ class Flow:
                 keep_state(tx, worked.turn.changes())
             self._keep_unreadable(tx, worked)
             self._add_to_ledgers(tx, worked, now)
+            parts.looks.add(tx, worked.batches, worked.skipped)
             parts.seen.add(tx, worked.batches, now)
             if worked.position >= 0:
                 parts.spool.commit(tx, worked.position)
@@ -339,6 +350,7 @@ def _set_aside(entry: SpoolEntry, error: Exception) -> _Worked:
     worked.received[raw.tenant, raw.source] = len(lines)
     worked.received_bytes[raw.tenant, raw.source] = len(raw.payload)
     worked.unreadable = [(raw.tenant, raw.received_at, line) for line in lines]
+    worked.skipped = {raw.tenant: len(lines)}
     return worked
 
 

@@ -18,6 +18,7 @@ from tocsin.store.ports import EventStore, WorkQueue
 _log = structlog.get_logger()
 _CLOSE_INTERVAL_S = 2.0
 _GRACE_S = 60.0
+_BEAT_INTERVAL_S = 30.0
 
 
 class Upkeep:
@@ -33,8 +34,9 @@ class Upkeep:
         health: HealthRound,
         rules: RuleKeeper,
         book: RuleBook,
+        beat: Callable[[datetime], None],
     ) -> None:
-        """Nothing runs before ``start``."""
+        """Nothing runs before ``start``. ``beat`` notes that the platform is up."""
         self._settings = settings
         self._flow = flow
         self._events = events
@@ -42,6 +44,7 @@ class Upkeep:
         self._health = health
         self._rules = rules
         self._book = book
+        self._beat = beat
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._started = 0.0
@@ -65,6 +68,8 @@ class Upkeep:
         self._flow.wake()
         for thread in self._threads:
             thread.join()
+        if self._threads:
+            self.note_being_up()
         self._threads = []
 
     def history_comes_in(self) -> AbstractContextManager[None]:
@@ -95,6 +100,10 @@ class Upkeep:
         self._events.merge_small()
         self._spool.trim()
 
+    def note_being_up(self) -> None:
+        """So that a time when the platform did not run is known afterwards."""
+        self._beat(datetime.now(UTC))
+
     def _watch_regularly(self) -> None:
         if self._health.is_watching:
             self.watch_sources()
@@ -111,6 +120,7 @@ class Upkeep:
             (settings.health.measure_interval_s, self._judge_regularly),
             (settings.detect.reload_interval_s, self.take_up_rules),
             (_CLOSE_INTERVAL_S, self.close_windows),
+            (_BEAT_INTERVAL_S, self.note_being_up),
         ]
         due = [time.monotonic() + interval for interval, _ in jobs]
         while not self._stop.wait(timeout=max(0.05, min(due) - time.monotonic())):

@@ -31,7 +31,8 @@ class Finding:
     ``supersedes`` is the finding this one corrects (late or further events); ``retracted`` says
     that what was found no longer holds. ``because`` says in words what was counted or measured,
     empty when the matched fields say it all. ``staged``: its rule pages nobody yet, so it is
-    stored and counted but makes no alert.
+    stored and counted but makes no alert. ``late``: found in stored events afterwards, as the rule
+    had not looked when they came.
     """
 
     finding_id: str
@@ -56,6 +57,7 @@ class Finding:
     retracted: bool = False
     because: str = ""
     staged: bool = False
+    late: bool = False
 
     @property
     def is_counted(self) -> bool:

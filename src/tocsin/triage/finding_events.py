@@ -46,6 +46,7 @@ _NATIVE = pa.schema(
         ("supersedes", pa.string()),
         ("retracted", pa.bool_()),
         ("staged", pa.bool_()),
+        ("late", pa.bool_()),
         (
             "matched",
             pa.list_(
@@ -137,6 +138,7 @@ def _native(finding: Finding) -> dict[str, object]:
             for part in finding.matched
         ],
         "staged": finding.staged or None,
+        "late": finding.late or None,
         **(_told_of_several(finding) if finding.is_counted else {}),
     }
 

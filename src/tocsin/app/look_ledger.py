@@ -1,0 +1,149 @@
+"""Keeps account of what was looked at: each turn adds the events of each lane, each change the rules.
+
+Times are those of receipt: by them, what was stored before a rule came is told from what it saw.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import ColumnElement, Connection, case, insert, select, update
+
+from tocsin.app.look_tables import LANE_LOOKS, PLATFORM_RUNS, RULE_WATCHES
+from tocsin.app.rule_digests import rule_digests, set_digest
+from tocsin.detect.correlate.limits import Limits
+from tocsin.detect.ruleset import RuleSet
+from tocsin.model.event import EventBatch
+
+NO_LANE = ""
+"""The lane of records that were set aside before anyone could tell it."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATENESS_US = (Limits().lateness or timedelta(hours=1)) // timedelta(microseconds=1)
+
+
+class LookLedger:
+    """Every method works in the caller's transaction. For one thread at a time.
+
+    An event is late when it is an hour or more behind the foremost of its lane: match rules look
+    at it all the same, rules over several events may have closed their windows.
+    """
+
+    def __init__(self) -> None:
+        self._rules = ""
+        self._run: int | None = None
+        self._rows: dict[tuple[str, str], int] = {}
+        self._foremost: dict[tuple[str, str], int] = {}
+
+    def open(self, tx: Connection, ruleset: RuleSet, since: datetime, now: datetime) -> None:
+        """A run of the platform begins with these rules; ``since`` as for ``change``."""
+        self.change(tx, ruleset, since)
+        made = tx.execute(insert(PLATFORM_RUNS).values(started_at=now, seen_at=now))
+        self._run = int(made.inserted_primary_key[0])  # type: ignore[index]
+
+    def beat(self, tx: Connection, now: datetime) -> None:
+        """The platform is up."""
+        tx.execute(
+            update(PLATFORM_RUNS).where(PLATFORM_RUNS.c.number == self._run).values(seen_at=now)
+        )
+
+    def change(self, tx: Connection, ruleset: RuleSet, since: datetime) -> None:
+        """Other rules are in force for what was received from ``since`` on."""
+        digests = rule_digests(ruleset)
+        columns = RULE_WATCHES.c
+        query = select(columns.number, columns.rule_id, columns.digest)
+        open_ones = {
+            row.rule_id: (row.number, row.digest)
+            for row in tx.execute(query.where(columns.until.is_(None)))
+        }
+        gone = [
+            number
+            for rule_id, (number, digest) in open_ones.items()
+            if digests.get(rule_id) != digest
+        ]
+        for start in range(0, len(gone), 500):
+            of_part = columns.number.in_(gone[start : start + 500])
+            until = case((columns.since > since, columns.since), else_=since)
+            tx.execute(update(RULE_WATCHES).where(of_part).values(until=until))
+        fresh = [
+            {"rule_id": rule_id, "digest": digest, "since": since}
+            for rule_id, digest in digests.items()
+            if open_ones.get(rule_id, (0, ""))[1] != digest
+        ]
+        if fresh:
+            tx.execute(insert(RULE_WATCHES), fresh)
+        self._rules = set_digest(digests)
+        self._rows.clear()
+
+    def add(self, tx: Connection, batches: Sequence[EventBatch], skipped: dict[str, int]) -> None:
+        """What a turn looked at, and by tenant the records that never got so far."""
+        for batch in batches:
+            if len(batch):
+                self._add_batch(tx, batch)
+        now = datetime.now(UTC)
+        for tenant, count in skipped.items():
+            self._add_row(tx, (tenant, NO_LANE), (now, now), (now, now), (0, 0, count))
+
+    def _add_batch(self, tx: Connection, batch: EventBatch) -> None:
+        key = (batch.tenant, batch.lane.id)
+        times = batch.times.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        first, last = int(times.min()), int(times.max())
+        bound = self._foremost.get(key, last) - _LATENESS_US
+        late = int(np.count_nonzero(times < bound)) if first < bound else 0
+        self._foremost[key] = max(last, self._foremost.get(key, last))
+        received = pc.min_max(batch.ingested_at.cast(pa.int64())).as_py()
+        looked = (_moment(received["min"]), _moment(received["max"]))
+        counts = (len(batch), late, 0)
+        self._add_row(tx, key, looked, (_moment(first), _moment(last)), counts)
+
+    def _add_row(
+        self,
+        tx: Connection,
+        key: tuple[str, str],
+        looked: tuple[datetime, datetime],
+        times: tuple[datetime, datetime],
+        counts: tuple[int, int, int],
+    ) -> None:
+        columns = LANE_LOOKS.c
+        number = self._rows.get(key)
+        if number is not None:
+            grown = {
+                "until": _greater(columns.until, looked[1]),
+                "first_time": _less(columns.first_time, times[0]),
+                "last_time": _greater(columns.last_time, times[1]),
+                "events": columns.events + counts[0],
+                "late": columns.late + counts[1],
+                "skipped": columns.skipped + counts[2],
+            }
+            here = (columns.number == number) & (columns.rules == self._rules)
+            same = (columns.tenant == key[0]) & (columns.lane == key[1])
+            if tx.execute(update(LANE_LOOKS).where(here, same).values(grown)).rowcount:
+                return
+        made = tx.execute(
+            insert(LANE_LOOKS).values(
+                tenant=key[0],
+                lane=key[1],
+                rules=self._rules,
+                since=looked[0],
+                until=looked[1],
+                first_time=times[0],
+                last_time=times[1],
+                events=counts[0],
+                late=counts[1],
+                skipped=counts[2],
+            )
+        )
+        self._rows[key] = int(made.inserted_primary_key[0])  # type: ignore[index]
+
+
+def _greater(column: ColumnElement[datetime], value: datetime) -> ColumnElement[datetime]:
+    return case((column < value, value), else_=column)
+
+
+def _less(column: ColumnElement[datetime], value: datetime) -> ColumnElement[datetime]:
+    return case((column > value, value), else_=column)
+
+
+def _moment(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)

@@ -1,0 +1,58 @@
+"""Tables of what was looked at: by lane and rule set, by rule, by run of the platform."""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
+
+from tocsin.store.state import Utc, metadata
+
+LANE_LOOKS = Table(
+    "lane_looks",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("tenant", String, nullable=False),
+    Column("lane", String, nullable=False),
+    Column("rules", String, nullable=False),
+    Column("since", Utc, nullable=False),
+    Column("until", Utc, nullable=False),
+    Column("first_time", Utc, nullable=False),
+    Column("last_time", Utc, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("late", BigInteger, nullable=False),
+    Column("skipped", BigInteger, nullable=False),
+    Index(None, "lane", "until"),
+    Index(None, "until"),
+)
+
+RULE_WATCHES = Table(
+    "rule_watches",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("rule_id", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("since", Utc, nullable=False),
+    Column("until", Utc, nullable=True),
+    Index(None, "rule_id", "since"),
+    Index(None, "until"),
+)
+
+RULE_FILLS = Table(
+    "rule_fills",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("rule_id", String, nullable=False),
+    Column("since", Utc, nullable=False),
+    Column("until", Utc, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("findings", BigInteger, nullable=False),
+    Column("damage", Text, nullable=False),
+    Column("by", String, nullable=False),
+    Column("at", Utc, nullable=False),
+    Index(None, "rule_id"),
+)
+
+PLATFORM_RUNS = Table(
+    "platform_runs",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("started_at", Utc, nullable=False),
+    Column("seen_at", Utc, nullable=False),
+)
