@@ -123,3 +123,21 @@ def test_the_tests_in_a_rule_are_run_and_a_wrong_one_says_so() -> None:
     assert "must match" in results[2].reason
     assert "stay silent" in results[3].reason
     assert results[2].line > results[1].line > 0
+
+
+def test_a_hostile_expression_is_given_up_aloud_and_does_not_stall_the_stream() -> None:
+    hostile = one_rule("  s: {CommandLine|re: '(?:a|aa)+(?!b)$'}\n  condition: s")
+    engine = Engine(RuleSet((hostile,)))
+    batch = batch_of(LANE, [{"CommandLine": f"{'a' * 60}{n}c"} for n in range(5_000)])
+    assert engine.limits == {}
+    assert engine.evaluate(batch) == []
+    assert engine.limits == {ID: 5_000}
+    assert engine.paused == {ID}
+    assert engine.evaluate(batch_of(LANE, [{"User": "bob"}])) == []
+
+
+def test_a_quick_match_of_an_expression_with_a_limit_is_a_match() -> None:
+    rule = one_rule("  s: {Image|re: '(?<!system32)\\\\cmd'}\n  condition: s")
+    engine = Engine(RuleSet((rule,)))
+    assert [hit.rows for hit in engine.evaluate(batch_of(LANE, EVENTS[:2]))] == [(0,)]
+    assert engine.limits == {}

@@ -59,59 +59,62 @@ def bench_detect(
     """Measure one lane: on one core, on two, and with decoding where ``decoder`` is given.
 
     Not timed: making the events, and one batch more than ``events`` (two with multiplied rules)
-    that comes first and has the lane's rules compiled; ``first_batch_s`` is what that took, ``ready_s`` what it takes when all
-    was compiled by an earlier run. ``events_per_cpu_s`` is what a core to itself would give: it
+    that comes first and has the lane's rules compiled; ``first_batch_s`` is what that took,
+    ``ready_s`` what a hundred events take when all was compiled by an earlier run. ``events_per_cpu_s`` is what a core to itself would give: it
     doesn't fall when other programs want the processor. ``checksum`` is over all (rule, event)
     verdicts of a sample of the events as the engine gave them, ``oracle_checksum`` as the plain
     evaluator does. Raises ``DetectError`` for an unknown lane or when no rule asks for it.
     """
-    try:
-        kind = BenchLane(lane)
-    except ValueError:
-        known = ", ".join(BenchLane)
-        raise DetectError(f"no benchmark lane is called {lane!r}: take one of {known}") from None
+    kind = _known(lane)
+    own = CorrelationBench() if kind is BenchLane.CORRELATION else None
     with TemporaryDirectory(prefix="tocsin-bench-") as folder:
         cache = Path(folder)
-        ruleset, load = _timed_load(
-            rules,
-            cache,
-            multiply,
-            CorrelationBench.ruleset if kind is BenchLane.CORRELATION else None,
-        )
+        ruleset, load = _timed_load(rules, cache, multiply, own.ruleset if own else None)
         warm_rows = batch_rows * (1 if multiply == 1 else 2)
         batches = bench_batches(kind, events + warm_rows, batch_rows)
         first = warm_up(batches, warm_rows)
         asking = _asking(ruleset, first)
         if not asking:
             raise DetectError(f"no rule in {', '.join(map(str, rules))} asks for such events")
-        engine = Engine(ruleset, cache / "engine")
-        correlation = CorrelationBench() if kind is BenchLane.CORRELATION else None
-        run = _run(engine, first, batches, events, on_progress, correlation)
+        run = _run(Engine(ruleset, cache / "engine"), first, batches, events, on_progress, own)
         told: dict[str, object] = {
             "bench": "detect",
             "lane": str(kind),
-            "events": run.events,
             "batch_rows": batch_rows,
-            "rules": len(ruleset.rules),
             "rules_asking": len(asking),
-            "rule_problems": len(ruleset.problems),
             **load,
-            "machine": _machine(),
-            **_speed(run),
+            **_told(run, ruleset),
             "ready_s": round(_ready_s(ruleset, cache / "engine", first[0]), 3),
-            **_candidates(run),
-            **(_proof(ruleset, *run.sample) if run.sample else {}),
             "peak_rss_mb": peak_rss_mb(),
         }
-        if correlation is not None:
-            told |= correlation.told(run.events)
+        if own is not None:
+            told |= own.told(run.events)
         if decoder is not None:
-            told |= _with_decoding(
-                Engine(ruleset, cache / "engine"), kind, decoder, min(events, _DECODED_EVENTS)
-            )
-        if cores > 1 and correlation is None:
+            engine = Engine(ruleset, cache / "engine")
+            told |= _with_decoding(engine, kind, decoder, min(events, _DECODED_EVENTS))
+        if cores > 1 and own is None:
             told |= events_per_s_on_two(rules, kind, events, batch_rows, multiply, cache)
         return told
+
+
+def _known(lane: str) -> BenchLane:
+    try:
+        return BenchLane(lane)
+    except ValueError:
+        known = ", ".join(BenchLane)
+        raise DetectError(f"no benchmark lane is called {lane!r}: take one of {known}") from None
+
+
+def _told(run: _Run, ruleset: RuleSet) -> dict[str, object]:
+    return {
+        "events": run.events,
+        "rules": len(ruleset.rules),
+        "rule_problems": len(ruleset.problems),
+        "machine": _machine(),
+        **_speed(run),
+        **_candidates(run),
+        **(_proof(ruleset, *run.sample) if run.sample else {}),
+    }
 
 
 def bench_events(
@@ -132,16 +135,10 @@ def bench_events(
         return {
             "bench": "detect",
             "lane": "file",
-            "events": run.events,
-            "rules": len(ruleset.rules),
-            "rule_problems": len(ruleset.problems),
             **load,
-            "machine": _machine(),
-            **_speed(run),
+            **_told(run, ruleset),
             "decode_events_per_s": _rate(run.events, made.seconds),
             "with_decoding_events_per_s": _rate(run.events, made.seconds + run.seconds),
-            **_candidates(run),
-            **(_proof(ruleset, *run.sample) if run.sample else {}),
             "peak_rss_mb": peak_rss_mb(),
         }
 
