@@ -58,6 +58,7 @@ LOOKS = [
     Look("rule-text", "/rules/{rule}?tab=text", wait=".yaml"),
     Look("rule-tests", "/rules/{rule}?tab=tests&run=1", wait=".tests"),
     Look("rule-explain", "/rules/{rule}?tab=explain&event={event}", wait=".tree"),
+    Look("rule-backtest", "/rules/{rule}?tab=backtest"),
     Look("rule-exceptions", "/rules/{rule}?tab=exceptions"),
     Look("rule-history", "/rules/{rule}?tab=history"),
     Look("rules-cannot", "/rules?health=cannot", wait=".fit-mark.cannot"),

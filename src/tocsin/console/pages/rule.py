@@ -1,6 +1,7 @@
 """One rule: whether it can match and what it found, its text, its tests, and why it finds what."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import PurePath
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -15,8 +16,10 @@ from tocsin.app.rule_explaining import RuleExplanation
 from tocsin.app.rule_facts import rule_facts
 from tocsin.app.rule_promotion import own_tests
 from tocsin.app.stored_explaining import explain_stored
-from tocsin.console.finding_chart import FindingChart, finding_chart
+from tocsin.console.finding_chart import FindingChart, day_chart, finding_chart
 from tocsin.console.highlight import yaml_lines
+from tocsin.console.pages.rule_backtest import DAYS as BACKTEST_DAYS
+from tocsin.console.pages.rule_backtest import backtest_desk
 from tocsin.console.panes import Pane, attempt
 from tocsin.console.rule_view import life_with, rule_with
 from tocsin.console.visit import Missing, Needs, Refused, Visit, with_query
@@ -30,7 +33,7 @@ from tocsin.model.severity import Level
 router = APIRouter(prefix="/rules")
 Reader = Annotated[Visit, Depends(Needs(Permission.RULES_READ))]
 PASTED_LIMIT = 200_000
-TABS = ("text", "tests", "explain", "exceptions", "history")
+TABS = ("text", "tests", "explain", "backtest", "exceptions", "history")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ def _page(
         view["results"] = attempt("The tests", lambda: own_tests(written, rule_id)) if run else None
     elif query.tab == "explain":
         view |= {"explained": explained, "pasted": pasted}
+    elif query.tab == "backtest":
+        view |= _backtest(visit, rule_id)
     elif query.tab == "exceptions":
         view["fields_in_words"] = fields_in_words
     elif query.tab == "history":
@@ -126,6 +131,23 @@ def _page(
     else:
         view["chart"] = attempt("Its findings", lambda: _chart(visit, found))
     return visit.page("rule.html", **view)
+
+
+def _backtest(visit: Visit, rule_id: str) -> dict[str, Any]:
+    """The latest backtest of the rule and, once it has ended, what it says of this rule."""
+    run = backtest_desk(visit).latest(rule_id)
+    told = run.report["rules"] if run is not None and run.report is not None else []
+    tried = next((one for one in told if one["id"] == rule_id), None)
+    first = (visit.now - timedelta(days=run.days)).date() if run is not None else visit.now.date()
+    days = [first + timedelta(days=at) for at in range((visit.now.date() - first).days + 1)]
+    per_day = tried["per_day"] if tried else {}
+    chart = day_chart([(day, per_day.get(day.isoformat(), 0)) for day in days])
+    return {
+        "backtest": run,
+        "tried": tried,
+        "backtest_chart": chart,
+        "backtest_days": BACKTEST_DAYS,
+    }
 
 
 def _alerts(visit: Visit, rule_id: str) -> Pane[Page[Alert]] | None:

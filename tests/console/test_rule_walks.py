@@ -1,0 +1,97 @@
+"""Engineers at work on rules in a real browser: by keyboard, and with reasons."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.console.conftest import Desks, Served
+
+pytestmark = pytest.mark.browser
+
+
+def test_rules_are_moved_by_keyboard_and_one_goes_back(desks: Desks, served: Served) -> None:
+    desk = desks("ebba.only")
+    page = desk.page
+    desk.open("/rules?q=pod+mounts")
+    expect(page.locator("tr[data-row]")).to_have_count(1)
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.keyboard.press("s")
+    page.locator(".bulk").get_by_label("Move to").select_option("staging")
+    page.locator(".bulk").get_by_label("Reason").fill("seen how loud it is first")
+    page.get_by_role("button", name="Move rules").click()
+    expect(page.locator("#toasts")).to_contain_text("1 rule is staging now")
+    expect(page.locator("tr[data-row] .life-staging")).to_be_visible()
+    page.locator("a.row-link").click()
+    expect(page.locator(".notice", has_text="pages nobody")).to_be_visible()
+    page.get_by_role("link", name="History").click()
+    expect(page.locator(".versions")).to_contain_text("seen how loud it is first")
+    page.keyboard.press("s")
+    box = page.locator(".head details[open]")
+    box.get_by_label("Move to").select_option("active")
+    box.get_by_label("Reason").fill("quiet enough")
+    page.get_by_role("button", name="Move rule", exact=True).click()
+    expect(page.locator("#toasts")).to_contain_text("1 rule is active now")
+    (rule,) = [one for one in served.living.house.rules() if one.title.startswith("Pod mounts")]
+    assert served.living.house.rule_book.life(rule.id).state.value == "active"
+    desk.assert_quiet()
+
+
+def test_findings_are_counted_after_the_first_rows(desks: Desks) -> None:
+    desk = desks("ebba.only")
+    page = desk.page
+    desk.open("/rules?q=directory+database+is+being+made")
+    expect(page.locator(".spark-cell svg")).to_be_visible()
+    expect(page.locator(".spark-cell .num")).to_have_text("1")
+    page.get_by_role("link", name="Looks at").click()
+    expect(page).to_have_url(re.compile("sort=looks-at"))
+    desk.assert_quiet()
+
+
+def test_a_rule_is_tried_and_explained_on_its_page(desks: Desks) -> None:
+    desk = desks("ebba.only")
+    page = desk.page
+    desk.open("/rules?q=directory+database+is+being+made")
+    page.locator("a.row-link").click()
+    expect(page.get_by_text("Can match.", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Tests").click()
+    page.get_by_role("button", name="Run tests").click()
+    expect(page.locator("#tests")).to_contain_text("All 2 passed")
+    page.get_by_role("link", name="Explain").click()
+    page.locator("textarea[name=pasted]").fill('{"Image": "a.exe", "CommandLine": "x"}')
+    page.get_by_role("button", name="Explain").first.click()
+    expect(page.locator("#explained")).to_contain_text("It does not match this event")
+    expect(page.locator(".tree .failed").first).to_be_visible()
+    desk.assert_quiet()
+
+
+def test_a_technique_opens_its_rules(desks: Desks) -> None:
+    desk = desks("mira.kask")
+    page = desk.page
+    desk.open("/coverage")
+    page.locator("a.cell", has_text="T1003.003").first.click()
+    expect(page.locator("#panel")).to_contain_text("Copy of the directory database")
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_have_count(0)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="ATT&CK Navigator").click()
+    assert download.value.suggested_filename == "tocsin-attack-layers.json"
+    page.get_by_role("link", name="Gaps").click()
+    expect(page.locator("tbody tr").first).to_be_visible()
+    desk.assert_quiet()
+
+
+def test_a_rule_is_tried_on_history(desks: Desks) -> None:
+    desk = desks("ebba.only")
+    page = desk.page
+    desk.open("/rules?q=directory+database+is+being+made")
+    page.locator("a.row-link").click()
+    page.get_by_role("link", name="Backtest").click()
+    page.get_by_label("Go through").select_option("7")
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#backtest .state").first).to_have_text("Done", timeout=30_000)
+    expect(page.locator("#backtest .facts.big dd").first).to_have_text("1")
+    expect(page.locator("#backtest figure.days")).to_be_visible()
+    expect(page.locator("#backtest")).to_contain_text("nh-dc01")
+    desk.assert_quiet()
