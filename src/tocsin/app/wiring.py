@@ -14,6 +14,7 @@ from tocsin.app.correlation_memory import remember
 from tocsin.app.doorkeeper import open_access
 from tocsin.app.flow import Flow, FlowParts
 from tocsin.app.health_round import HealthRound, Watched
+from tocsin.app.history_jobs import HistoryJobs
 from tocsin.app.home import Home
 from tocsin.app.identity import entities_with
 from tocsin.app.look_ledger import LookLedger
@@ -73,6 +74,7 @@ class Tocsin:
     response: ResponseDesk
     flow: Flow
     upkeep: Upkeep
+    history_jobs: HistoryJobs
     closers: list[Callable[[], None]]
 
     @property
@@ -126,14 +128,7 @@ def open_tocsin(settings: Settings) -> Tocsin:
 
 def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> Tocsin:
     folder = settings.home
-    state = SqliteState(folder / "state.sqlite")
-    closers.append(state.close)
-    events = ParquetEvents(folder / "events", state)
-    closers.append(events.close)
-    blobs = FolderBlobs(folder / "blobs")
-    spool = FileSpool(folder / "spool", state, limit_bytes=settings.spool.limit_bytes)
-    closers.append(spool.close)
-    events.sweep_orphans()
+    state, events, blobs, spool = _open_stores(settings, closers)
     assets = load_assets(folder / "assets.yml")
     sources, alerts, cases, audit = SourceBook(), AlertBook(assets), CaseBook(), AuditLog()
     overlays = OverlayBook(blobs)
@@ -151,31 +146,21 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
     blocklist = Blocklist(state)
     response = open_response(settings, state, Witnesses(audit, cases, assets))
     looks = LookLedger()
-    flow = Flow(
-        FlowParts(
-            *(state, events, blobs, spool, sources, normalizer, engine, correlator, alerts),
-            entities_with(assets),
-            looks=looks,
-        ),
-        batch_bytes=settings.flow.batch_bytes,
+    parts = FlowParts(
+        *(state, events, blobs, spool, sources, normalizer, engine, correlator, alerts),
+        entities_with(assets),
+        looks=looks,
     )
-    with state.begin() as tx:
-        now = datetime.now(UTC)
-        looks.open(tx, rule_keeper.ruleset, flow.unlooked_from(now), now)
-    rule_keeper.on_change(flow.change_rules)
+    flow = _open_flow(settings, parts, rule_keeper)
+    history_jobs = HistoryJobs()
+    closers.append(history_jobs.close)
     watched = Watched(
         *(state, sources, spool, settings.spool.limit_bytes, folder, flow, rule_keeper, correlator),
         lanes=lambda: normalizer.lanes,
     )
-    health = HealthRound(watched)
     upkeep = Upkeep(
         settings,
-        flow=flow,
-        events=events,
-        spool=spool,
-        health=health,
-        rules=rule_keeper,
-        book=rule_book,
+        *(flow, events, spool, HealthRound(watched), rule_keeper, rule_book),
         beat=partial(_beat, state, looks),
     )
     return Tocsin(
@@ -204,8 +189,34 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         response=response,
         flow=flow,
         upkeep=upkeep,
+        history_jobs=history_jobs,
         closers=closers,
     )
+
+
+def _open_stores(
+    settings: Settings, closers: list[Callable[[], None]]
+) -> tuple[SqliteState, ParquetEvents, FolderBlobs, FileSpool]:
+    """The four stores of the data folder; segments no manifest names are swept."""
+    folder = settings.home
+    state = SqliteState(folder / "state.sqlite")
+    closers.append(state.close)
+    events = ParquetEvents(folder / "events", state)
+    closers.append(events.close)
+    spool = FileSpool(folder / "spool", state, limit_bytes=settings.spool.limit_bytes)
+    closers.append(spool.close)
+    events.sweep_orphans()
+    return state, events, FolderBlobs(folder / "blobs"), spool
+
+
+def _open_flow(settings: Settings, parts: FlowParts, rule_keeper: RuleKeeper) -> Flow:
+    """The flow, with the ledger opened for the rules in force and every later change of them."""
+    flow = Flow(parts, batch_bytes=settings.flow.batch_bytes)
+    now = datetime.now(UTC)
+    with parts.state.begin() as tx:
+        parts.looks.open(tx, rule_keeper.ruleset, flow.unlooked_from(now), now)
+    rule_keeper.on_change(flow.change_rules)
+    return flow
 
 
 def _beat(state: StateStore, looks: LookLedger, now: datetime) -> None:
