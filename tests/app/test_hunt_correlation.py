@@ -28,6 +28,37 @@ correlation:
 """
 NEVER = MANY.replace("11111111", "22222222").replace("gte: 6", "gte: 1000")
 
+ABSENT = """\
+title: A guess is not followed by a login
+id: 33333333-93a5-4a52-8f0e-5b7f6f9b2c22
+level: high
+absence:
+  rules: [6f1c1b58-5a1b-4a73-9d5e-0a8f7d9f1a11, 44444444-93a5-4a52-8f0e-5b7f6f9b2c22]
+  group-by: [src_ip]
+  timespan: 30s
+---
+title: A login
+id: 44444444-93a5-4a52-8f0e-5b7f6f9b2c22
+level: low
+logsource: {product: linux, service: sshd}
+detection:
+  taken: {message|startswith: Accepted password}
+  condition: taken
+"""
+NEW = """\
+title: An address not seen before
+id: 55555555-93a5-4a52-8f0e-5b7f6f9b2c22
+level: low
+logsource: {product: linux, service: sshd}
+detection:
+  taken: {message|startswith: Accepted password}
+  condition: taken
+new_terms:
+  fields: [src_ip]
+  window: 30d
+  learning: 10s
+"""
+
 
 @pytest.fixture
 def ruleset(tmp_path: Path) -> RuleSet:
@@ -136,3 +167,42 @@ def test_a_correlation_alone_hears_its_rules_silently(logs: Path, ruleset: RuleS
     only = selected(ruleset, rules=["Many passwords are guessed"])
     hits, _ = hunt(plan(logs), only)
     assert [hit.rule_id for hit in hits] == ["11111111-93a5-4a52-8f0e-5b7f6f9b2c22"]
+
+
+def loaded(folder: Path, *texts: str) -> RuleSet:
+    folder.mkdir()
+    for number, text in enumerate(texts):
+        (folder / f"{number}.yml").write_text(text)
+    found = load_rules([folder])
+    assert not found.problems
+    return found
+
+
+def test_what_does_not_come_is_missed_over_all_files(tmp_path: Path) -> None:
+    rules = loaded(tmp_path / "rules", GUESSED, ABSENT)
+    put(tmp_path / "a.log", f"{line(0, '203.0.113.1')}\n{line(10, '203.0.113.2')}".encode())
+    accepted = line(20, "203.0.113.1", "Accepted password for deploy")
+    later = line(500, "203.0.113.1", "Accepted password for deploy")
+    put(tmp_path / "b.log", f"{accepted}\n{later}".encode())
+    for jobs in (1, 2):
+        hits, _ = hunt(plan(tmp_path / "b.log", tmp_path / "a.log", jobs=jobs), rules)
+        (hit,) = correlated(hits)
+        assert hit.rule_id == "33333333-93a5-4a52-8f0e-5b7f6f9b2c22"
+        assert measured(hit)["type"] == "absence"
+        assert measured(hit)["group"] == {"src_ip": "203.0.113.2"}
+
+
+def test_what_is_new_is_judged_in_order_of_time(tmp_path: Path) -> None:
+    rules = loaded(tmp_path / "rules", NEW)
+    words = "Accepted password for deploy"
+    put(tmp_path / "z.log", "\n".join(line(at, "203.0.113.1", words) for at in (0, 5, 30)).encode())
+    put(
+        tmp_path / "a.log",
+        "\n".join(line(at, "203.0.113.2", words) for at in (20, 40)).encode(),
+    )
+    for jobs in (1, 2):
+        hits, _ = hunt(plan(tmp_path / "a.log", tmp_path / "z.log", jobs=jobs), rules)
+        (hit,) = correlated(hits)
+        assert measured(hit)["type"] == "new_terms"
+        assert json.loads(hit.event)["src_ip"] == "203.0.113.2"
+        assert iso_time(hit.time_us).endswith("03:00:20Z")

@@ -5,14 +5,17 @@ import json
 import os
 import tarfile
 from collections.abc import Sequence
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
 
+from tocsin.app import hunt_processes
 from tocsin.app.hunt_selection import lean, needed_by_stateful, selected
 from tocsin.app.hunt_summary import HuntSummary
 from tocsin.app.hunting import Hunt, HuntPlan
 from tocsin.app.moment import parse_moment
+from tocsin.detect.errors import DetectError
 from tocsin.detect.hunt import HuntHit, iso_time
 from tocsin.detect.ruleset import RuleSet, load_rules
 from tocsin.ingest.errors import IngestError
@@ -139,6 +142,61 @@ def test_two_processes_find_what_one_finds(
     alone = hunt(plan(logs, task=5_000), ruleset)
     assert found == alone[0]
     assert untimed(summary) == untimed(alone[1])
+
+
+def test_the_files_of_a_process_that_dies_are_named_and_the_others_hunted_through(
+    logs: Path, ruleset: RuleSet, whole: list[HuntHit]
+) -> None:
+    with Hunt(plan(logs, jobs=2, task=5_000)) as opened:
+        killed = False
+
+        def kill_one(*_: int) -> None:
+            nonlocal killed
+            if not killed:
+                killed = True
+                victim = next(
+                    process
+                    for process in active_children()
+                    if process.name == "tocsin-hunt" and process.is_alive()
+                )
+                victim.kill()
+                victim.join()
+
+        summary, told_hits = opened.hits(ruleset, kill_one)
+        found = [hit for _, hit in told_hits]
+    assert killed
+    dead = [trouble for trouble in summary.troubles if "signal 9" in trouble.reason]
+    assert dead
+    assert all("the process that read it died" in trouble.reason for trouble in dead)
+    assert set(told(found)) < set(told(whole))
+    missed = {Path(hit.file).name for hit in set(told(whole)) - set(told(found))}
+    assert missed <= {Path(trouble.file).name for trouble in dead}
+
+
+def test_a_process_that_died_before_it_was_asked_is_replaced(
+    logs: Path, ruleset: RuleSet, whole: list[HuntHit]
+) -> None:
+    with Hunt(plan(logs, jobs=2, task=5_000)) as opened:
+        victim = next(one for one in active_children() if one.name == "tocsin-hunt")
+        victim.kill()
+        victim.join()
+        summary, told_hits = opened.hits(ruleset)
+        found = [hit for _, hit in told_hits]
+    (dead,) = [trouble for trouble in summary.troubles if "signal 9" in trouble.reason]
+    assert set(told(found)) < set(told(whole)), dead
+
+
+def test_a_hunt_whose_processes_keep_dying_ends(
+    logs: Path, ruleset: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hunt_processes, "_MOST_DEATHS", 0)
+    with Hunt(plan(logs, jobs=2, task=5_000)) as opened:
+        for process in active_children():
+            if process.name == "tocsin-hunt":
+                process.kill()
+        _, told_hits = opened.hits(ruleset)
+        with pytest.raises(DetectError, match="give the hunt more memory, or --jobs 1"):
+            list(told_hits)
 
 
 def untimed(summary: HuntSummary) -> dict[str, object]:

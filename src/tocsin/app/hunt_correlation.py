@@ -26,7 +26,7 @@ class Correlations:
 
     def __init__(self, ruleset: RuleSet) -> None:
         self._rules = {found.rule.id: found for found in ruleset.stateful}
-        self._silent = ruleset.silent
+        self._silent = ruleset.silent_verdicts
         self._correlator = Correlator(ruleset.stateful, limits=Limits(lateness=None))
         self._evidence = Evidence(ruleset)
 

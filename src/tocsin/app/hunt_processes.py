@@ -3,6 +3,7 @@
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -12,7 +13,7 @@ import structlog
 
 from tocsin.app.collector import spare_long_lived
 from tocsin.app.hunt_normalizing import hunting_normalizer
-from tocsin.app.hunt_work import Found, Hunter, Wanted
+from tocsin.app.hunt_work import Found, Hunter, Wanted, numbered_in
 from tocsin.detect.errors import DetectError
 from tocsin.ingest.slices import Slice
 
@@ -33,6 +34,11 @@ class _Worker:
     process: BaseProcess
     pipe: Connection
     tasks: deque[tuple[int, Task]] = field(default_factory=deque)
+
+    def send(self, message: object) -> None:
+        """Hand over; that a process is dead is learned when its answer is waited for."""
+        with suppress(OSError):
+            self.pipe.send(message)
 
 
 class Crew:
@@ -67,7 +73,7 @@ class Crew:
         """
         self._wanted = wanted
         for worker in self._workers:
-            worker.pipe.send(wanted)
+            worker.send(wanted)
         queue = enumerate(tasks)
         waiting: dict[int, tuple[Task, list[Found]]] = {}
         due = 0
@@ -102,7 +108,7 @@ class Crew:
                 if numbered is None:
                     return
                 worker.tasks.append(numbered)
-                worker.pipe.send(numbered)
+                worker.send(numbered)
 
     def _reports(self) -> Iterator[tuple[_Worker, int, Task, Found]]:
         """What has come from the workers; waits until something has."""
@@ -127,13 +133,13 @@ class Crew:
                 "give the hunt more memory, or --jobs 1"
             )
         fresh = _started()
-        fresh.pipe.send(self._wanted)
+        fresh.send(self._wanted)
         self._workers[self._workers.index(dead)] = fresh
         fresh.tasks = dead.tasks
         number, task = fresh.tasks[0]
         for numbered in list(fresh.tasks)[1:]:
-            fresh.pipe.send(numbered)
-        found = Found(is_last=True)
+            fresh.send(numbered)
+        found = Found(numbered=numbered_in(task[-1]), is_last=True)
         for part in task:
             found.blame(part.path, 0, reason)
         yield fresh, number, task, found

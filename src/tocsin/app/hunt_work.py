@@ -108,7 +108,7 @@ class Hunter:
                     found, gathered = Found(), _Gathered()
             found.read_bytes += part.size_bytes - at
             if part.end is not None:
-                found.numbered = _lines_in(part) if part.shape is Shape.LINES else numbered
+                found.numbered = numbered_in(part) or numbered
         self._evaluate(gathered.parts, found)
         found.is_last = True
         yield found
@@ -342,7 +342,10 @@ def _joined(held: list[RawBatch]) -> RawBatch:
     return replace(held[0], payload=b"\n".join([one.payload for one in held]))
 
 
-def _lines_in(part: Slice) -> int:
+def numbered_in(part: Slice) -> int:
+    """How many records precede the next slice of the file, as far as that is told by lines."""
+    if part.end is None or part.shape is not Shape.LINES:
+        return 0
     try:
         return lines_in(part)
     except OSError:

@@ -13,7 +13,7 @@ from tocsin.detect.reading_on_demand import reading
 from tocsin.detect.rule_cache import RuleCache, cache_file, digest_of, write_cache
 from tocsin.detect.rule_draft import Read
 from tocsin.detect.rule_linking import link
-from tocsin.detect.stateful_rule import StatefulRule
+from tocsin.detect.stateful_rule import NewTermsRule, StatefulRule
 from tocsin.model.rule import Rule, RuleProblem
 
 _SUFFIXES = (".yml", ".yaml")
@@ -55,6 +55,14 @@ class RuleSet:
     def rule(self, rule_id: str) -> Rule | None:
         """The rule of that id whatever its kind, or None."""
         return self._all.get(rule_id)
+
+    @property
+    def silent_verdicts(self) -> frozenset[str]:
+        """Ids of stateful rules whose verdicts are no findings: a correlation takes them.
+
+        Of a new-terms rule the detection alone is silent.
+        """
+        return self.silent - {one.rule.id for one in self.stateful if isinstance(one, NewTermsRule)}
 
     def all_rules(self) -> tuple[Rule, ...]:
         """Every rule of every kind, each once."""
