@@ -49,6 +49,11 @@ class RuleExceptions:
             for value in exact.values:
                 by_value[value.casefold()].append(at)
 
+    def compiled(self) -> dict[str, tuple[RuleException, QuickCondition]]:
+        """What was compiled, by the exceptions' ids."""
+        pairs = zip(self.exceptions, self._conditions, strict=True)
+        return {one.id: (one, condition) for one, condition in pairs}
+
     def find(self, record: Record, now: datetime) -> RuleException | None:
         """The first exception that holds for the native fields ``record`` and has not ended."""
         asked = set(self._others)
@@ -63,13 +68,24 @@ class RuleExceptions:
 
 
 def compile_exceptions(
-    exceptions: Iterable[RuleException], logsource: LogSource
+    exceptions: Iterable[RuleException],
+    logsource: LogSource,
+    known: RuleExceptions | None = None,
 ) -> tuple[RuleExceptions, list[tuple[RuleException, str]]]:
-    """The exceptions that can be used, and the others with the reason why not."""
+    """The exceptions that can be used, and the others with the reason why not.
+
+    What ``known`` (of the same log source) has compiled for the same fields is taken from it.
+    """
+    before = known.compiled() if known else {}
     usable: list[RuleException] = []
     conditions: list[QuickCondition] = []
     refused: list[tuple[RuleException, str]] = []
     for one in exceptions:
+        earlier = before.get(one.id)
+        if earlier is not None and earlier[0].fields == one.fields:
+            usable.append(one)
+            conditions.append(earlier[1])
+            continue
         try:
             conditions.append(QuickCondition(compile_fields(one.fields, logsource)))
         except (Unsupported, ValueError) as error:  # ValueError: pySigma's root

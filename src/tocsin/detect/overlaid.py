@@ -101,7 +101,8 @@ def _exceptions(
         if known is not None and is_same_rule and known.exceptions == live:
             found[rule_id] = known
             continue
-        compiled, refused = compile_exceptions(live, rule.logsource)
+        earlier = known if is_same_rule else None
+        compiled, refused = compile_exceptions(live, rule.logsource, earlier)
         problems += (_unusable(rule, one, reason) for one, reason in refused)
         if compiled.exceptions:
             found[rule_id] = compiled

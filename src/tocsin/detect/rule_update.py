@@ -104,7 +104,7 @@ def updates(before: RuleSet, after: RuleSet, overlays: Mapping[str, Overlay]) ->
 def update_of(old: AnyRule, new: AnyRule, overlay: Overlay | None) -> RuleUpdate | None:
     """What happens to one rule, None when nothing does."""
     upstream = tuple(_changes(old, new))
-    text_changed = old.rule.source_text != new.rule.source_text
+    text_changed = old.rule.source_text.strip() != new.rule.source_text.strip()
     if not upstream and not text_changed:
         return None
     rule = new.rule

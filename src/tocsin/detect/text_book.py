@@ -32,8 +32,8 @@ def text_digest(text: str) -> str:
 
 
 def encoded(text: str) -> bytes:
-    """Text as it is hashed and kept."""
-    return text.encode("utf-8", "surrogatepass")
+    """Text as it is hashed and kept: without what its place in a file puts around it."""
+    return text.strip().encode("utf-8", "surrogatepass")
 
 
 def note_texts(tx: Connection, ruleset: RuleSet) -> list[TextChange]:
