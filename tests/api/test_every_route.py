@@ -60,6 +60,12 @@ EXPECTED = {
     ("GET", "/api/v1/rules/{rule_id}/history"): Permission.RULES_READ,
     ("POST", "/api/v1/rules/{rule_id}/revert"): Permission.RULES_WRITE,
     ("POST", "/api/v1/rules/{rule_id}/settle"): Permission.RULES_WRITE,
+    ("POST", "/api/v1/rules/{rule_id}/backtest"): Permission.EVENTS_SEARCH,
+    ("GET", "/api/v1/rules/{rule_id}/looks"): Permission.RULES_READ,
+    ("POST", "/api/v1/rules/{rule_id}/fill"): Permission.RULES_WRITE,
+    ("GET", "/api/v1/rule-jobs"): Permission.RULES_READ,
+    ("GET", "/api/v1/rule-jobs/{job_id}"): Permission.EVENTS_SEARCH,
+    ("DELETE", "/api/v1/rule-jobs/{job_id}"): Permission.EVENTS_SEARCH,
     ("GET", "/api/v1/audit"): Permission.AUDIT_READ,
     ("GET", "/api/v1/audit/verify"): Permission.AUDIT_READ,
 }

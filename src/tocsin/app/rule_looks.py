@@ -154,6 +154,8 @@ def _joined(watches: list[Span]) -> list[Span]:
 
 
 def _gaps(watched: list[Span], fills: list[Fill]) -> list[Span]:
+    if not watched:
+        return []
     ends = [*(one.since for one in watched[1:]), None]
     found = [
         Span(one.until, end)

@@ -27,13 +27,13 @@ class Upkeep:
     def __init__(
         self,
         settings: Settings,
-        *,
         flow: Flow,
         events: EventStore,
         spool: WorkQueue,
         health: HealthRound,
         rules: RuleKeeper,
         book: RuleBook,
+        *,
         beat: Callable[[datetime], None],
     ) -> None:
         """Nothing runs before ``start``. ``beat`` notes that the platform is up."""

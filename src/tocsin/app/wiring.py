@@ -126,18 +126,23 @@ def open_tocsin(settings: Settings) -> Tocsin:
         raise
 
 
+def _open_rules(
+    settings: Settings, state: StateStore, blobs: BlobStore, audit: AuditLog
+) -> tuple[RuleKeeper, RuleBook]:
+    """The rules in force, and the book of what people decide about them."""
+    overlays = OverlayBook(blobs)
+    laying = OverlayLaying(state, blobs, overlays)
+    cache = settings.home / "cache" / "rules"
+    keeper = RuleKeeper(lambda: rule_paths(settings), cache, state, audit, lay_over=laying)
+    return keeper, RuleBook(state, audit, keeper, overlays, laying)
+
+
 def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> Tocsin:
     folder = settings.home
     state, events, blobs, spool = _open_stores(settings, closers)
     assets = load_assets(folder / "assets.yml")
     sources, alerts, cases, audit = SourceBook(), AlertBook(assets), CaseBook(), AuditLog()
-    overlays = OverlayBook(blobs)
-    laying = OverlayLaying(state, blobs, overlays)
-    cache = folder / "cache"
-    rule_keeper = RuleKeeper(
-        lambda: rule_paths(settings), cache / "rules", state, audit, lay_over=laying
-    )
-    rule_book = RuleBook(state, audit, rule_keeper, overlays, laying)
+    rule_keeper, rule_book = _open_rules(settings, state, blobs, audit)
     engine = Engine(rule_keeper.ruleset, folder / "cache" / "engine")
     correlator = Correlator(rule_keeper.ruleset.stateful)
     remember(state, correlator, rule_keeper.ruleset.stateful)
@@ -145,24 +150,13 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
     access = open_access(settings, state, audit)
     blocklist = Blocklist(state)
     response = open_response(settings, state, Witnesses(audit, cases, assets))
-    looks = LookLedger()
     parts = FlowParts(
         *(state, events, blobs, spool, sources, normalizer, engine, correlator, alerts),
         entities_with(assets),
-        looks=looks,
     )
     flow = _open_flow(settings, parts, rule_keeper)
     history_jobs = HistoryJobs()
     closers.append(history_jobs.close)
-    watched = Watched(
-        *(state, sources, spool, settings.spool.limit_bytes, folder, flow, rule_keeper, correlator),
-        lanes=lambda: normalizer.lanes,
-    )
-    upkeep = Upkeep(
-        settings,
-        *(flow, events, spool, HealthRound(watched), rule_keeper, rule_book),
-        beat=partial(_beat, state, looks),
-    )
     return Tocsin(
         settings=settings,
         home=home,
@@ -188,7 +182,7 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         blocklist=blocklist,
         response=response,
         flow=flow,
-        upkeep=upkeep,
+        upkeep=_open_upkeep(settings, parts, flow, rule_keeper, rule_book),
         history_jobs=history_jobs,
         closers=closers,
     )
@@ -217,6 +211,21 @@ def _open_flow(settings: Settings, parts: FlowParts, rule_keeper: RuleKeeper) ->
         parts.looks.open(tx, rule_keeper.ruleset, flow.unlooked_from(now), now)
     rule_keeper.on_change(flow.change_rules)
     return flow
+
+
+def _open_upkeep(
+    settings: Settings, parts: FlowParts, flow: Flow, rule_keeper: RuleKeeper, rule_book: RuleBook
+) -> Upkeep:
+    watched = Watched(
+        *(parts.state, parts.sources, parts.spool, settings.spool.limit_bytes, settings.home),
+        *(flow, rule_keeper, parts.correlator),
+        lanes=lambda: parts.normalizer.lanes,
+    )
+    return Upkeep(
+        settings,
+        *(flow, parts.events, parts.spool, HealthRound(watched), rule_keeper, rule_book),
+        beat=partial(_beat, parts.state, parts.looks),
+    )
 
 
 def _beat(state: StateStore, looks: LookLedger, now: datetime) -> None:

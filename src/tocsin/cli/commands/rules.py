@@ -13,9 +13,11 @@ from tocsin.cli.commands.rules_coverage import show_coverage
 from tocsin.cli.commands.rules_except import except_from_rule
 from tocsin.cli.commands.rules_explain import explain
 from tocsin.cli.commands.rules_fields import show_fields
+from tocsin.cli.commands.rules_fill import fill_rule
 from tocsin.cli.commands.rules_health import show_rule_health
 from tocsin.cli.commands.rules_history import revert_rule, settle_rule, show_rule_history
 from tocsin.cli.commands.rules_lint import run_lint
+from tocsin.cli.commands.rules_looks import show_looks
 from tocsin.cli.commands.rules_new import new_rule
 from tocsin.cli.commands.rules_packs import list_packs, pin_pack, remove_pack
 from tocsin.cli.commands.rules_state import set_rule_level, set_rule_state
@@ -125,6 +127,8 @@ app.command("history")(show_rule_history)
 app.command("revert")(revert_rule)
 app.command("settle")(settle_rule)
 app.command("backtest")(run_backtest)
+app.command("looks")(show_looks)
+app.command("fill")(fill_rule)
 app.command("explain")(explain)
 app.command("add-pack")(add_pack)
 app.command("update-pack")(update_pack)

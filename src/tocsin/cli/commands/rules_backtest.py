@@ -11,21 +11,16 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from tocsin.app.assets import load_assets
-from tocsin.app.backtest import Backtest, BacktestPlan
-from tocsin.app.backtest_report import backtest_report
-from tocsin.app.backtest_rules import rules_to_try
-from tocsin.app.history import lanes_by_id, open_history, overlays_kept
-from tocsin.app.identity import entities_with
+from tocsin.app.backtest import Backtest
+from tocsin.app.backtest_opening import AskedBacktest, open_backtest
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json as plain
 from tocsin.app.rule_choice import NoSuchRule
-from tocsin.app.shipped import cache_folder, open_normalizer, rule_paths
+from tocsin.app.shipped import rule_paths
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, err, fail, item_progress, out, print_json, print_table
 from tocsin.detect.errors import DetectError
 from tocsin.store.ports import StoreError
-from tocsin.triage.earlier_dispositions import earlier_dispositions
 
 _INTERRUPTED = 130
 _TITLES_SHOWN = 50
@@ -77,30 +72,17 @@ def run_backtest(
     start = _moment(since) or end - timedelta(days=days)
     if start >= end:
         fail(f"--from {start} is not before --to {end}", Exit.BAD_CONFIGURATION)
+    asked = AskedBacktest(
+        *(settings.home, tuple(rule_paths(settings)), tuple(rules)), start, end, now, samples
+    )
     try:
-        with open_history(settings.home) as (events, state):
-            overlays = overlays_kept(settings.home, state)
-            cache = cache_folder() / "rules"
-            chosen = rules_to_try(rules, rule_paths(settings), overlays, cache)
-            for problem in chosen.problems:
+        with open_backtest(asked) as opened:
+            for problem in opened.plan.ruleset.problems:
                 err.print(f"{problem.path}:{problem.line}: {problem.reason}", markup=False)
-            plan = BacktestPlan(
-                chosen, start, end, now, samples=samples, cache=cache_folder() / "engine"
-            )
-            work = Backtest(
-                plan,
-                events,
-                lanes_by_id(open_normalizer().lanes),
-                entities_with(load_assets(settings.home / "assets.yml")),
-            )
-            _take_up(work, resume)
-            done = _run(work, resume)
-            with state.read() as tx:
-                earlier = earlier_dispositions(tx, [rule.id for rule in chosen.all_rules()])
-            report = backtest_report(plan, work.counts, earlier)
-    except NoSuchRule as error:
-        fail(str(error), Exit.BAD_CONFIGURATION)
-    except StoreError as error:
+            _take_up(opened.work, resume)
+            done = _run(opened.work, resume)
+            report = opened.report()
+    except (NoSuchRule, StoreError) as error:
         fail(str(error), Exit.BAD_CONFIGURATION)
     _tell(report, output, as_json)
     if not done:

@@ -1,0 +1,87 @@
+"""Opens a backtest on a data folder: the rules that are asked for, the store, what was said before."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tocsin.app.assets import load_assets
+from tocsin.app.backtest import Backtest, BacktestPlan
+from tocsin.app.backtest_report import backtest_report
+from tocsin.app.backtest_rules import rules_to_try
+from tocsin.app.history import lanes_by_id, open_history, overlays_kept
+from tocsin.app.identity import entities_with
+from tocsin.app.shipped import cache_folder, open_normalizer
+from tocsin.store.ports import StateStore
+from tocsin.triage.earlier_dispositions import earlier_dispositions
+
+
+@dataclass(frozen=True, slots=True)
+class AskedBacktest:
+    """What somebody wants to try: names of rules in force and paths, or the text of rules.
+
+    ``home`` is the data folder, ``in_force`` the folders of the rules that run on it.
+    ``start <= event time < end``; ``now`` is when it was asked for.
+    """
+
+    home: Path
+    in_force: tuple[Path, ...]
+    rules: tuple[str, ...]
+    start: datetime
+    end: datetime
+    now: datetime
+    samples: int = 5
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBacktest:
+    """A backtest ready to run; ``report`` tells what it has come to so far."""
+
+    plan: BacktestPlan
+    work: Backtest
+    _state: StateStore
+
+    def report(self) -> dict[str, Any]:
+        with self._state.read() as tx:
+            ids = [rule.id for rule in self.plan.ruleset.all_rules()]
+            earlier = earlier_dispositions(tx, ids)
+        return backtest_report(self.plan, self.work.counts, earlier)
+
+
+@contextmanager
+def open_backtest(asked: AskedBacktest) -> Iterator[OpenBacktest]:
+    """Open the store for reading, beside a running server or not.
+
+    Raises ``NoSuchRule`` for a rule that is not there and ``StoreError`` for a folder without
+    events.
+    """
+    with open_history(asked.home) as (events, state), _files(asked) as names:
+        overlays = overlays_kept(asked.home, state)
+        ruleset = rules_to_try(names, asked.in_force, overlays, cache_folder() / "rules")
+        plan = BacktestPlan(
+            ruleset,
+            asked.start,
+            asked.end,
+            asked.now,
+            samples=asked.samples,
+            cache=cache_folder() / "engine",
+        )
+        lane_of = lanes_by_id(open_normalizer().lanes)
+        entities_of = entities_with(load_assets(asked.home / "assets.yml"))
+        yield OpenBacktest(plan, Backtest(plan, events, lane_of, entities_of), state)
+
+
+@contextmanager
+def _files(asked: AskedBacktest) -> Iterator[Sequence[str]]:
+    """The names asked for; a text becomes a file for as long as it is read."""
+    if not asked.text:
+        yield asked.rules
+        return
+    with TemporaryDirectory(prefix="tocsin-backtest-") as folder:
+        file = Path(folder) / "rule.yml"
+        file.write_text(asked.text, encoding="utf-8")
+        yield (str(file),)

@@ -1,0 +1,150 @@
+"""Long looks at history that people start and watch: one at a time, the others wait their turn."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import structlog
+
+from tocsin.app.plain import as_json
+from tocsin.app.rule_choice import NoSuchRule
+from tocsin.detect.errors import DetectError
+from tocsin.model.identifier import new_id
+from tocsin.store.ports import StoreError
+
+_log = structlog.get_logger()
+_MOST_WAITING = 20
+_KEPT = 50
+
+
+class JobKind(StrEnum):
+    """What a job does."""
+
+    BACKTEST = "backtest"
+    FILL = "fill"
+
+
+class JobState(StrEnum):
+    """How far a job is. A cancelled backtest has a result too: of what it had gone through."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class TooManyJobs(DetectError):
+    """So many looks at history wait already that no further one is taken."""
+
+
+@dataclass(slots=True)
+class HistoryJob:
+    """One job. ``done`` of about ``total`` events are gone through; 0 of 0 before it is known."""
+
+    id: str
+    kind: JobKind
+    rule_id: str
+    by: str
+    asked_at: datetime
+    state: JobState = JobState.WAITING
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    done: int = 0
+    total: int = 0
+    error: str = ""
+    result: Any = None
+    _stop: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    def moved(self, done: int, total: int) -> None:
+        self.done, self.total = done, total
+
+    def should_stop(self) -> bool:
+        return self._stop.is_set()
+
+    def cancel(self) -> None:
+        self._stop.set()
+
+    @property
+    def is_over(self) -> bool:
+        return self.finished_at is not None
+
+    def as_json(self, *, with_result: bool = True) -> dict[str, Any]:
+        """``eta_s`` is about how long it will still take, null when that can't be told."""
+        told = {
+            name: as_json(getattr(self, name))
+            for name in (
+                *("id", "kind", "rule_id", "by", "asked_at", "state", "started_at"),
+                *("finished_at", "done", "total", "error"),
+            )
+        }
+        told["eta_s"] = self._eta_s()
+        return {**told, "result": as_json(self.result)} if with_result else told
+
+    def _eta_s(self) -> float | None:
+        if self.is_over or self.started_at is None or not self.done or not self.total:
+            return None
+        elapsed = (datetime.now(UTC) - self.started_at).total_seconds()
+        return round(elapsed * max(0, self.total - self.done) / self.done, 1)
+
+
+Work = Callable[[HistoryJob], Any]
+"""Does a job and gives its result; it looks at ``should_stop`` as it goes."""
+
+
+class HistoryJobs:
+    """The jobs since the start of the process; the last fifty that are over are kept."""
+
+    def __init__(self) -> None:
+        self._one = ThreadPoolExecutor(1, thread_name_prefix="history")
+        self._jobs: dict[str, HistoryJob] = {}
+        self._guard = threading.Lock()
+
+    def submit(self, kind: JobKind, rule_id: str, by: str, work: Work) -> HistoryJob:
+        """Have work done when its turn comes; raises ``TooManyJobs``."""
+        job = HistoryJob(new_id(kind.value), kind, rule_id, by, datetime.now(UTC))
+        with self._guard:
+            if sum(not one.is_over for one in self._jobs.values()) >= _MOST_WAITING:
+                raise TooManyJobs(
+                    f"{_MOST_WAITING} looks at history wait already: try again later or cancel some"
+                )
+            over = [one.id for one in self._jobs.values() if one.is_over]
+            for gone in over[:-_KEPT]:
+                del self._jobs[gone]
+            self._jobs[job.id] = job
+        self._one.submit(self._do, job, work)
+        return job
+
+    def get(self, job_id: str) -> HistoryJob | None:
+        return self._jobs.get(job_id)
+
+    def all(self, rule_id: str = "") -> list[HistoryJob]:
+        """Newest first; of one rule when it is named."""
+        with self._guard:
+            found = [one for one in self._jobs.values() if not rule_id or one.rule_id == rule_id]
+        return found[::-1]
+
+    def close(self) -> None:
+        """End what runs, drop what waits."""
+        for job in self.all():
+            job.cancel()
+        self._one.shutdown(wait=True)
+
+    @staticmethod
+    def _do(job: HistoryJob, work: Work) -> None:
+        if not job.should_stop():
+            job.state, job.started_at = JobState.RUNNING, datetime.now(UTC)
+            try:
+                job.result = work(job)
+            except (DetectError, NoSuchRule, StoreError) as error:
+                job.error = str(error)
+            except Exception as error:  # a fault of ours is told, and the next job goes on
+                _log.exception("history_job_failed", job=job.id, kind=job.kind)
+                job.error = f"a fault of ours: {type(error).__name__}: {error}"
+        ended = JobState.CANCELLED if job.should_stop() else JobState.DONE
+        job.state = JobState.FAILED if job.error else ended
+        job.finished_at = datetime.now(UTC)

@@ -1,0 +1,96 @@
+"""``tocsin rules looks``: from when to when a rule has looked, and what it has not seen."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from tocsin.app.plain import as_json as plain
+from tocsin.app.rule_choice import NoSuchRule, rule_named
+from tocsin.app.rule_ledger import ledger_of
+from tocsin.cli.data_folder import open_house, server_of
+from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
+from tocsin.cli.output import Exit, fail, out, print_json, print_table
+from tocsin.cli.remote import Remote
+
+_SHOWN = 20
+
+Rule = Annotated[str, typer.Argument(help="Id of a rule (or its title, while no server runs).")]
+
+
+def show_looks(
+    rule: Rule,
+    home: HomeOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what a rule has looked at: events, late and skipped ones, gaps, and what was filled."""
+    ledger = _ledger(rule, home, config)
+    if as_json:
+        print_json(ledger)
+        return
+    _show(ledger)
+
+
+def _ledger(rule: str, home: HomeOption, config: ConfigOption) -> dict[str, Any]:
+    facts = server_of(home, config)
+    if facts:
+        return Remote(facts).get(f"/api/v1/rules/{rule}/looks")
+    house = open_house(home, config)
+    try:
+        try:
+            rule = rule_named(house.ruleset, rule).id
+        except NoSuchRule as error:
+            if ledger_of(house, rule) is None:
+                fail(str(error), Exit.BAD_CONFIGURATION)
+        return dict(plain(ledger_of(house, rule)))
+    finally:
+        house.close()
+
+
+def _show(ledger: dict[str, Any]) -> None:
+    looks = ledger["looks"]
+    state = f"looks since {_time(looks['since'])}" if looks["in_force"] else "is not in force"
+    out.print(
+        f"{looks['rule_id']} {state}: {looks['events']:,} events, {looks['late']:,} late, "
+        f"{looks['skipped']:,} skipped, {ledger['unfinished_values']:,} values given up on, "
+        f"{ledger['cpu_s']:g} CPU s",
+        markup=False,
+    )
+    print_table(
+        "",
+        ("lane", "from", "to", "events", "late", "skipped"),
+        [
+            (
+                one["lane"] or "(set aside)",
+                _time(one["since"]),
+                _time(one["until"]),
+                f"{one['events']:,}",
+                f"{one['late']:,}",
+                f"{one['skipped']:,}",
+            )
+            for one in looks["lanes"][:_SHOWN]
+        ],
+    )
+    for gap in looks["gaps"]:
+        until = _time(gap["until"]) if gap["until"] else "now"
+        out.print(
+            f"not looked from {_time(gap['since'])} to {until}: fill it with tocsin rules fill "
+            f"{looks['rule_id']}",
+            markup=False,
+        )
+    if looks["before"]:
+        span = looks["before"]
+        out.print(
+            f"stored before it came: from {_time(span['since'])} to {_time(span['until'])}",
+            markup=False,
+        )
+    for one in looks["down"][-_SHOWN:]:
+        out.print(
+            f"Tocsin did not run from {_time(one['since'])} to {_time(one['until'])}",
+            markup=False,
+        )
+
+
+def _time(text: str) -> str:
+    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%SZ")
