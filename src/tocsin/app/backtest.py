@@ -3,6 +3,8 @@
 import base64
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -74,6 +76,29 @@ class BacktestCounts:
     damage: dict[str, Damage] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What a look at one stretch gave, up to ``end``, before it counts."""
+
+    look: Look
+    end: datetime
+    damage: dict[str, Damage] = field(default_factory=dict)
+    memory: list[Saved] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """The clocks at one moment, in seconds."""
+
+    clock: float
+    cpu: float
+    by_rule: Mapping[str, float]
+
+    @classmethod
+    def now(cls, engine: Engine) -> "_Mark":
+        return cls(time.perf_counter(), time.process_time(), engine.cpu_s)
+
+
 class Backtest:
     """One backtest. It goes through history a stretch at a time; each counts whole or not at all."""
 
@@ -92,6 +117,8 @@ class Backtest:
         self._correlator = Correlator(plan.ruleset.stateful, limits=Limits(lateness=None))
         self._memory: dict[tuple[str, str], bytes] = {}
         self._is_asked: dict[str, bool] = {}
+        self._pending: tuple[_Seen, Future[dict[str, Ocsf]]] | None = None
+        self._mark = _Mark.now(self._engine)
         self.counts = BacktestCounts(plan.start, plan.start)
 
     def run(
@@ -113,22 +140,27 @@ class Backtest:
         coming = stretches(segments, counts.reached, plan.end, plan.stretch_rows)
         total = counts.events + sum(one.rows for one in coming)
         passed = counts.events
-        try:
-            for number, stretch in enumerate(coming):
+        tell = on_progress or _no_progress
+        self._mark = _Mark.now(self._engine)
+        with ThreadPoolExecutor(1, thread_name_prefix="whom") as aside:
+            try:
+                for number, stretch in enumerate(coming):
 
-                def moved(done: int, before: int = passed, most: int = stretch.rows) -> None:
-                    if on_progress is not None:
-                        on_progress(before + min(done, most), total)
+                    def moved(done: int, before: int = passed, most: int = stretch.rows) -> None:
+                        tell(before + min(done, most), total)
 
-                if not self._go_through(stretch, moved, should_stop, number == len(coming) - 1):
-                    return False
-                passed += stretch.rows
-                if on_progress is not None:
-                    on_progress(passed, total)
-                if on_stretch is not None:
-                    on_stretch()
-        except KeyboardInterrupt:
-            return False
+                    seen = self._go_through(stretch, moved, should_stop, number + 1 == len(coming))
+                    self._count_pending(on_stretch)
+                    if seen is None:
+                        return False
+                    ids = seen.look.asked()
+                    self._pending = seen, aside.submit(self._ocsf_of, stretch, ids)
+                    passed += stretch.rows
+                    tell(passed, total)
+                self._count_pending(on_stretch)
+            except KeyboardInterrupt:
+                self._count_pending(on_stretch)
+                return False
         counts.reached, counts.done = plan.end, True
         if on_stretch is not None:
             on_stretch()
@@ -189,26 +221,16 @@ class Backtest:
         moved: Callable[[int], None],
         should_stop: Callable[[], bool],
         is_last: bool,
-    ) -> bool:
+    ) -> "_Seen | None":
+        """What is seen there; None when it was stopped before the end of the stretch."""
         for attempt in range(_TRIES):
-            began, began_cpu = time.perf_counter(), time.process_time()
-            costs = dict(self._engine.cpu_s)
             try:
-                done = self._look_at(stretch, moved, should_stop, is_last)
+                return self._look_at(stretch, moved, should_stop, is_last)
             except StoreMoved:
                 if attempt == _TRIES - 1:
                     raise
                 _log.info("the store was merged during a backtest; the stretch is begun anew")
-                continue
-            if done:
-                counts = self.counts
-                counts.seconds += time.perf_counter() - began
-                counts.cpu_s += time.process_time() - began_cpu
-                for rule_id, spent in self._engine.cpu_s.items():
-                    more = spent - costs.get(rule_id, 0.0)
-                    counts.cpu_s_by_rule[rule_id] = counts.cpu_s_by_rule.get(rule_id, 0.0) + more
-            return done
-        return False
+        return None
 
     def _look_at(
         self,
@@ -216,15 +238,15 @@ class Backtest:
         moved: Callable[[int], None],
         should_stop: Callable[[], bool],
         is_last: bool,
-    ) -> bool:
+    ) -> "_Seen | None":
         plan = self._plan
         look = Look(plan.ruleset, self._entities_of, plan.samples)
+        seen = _Seen(look, stretch.end)
         sieve = Sieve(plan.ruleset, plan.now)
-        damage: dict[str, Damage] = {}
         turn = self._correlator.begin() if plan.ruleset.stateful else None
-        for batch in self._batches(stretch, damage):
+        for batch in self._batches(stretch, seen.damage):
             if should_stop():
-                return False
+                return None
             hits = list(sieve.hits(batch, self._engine.evaluate(batch)))
             if turn is not None:
                 turn.take(batch, hits)
@@ -234,21 +256,31 @@ class Backtest:
         if turn is not None:
             said = turn.finish(stretch.end, final=is_last)
             look.conclude([one for one in said if not self._is_beyond(one.rule.id, one.time)])
-        look.settle(lambda ids: self._ocsf_of(stretch, ids))
-        if turn is not None:
-            for piece in turn.changes():
-                if piece.content is None:
-                    self._memory.pop((piece.rule_id, piece.key), None)
-                else:
-                    self._memory[piece.rule_id, piece.key] = piece.content
+            seen.memory = turn.changes()
             turn.keep()
-        self._count(look, damage, stretch.end)
-        return True
+        return seen
 
-    def _count(self, look: Look, damage: dict[str, Damage], reached: datetime) -> None:
-        counts = self.counts
+    def _count_pending(self, on_stretch: Callable[[], None] | None) -> None:
+        """Count the stretch before, whose people and machines were looked up meanwhile."""
+        if self._pending is None:
+            return
+        seen, coming = self._pending
+        ocsf = coming.result()
+        self._pending = None
+        seen.look.settle(ocsf)
+        self._count(seen)
+        if on_stretch is not None:
+            on_stretch()
+
+    def _count(self, seen: "_Seen") -> None:
+        counts, look = self.counts, seen.look
+        for piece in seen.memory:
+            if piece.content is None:
+                self._memory.pop((piece.rule_id, piece.key), None)
+            else:
+                self._memory[piece.rule_id, piece.key] = piece.content
         counts.events += look.events
-        counts.damage.update(damage)
+        counts.damage.update(seen.damage)
         for rule_id, tally in look.tallies.items():
             counts.tallies.setdefault(rule_id, RuleTally()).join(tally, self._plan.samples)
         for finding_id, told in look.verdicts.items():
@@ -256,7 +288,13 @@ class Backtest:
                 counts.standing[finding_id] = told
             else:
                 counts.standing.pop(finding_id, None)
-        counts.reached = reached
+        before, self._mark = self._mark, _Mark.now(self._engine)
+        counts.seconds += self._mark.clock - before.clock
+        counts.cpu_s += self._mark.cpu - before.cpu
+        for rule_id, spent in self._mark.by_rule.items():
+            more = spent - before.by_rule.get(rule_id, 0.0)
+            counts.cpu_s_by_rule[rule_id] = counts.cpu_s_by_rule.get(rule_id, 0.0) + more
+        counts.reached = seen.end
 
     def _batches(self, stretch: Stretch, damage: dict[str, Damage]) -> Any:
         wanted = ReplayQuery(stretch.start, stretch.end, lanes=self._lanes(), with_ocsf=False)
@@ -278,11 +316,12 @@ class Backtest:
 
     def _ocsf_of(self, stretch: Stretch, ids: frozenset[str]) -> dict[str, Ocsf]:
         """Of events of the stretch; of those of earlier ones, by a look at all of history."""
-        found = self._read_ocsf(ReplayQuery(stretch.start, stretch.end, event_ids=ids))
-        missing = ids - found.keys()
-        if missing:
-            found |= self._read_ocsf(ReplayQuery(event_ids=missing))
-        return found
+        for _ in range(_TRIES):
+            with suppress(StoreMoved):
+                found = self._read_ocsf(ReplayQuery(stretch.start, stretch.end, event_ids=ids))
+                missing = ids - found.keys()
+                return found | self._read_ocsf(ReplayQuery(event_ids=missing)) if missing else found
+        return {}
 
     def _read_ocsf(self, wanted: ReplayQuery) -> dict[str, Ocsf]:
         asked = ReplayQuery(wanted.start, wanted.end, event_ids=wanted.event_ids, with_native=False)
@@ -296,6 +335,10 @@ class Backtest:
         rule = next((one for one in self._plan.ruleset.stateful if one.rule.id == rule_id), None)
         is_absence = isinstance(rule, CorrelationRule) and rule.type is CorrelationType.ABSENCE
         return is_absence and moment >= self._plan.end
+
+
+def _no_progress(done: int, total: int) -> None:
+    """Nobody watches."""
 
 
 def _ocsf_by_id(batch: EventBatch) -> dict[str, Ocsf]:

@@ -1,7 +1,7 @@
 """One look at a stretch of history: what the rules find there, and whom it is about."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,13 +22,11 @@ from tocsin.model.event import EventBatch
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Ocsf = Mapping[str, object]
-OcsfOf = Callable[[frozenset[str]], Mapping[str, Ocsf]]
-"""Finds the OCSF columns of events by their ids."""
 
 
 @dataclass(slots=True)
 class Look:
-    """Gathered while batches are taken in; ``settle`` asks once for the OCSF of what was found.
+    """Gathered while batches are taken in, settled with the OCSF of what was ``asked``.
 
     ``verdicts`` are what standing verdicts on several events say, by finding id; an empty one
     takes the verdict of that id back.
@@ -74,11 +72,13 @@ class Look:
         """Take in what correlation says, in its order."""
         self._several += [one for one in verdicts if one.rule.id not in self.ruleset.silent]
 
-    def settle(self, ocsf_of: OcsfOf) -> None:
-        """Find out whom the findings are about."""
+    def asked(self) -> frozenset[str]:
+        """The events whose OCSF columns tell whom the findings are about."""
         last = {one.event_ids[-1] for one in self._several if one.event_ids}
-        wanted = frozenset(self._about.keys() | last)
-        ocsf = ocsf_of(wanted) if wanted else {}
+        return frozenset(self._about.keys() | last)
+
+    def settle(self, ocsf: Mapping[str, Ocsf]) -> None:
+        """Say whom the findings are about, by the OCSF columns of events by their ids."""
         for event_id, rules in self._about.items():
             for rule_id, source in rules:
                 rule = self.ruleset.rule(rule_id)
