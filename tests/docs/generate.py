@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import typer.main
-import yaml
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
@@ -17,6 +16,8 @@ from tocsin.api.application import ROUTERS
 from tocsin.app.config import Settings
 from tocsin.app.permissions import ROLE_PERMISSIONS
 from tocsin.cli.main import app as command_line
+from tocsin.detect.ruleset import load_rules
+from tocsin.model.lane import LogSource
 from tocsin.model.principal import Permission, Role
 
 FOLDER = REPOSITORY / "docs" / "reference"
@@ -152,25 +153,26 @@ def roles_page() -> str:
 
 
 def rules_page() -> str:
-    """The shipped rules."""
-    rows = []
-    for path in sorted((SOURCE / "content" / "rules").rglob("*.yml")):
-        rule = yaml.safe_load(path.read_text(encoding="utf-8"))
-        logsource = "/".join(str(part) for part in rule["logsource"].values())
-        techniques = " ".join(
-            tag.removeprefix("attack.").upper()
-            for tag in rule["tags"]
-            if tag.startswith("attack.t") and tag[8:9].isdigit()
-        )
-        rows.append((logsource, rule["title"], rule["level"], techniques))
+    """The shipped rules; building blocks that others count are left out."""
+    ruleset = load_rules([SOURCE / "content" / "rules"])
+    told = [rule for rule in ruleset.all_rules() if rule.id not in ruleset.silent]
+    rows = sorted(
+        (rule.kind, "/".join(filter(None, _asked(rule.logsource))), rule.title, rule.level)
+        + (" ".join(rule.techniques),)
+        for rule in told
+    )
     lines = [
         "# Shipped rules\n",
-        f"{len(rows)} rules.\n",
-        "| log source | rule | level | techniques |",
-        "|---|---|---|---|",
+        f"{len(rows)} rules; “sigma” looks at one event, the others at several or at measurements.\n",
+        "| kind | log source | rule | level | techniques |",
+        "|---|---|---|---|---|",
     ]
-    lines += [f"| {' | '.join(row)} |" for row in sorted(rows)]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
     return _NOTE + "\n".join(lines) + "\n"
+
+
+def _asked(logsource: LogSource) -> tuple[str | None, ...]:
+    return logsource.product, logsource.category, logsource.service
 
 
 PAGES = {
