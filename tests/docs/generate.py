@@ -157,8 +157,7 @@ def rules_page() -> str:
     ruleset = load_rules([SOURCE / "content" / "rules"])
     told = [rule for rule in ruleset.all_rules() if rule.id not in ruleset.silent]
     rows = sorted(
-        (rule.kind, "/".join(filter(None, _asked(rule.logsource))), rule.title, rule.level)
-        + (" ".join(rule.techniques),)
+        (rule.kind, _asked(rule.logsource), rule.title, rule.level, " ".join(rule.techniques))
         for rule in told
     )
     lines = [
@@ -171,8 +170,9 @@ def rules_page() -> str:
     return _NOTE + "\n".join(lines) + "\n"
 
 
-def _asked(logsource: LogSource) -> tuple[str | None, ...]:
-    return logsource.product, logsource.category, logsource.service
+def _asked(logsource: LogSource) -> str:
+    parts = (logsource.product, logsource.category, logsource.service)
+    return "/".join(part for part in parts if part)
 
 
 PAGES = {
