@@ -19,7 +19,7 @@ PAGES = ("/queue", "/queue?tab=alerts", "/search", "/cases", "/approvals", "/lea
 
 
 @pytest.mark.parametrize(
-    "path", [*PAGES, "/rules", "/coverage", "/nothing-here", "/static/css/tokens.css"]
+    "path", [*PAGES, "/rules", "/coverage", "/packs", "/nothing-here", "/static/css/tokens.css"]
 )
 def test_every_answer_is_guarded(visitors: Visitors, path: str) -> None:
     headers = visitors("ada.lind").get(path).headers

@@ -67,6 +67,7 @@ LOOKS = [
     Look("coverage", "/coverage?technique=T1059.001", wait=".heat"),
     Look("coverage-gaps", "/coverage?tab=gaps"),
     Look("coverage-narrow", "/coverage", width=420, wait=".heat"),
+    Look("packs", "/packs"),
     Look("problems", "/rules?tab=problems"),
     Look("palette", "/queue", ("Control+k",), "#palette[open]"),
     Look("keys", "/queue", ("?",), "#help[open]"),
