@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import ColumnElement, Connection, case, insert, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, insert, select, update
 
 from tocsin.app.look_tables import LANE_LOOKS, PLATFORM_RUNS, RULE_WATCHES
 from tocsin.app.rule_digests import rule_digests, set_digest
@@ -32,6 +32,7 @@ class LookLedger:
 
     def __init__(self) -> None:
         self._rules = ""
+        self._change = 0
         self._run: int | None = None
         self._rows: dict[tuple[str, str], int] = {}
         self._foremost: dict[tuple[str, str], int] = {}
@@ -62,15 +63,17 @@ class LookLedger:
             for rule_id, (number, digest) in open_ones.items()
             if digests.get(rule_id) != digest
         ]
+        new = [one for one in digests if open_ones.get(one, (0, ""))[1] != digests[one]]
+        changes = select(func.max(columns.since_change), func.max(columns.until_change))
+        latest = max((one for one in tx.execute(changes).one() if one is not None), default=0)
+        self._change = latest + 1 if gone or new else latest
         for start in range(0, len(gone), 500):
             of_part = columns.number.in_(gone[start : start + 500])
             until = case((columns.since > since, columns.since), else_=since)
-            tx.execute(update(RULE_WATCHES).where(of_part).values(until=until))
-        fresh = [
-            {"rule_id": rule_id, "digest": digest, "since": since}
-            for rule_id, digest in digests.items()
-            if open_ones.get(rule_id, (0, ""))[1] != digest
-        ]
+            ended = {"until": until, "until_change": self._change}
+            tx.execute(update(RULE_WATCHES).where(of_part).values(ended))
+        begun = {"since": since, "since_change": self._change}
+        fresh = [{"rule_id": one, "digest": digests[one], **begun} for one in new]
         if fresh:
             tx.execute(insert(RULE_WATCHES), fresh)
         self._rules = set_digest(digests)
@@ -116,7 +119,7 @@ class LookLedger:
                 "late": columns.late + counts[1],
                 "skipped": columns.skipped + counts[2],
             }
-            here = (columns.number == number) & (columns.rules == self._rules)
+            here = (columns.number == number) & (columns.change == self._change)
             same = (columns.tenant == key[0]) & (columns.lane == key[1])
             if tx.execute(update(LANE_LOOKS).where(here, same).values(grown)).rowcount:
                 return
@@ -125,6 +128,7 @@ class LookLedger:
                 tenant=key[0],
                 lane=key[1],
                 rules=self._rules,
+                change=self._change,
                 since=looked[0],
                 until=looked[1],
                 first_time=times[0],

@@ -11,6 +11,7 @@ LANE_LOOKS = Table(
     Column("tenant", String, nullable=False),
     Column("lane", String, nullable=False),
     Column("rules", String, nullable=False),
+    Column("change", Integer, nullable=False),
     Column("since", Utc, nullable=False),
     Column("until", Utc, nullable=False),
     Column("first_time", Utc, nullable=False),
@@ -30,6 +31,10 @@ RULE_WATCHES = Table(
     Column("digest", String, nullable=False),
     Column("since", Utc, nullable=False),
     Column("until", Utc, nullable=True),
+    # The change of rules that brought it, and the one that took it away: events are looked at
+    # between two changes, whenever they were received.
+    Column("since_change", Integer, nullable=False),
+    Column("until_change", Integer, nullable=True),
     Index(None, "rule_id", "since"),
     Index(None, "until"),
 )

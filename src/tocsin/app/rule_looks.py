@@ -1,16 +1,17 @@
 """From when to when a rule has looked, what it has not seen, and what was filled since."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from tocsin.app.look_ledger import NO_LANE
 from tocsin.app.look_tables import LANE_LOOKS, PLATFORM_RUNS, RULE_FILLS, RULE_WATCHES
 from tocsin.model.lane import Lane, LogSource
 
 _MOST_LISTED = 200
+_STEP = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +77,44 @@ class RuleLooks:
     skipped: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """A time in force, and between which changes of the rules it was."""
+
+    span: Span
+    since_change: int
+    until_change: int | None
+
+    def looked_at(self, change: int) -> bool:
+        """Whether it was in force after that change of rules."""
+        ended = self.until_change is not None and change >= self.until_change
+        return change >= self.since_change and not ended
+
+
 def rule_looks(
     tx: Connection, rule_id: str, sources: tuple[LogSource, ...], lanes: tuple[Lane, ...]
 ) -> RuleLooks:
-    """The ledger of a rule that asks for events of ``sources``; ``lanes`` are those there are."""
-    columns = RULE_WATCHES.c
-    query = select(columns.since, columns.until).where(columns.rule_id == rule_id)
-    watches = [Span(*row) for row in tx.execute(query.order_by(columns.since, columns.number))]
+    """The ledger of a rule that asks for events of ``sources`` (none: unknown, so any).
+
+    ``lanes`` are those there are.
+    """
+    watches = _watches(tx, rule_id)
     fills = _fills(tx, rule_id)
     asked = {lane.id for lane in lanes if any(lane.accepts(source) for source in sources)}
-    looks = _looks(tx, asked, watches)
+    rows = _lane_rows(tx, asked if sources else None) if watches else []
+    looks = [row for change, row in rows if any(one.looked_at(change) for one in watches)]
     last = watches[-1] if watches else None
-    watched = _joined(watches)
+    joined = _joined(watches)
+    since = last.span.since if last is not None and last.span.until is None else None
     return RuleLooks(
         rule_id=rule_id,
-        in_force=last is not None and last.until is None,
-        since=last.since if last is not None and last.until is None else None,
-        watched=tuple(watched),
-        gaps=tuple(_gaps(watched, fills)),
-        before=_before(tx, watched, fills),
+        in_force=since is not None,
+        since=since,
+        watched=tuple(one.span for one in joined),
+        gaps=tuple(_gaps(joined, rows, fills)),
+        before=_before(joined, rows, fills),
         fills=tuple(fills),
-        down=tuple(_down(tx, watched)),
+        down=tuple(_down(tx, joined[0].span.since)) if joined else (),
         lanes=tuple(looks[:_MOST_LISTED]),
         events=sum(one.events for one in looks),
         late=sum(one.late for one in looks),
@@ -104,10 +122,11 @@ def rule_looks(
     )
 
 
-def first_received(tx: Connection) -> datetime | None:
-    """When the ledger begins."""
-    found: datetime | None = tx.execute(select(func.min(LANE_LOOKS.c.since))).scalar()
-    return found
+def _watches(tx: Connection, rule_id: str) -> list[_Watch]:
+    columns = RULE_WATCHES.c
+    query = select(columns.since, columns.until, columns.since_change, columns.until_change)
+    ordered = query.where(columns.rule_id == rule_id).order_by(columns.number)
+    return [_Watch(Span(row[0], row[1]), row[2], row[3]) for row in tx.execute(ordered)]
 
 
 def _fills(tx: Connection, rule_id: str) -> list[Fill]:
@@ -119,50 +138,56 @@ def _fills(tx: Connection, rule_id: str) -> list[Fill]:
     return [Fill(*row) for row in tx.execute(query.where(columns.rule_id == rule_id))]
 
 
-def _looks(tx: Connection, asked: set[str], watches: list[Span]) -> list[LaneLook]:
-    """Looks at lanes the rule asks for while it was in force, newest first."""
-    if not watches:
-        return []
+def _lane_rows(tx: Connection, asked: set[str] | None) -> list[tuple[int, LaneLook]]:
+    """Looks at the lanes, newest first, each with the change of rules it came after."""
     columns = LANE_LOOKS.c
-    query = (
-        select(
-            *(columns.tenant, columns.lane, columns.since, columns.until, columns.first_time),
-            *(columns.last_time, columns.events, columns.late, columns.skipped),
-        )
-        .where(columns.lane.in_([*asked, NO_LANE]), columns.until >= watches[0].since)
-        .order_by(columns.until.desc(), columns.number.desc())
-    )
-    found = [LaneLook(*row) for row in tx.execute(query)]
-    return [one for one in found if any(_meets(watch, one.since, one.until) for watch in watches)]
+    query = select(
+        *(columns.change, columns.tenant, columns.lane, columns.since, columns.until),
+        *(columns.first_time, columns.last_time, columns.events, columns.late, columns.skipped),
+    ).order_by(columns.until.desc(), columns.number.desc())
+    if asked is not None:
+        query = query.where(columns.lane.in_([*asked, NO_LANE]))
+    return [(row[0], LaneLook(*tuple(row)[1:])) for row in tx.execute(query)]
 
 
-def _meets(watch: Span, since: datetime, until: datetime) -> bool:
-    return watch.since <= until and (watch.until is None or watch.until >= since)
-
-
-def _joined(watches: list[Span]) -> list[Span]:
+def _joined(watches: list[_Watch]) -> list[_Watch]:
     """Watches of versions that followed each other at once, as one."""
-    found: list[Span] = []
+    found: list[_Watch] = []
     for one in watches:
         last = found[-1] if found else None
-        if last is not None and (last.until is None or last.until >= one.since):
-            until = None if one.until is None or last.until is None else max(last.until, one.until)
-            found[-1] = Span(last.since, until)
+        if last is not None and last.until_change == one.since_change:
+            span = Span(last.span.since, one.span.until)
+            found[-1] = _Watch(span, last.since_change, one.until_change)
         else:
             found.append(one)
     return found
 
 
-def _gaps(watched: list[Span], fills: list[Fill]) -> list[Span]:
-    if not watched:
-        return []
-    ends = [*(one.since for one in watched[1:]), None]
-    found = [
-        Span(one.until, end)
-        for one, end in zip(watched, ends, strict=True)
-        if one.until is not None
-    ]
+def _gaps(watched: list[_Watch], rows: list[tuple[int, LaneLook]], fills: list[Fill]) -> list[Span]:
+    """Of each time between, what was received; one that lasts is there without events too."""
+    found = []
+    for at, one in enumerate(watched):
+        if one.until_change is None or one.span.until is None:
+            continue
+        after = watched[at + 1].since_change if at + 1 < len(watched) else None
+        missed = [
+            row
+            for change, row in rows
+            if change >= one.until_change and (after is None or change < after)
+        ]
+        span = _spanning(missed)
+        if after is None:
+            begin = one.span.until if span is None else min(span.since, one.span.until)
+            found.append(Span(begin, None))
+        elif span is not None:
+            found.append(span)
     return [part for gap in found for part in _without(gap, fills)]
+
+
+def _spanning(rows: list[LaneLook]) -> Span | None:
+    if not rows:
+        return None
+    return Span(min(row.since for row in rows), max(row.until for row in rows) + _STEP)
 
 
 def _without(gap: Span, fills: list[Fill]) -> list[Span]:
@@ -184,21 +209,21 @@ def _without(gap: Span, fills: list[Fill]) -> list[Span]:
     return left
 
 
-def _before(tx: Connection, watched: list[Span], fills: list[Fill]) -> Span | None:
-    begin = first_received(tx)
-    if begin is None or not watched or begin >= watched[0].since:
+def _before(
+    watched: list[_Watch], rows: list[tuple[int, LaneLook]], fills: list[Fill]
+) -> Span | None:
+    if not watched:
         return None
-    left = _without(Span(begin, watched[0].since), fills)
+    span = _spanning([row for change, row in rows if change < watched[0].since_change])
+    left = _without(span, fills) if span is not None else []
     return left[0] if left else None
 
 
-def _down(tx: Connection, watched: list[Span]) -> list[Span]:
-    """When the platform did not run since the rule was first in force."""
-    if not watched:
-        return []
+def _down(tx: Connection, since: datetime) -> list[Span]:
+    """When the platform did not run since then."""
     columns = PLATFORM_RUNS.c
     query = select(columns.started_at, columns.seen_at).order_by(columns.number)
-    runs = [row for row in tx.execute(query) if row.seen_at >= watched[0].since]
+    runs = [row for row in tx.execute(query) if row.seen_at >= since]
     return [
         Span(one.seen_at, other.started_at)
         for one, other in pairwise(runs)

@@ -16,6 +16,7 @@ def upgrade() -> None:
         sa.Column("tenant", sa.String(), nullable=False),
         sa.Column("lane", sa.String(), nullable=False),
         sa.Column("rules", sa.String(), nullable=False),
+        sa.Column("change", sa.Integer(), nullable=False),
         sa.Column("since", Utc(), nullable=False),
         sa.Column("until", Utc(), nullable=False),
         sa.Column("first_time", Utc(), nullable=False),
@@ -34,6 +35,8 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("since", Utc(), nullable=False),
         sa.Column("until", Utc(), nullable=True),
+        sa.Column("since_change", sa.Integer(), nullable=False),
+        sa.Column("until_change", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_rule_watches")),
     )
     op.create_index(op.f("ix_rule_watches_rule_id_since"), "rule_watches", ["rule_id", "since"])
