@@ -124,6 +124,7 @@ class Flow:
                 self._commit(worked)
             except BaseException:
                 self._parts.seen.forget()
+                self._parts.looks.forget()
                 raise
             return done
 
