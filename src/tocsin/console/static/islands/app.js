@@ -2,6 +2,7 @@
 
 import { startClock } from "./clock.js";
 import { startFilterBar } from "./filter_bar.js";
+import { placeFindings } from "./findings.js";
 import { startHistogram } from "./histogram.js";
 import { startKeys } from "./keys.js";
 import { startPalette } from "./palette.js";
@@ -15,6 +16,7 @@ function refresh() {
   startClock();
   startFilterBar();
   startHistogram();
+  placeFindings();
   fadeToasts();
 }
 
