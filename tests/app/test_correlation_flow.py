@@ -228,3 +228,35 @@ def test_what_is_missed_is_told_by_time_alone_and_taken_back_when_it_comes_late(
         assert (back.status, back.disposition) == (AlertStatus.CLOSED, Disposition.RETRACTED)
     finally:
         house.close()
+
+
+NEW_TERMS = """
+title: Address was never refused here before
+id: 6ba6a0a6-9a47-4b5e-9e3b-0f5f7f0c0c02
+status: test
+logsource: {product: linux, service: sshd}
+detection:
+    selection:
+        message|startswith: "Failed password"
+    condition: selection
+new_terms:
+    fields: [src_ip]
+    window: 30d
+    learning: 0s
+level: medium
+tocsin:
+    entity: [address]
+"""
+
+
+def test_a_value_never_seen_before_makes_an_alert(settings: Settings) -> None:
+    (settings.home / "rules" / "ssh.yml").write_text(NEW_TERMS)
+    house = open_tocsin(settings)
+    try:
+        assert house.ruleset.problems == ()
+        refuse(house, 0, 10)
+        assert [alert.rule_title for alert in alerts(house)] == [
+            "Address was never refused here before"
+        ]
+    finally:
+        house.close()

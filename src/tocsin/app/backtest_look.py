@@ -70,7 +70,9 @@ class Look:
 
     def conclude(self, verdicts: list[Correlated]) -> None:
         """Take in what correlation says, in its order."""
-        self._several += [one for one in verdicts if one.rule.id not in self.ruleset.silent]
+        self._several += [
+            one for one in verdicts if one.rule.id not in self.ruleset.silent_verdicts
+        ]
 
     def asked(self) -> frozenset[str]:
         """The events whose OCSF columns tell whom the findings are about."""

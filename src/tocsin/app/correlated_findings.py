@@ -29,7 +29,7 @@ class CorrelatedFindings:
     def of(self, verdicts: Sequence[Correlated]) -> list[Finding]:
         """A finding for each verdict of a rule that is no mere step of another, in their order."""
         by_id = {one.rule.id: one for one in self.ruleset.stateful}
-        told = [one for one in verdicts if one.rule.id not in self.ruleset.silent]
+        told = [one for one in verdicts if one.rule.id not in self.ruleset.silent_verdicts]
         return [self._finding(one, by_id.get(one.rule.id)) for one in told]
 
     def _finding(self, found: Correlated, rule: StatefulRule | None) -> Finding:

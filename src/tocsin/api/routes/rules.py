@@ -31,7 +31,7 @@ def rules(house: House) -> dict[str, Any]:
     for rule in listed:
         rule.pop("source_text")
         rule["reach"] = reach_facts(verdicts.get(rule["id"]))
-        rule["is_silent"] = rule["id"] in house.ruleset.silent
+        rule["is_silent"] = rule["id"] in house.ruleset.silent_verdicts
         if rule["kind"] != RuleKind.SIGMA:
             rule["facts"] = as_json(rule_facts(house.ruleset, house.correlator, rule["id"]))
     return {"rules": listed, "problems": as_json(house.ruleset.problems)}
