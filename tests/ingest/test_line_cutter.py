@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tocsin.ingest import cutting, limits, line_cutter
 from tocsin.ingest.cutting import Maker
-from tocsin.ingest.line_cutter import cut_lines, cut_zeek
-from tocsin.model.record import RawBatch, Unreadable
+from tocsin.ingest.line_cutter import cut_headed, cut_lines
+from tocsin.model.record import Framing, RawBatch, Unreadable
 
 MAKER = Maker("web", "web.log", datetime(2026, 3, 1, tzinfo=UTC))
 
@@ -82,7 +82,11 @@ def test_a_line_over_what_can_be_kept_comes_in_pieces(monkeypatch: pytest.Monkey
 def test_zeek_batches_each_begin_with_the_header_in_force() -> None:
     first = b"#separator \\x09\n#path\tconn\n#fields\tts\n#types\ttime\n1.0\n2.0\n#close\tx\n"
     second = b"#separator \\x09\n#path\tdns\n#fields\tts\n#types\ttime\n3.0\n"
-    batches = [i for i in cut_zeek(io.BytesIO(first + second), MAKER) if isinstance(i, RawBatch)]
+    batches = [
+        i
+        for i in cut_headed(io.BytesIO(first + second), MAKER, Framing.ZEEK_TSV)
+        if isinstance(i, RawBatch)
+    ]
     assert [(batch.first_ordinal, batch.payload.split(b"\n")[1]) for batch in batches] == [
         (5, b"#path\tconn"),
         (12, b"#path\tdns"),

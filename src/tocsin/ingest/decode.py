@@ -5,12 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from tocsin.ingest.audit_line import read_audit
+from tocsin.ingest.carried import finish_object, read_carried, read_text
 from tocsin.ingest.decode_shaped import shape_lines, worth_shaping
 from tocsin.ingest.decode_shapes import Templates
+from tocsin.ingest.hec_event import hec_reader, open_envelope, read_object_event
 from tocsin.ingest.json_line import read_object
 from tocsin.ingest.limits import RECORD_BYTES
 from tocsin.ingest.syslog_escape import unescape
 from tocsin.ingest.syslog_message import read_syslog
+from tocsin.ingest.w3c import W3cHeader, is_header
 from tocsin.ingest.windows_event import flatten_event
 from tocsin.ingest.zeek_tsv import ZeekHeader
 from tocsin.model.record import Decoded, Framing, RawBatch, Unreadable
@@ -24,24 +27,24 @@ def decode(batch: RawBatch) -> Decoded:
     """Native records in the order of their lines; never raises for what the bytes hold.
 
     Every line that is not blank is a record or Unreadable. ``ordinals`` count the lines of the
-    payload from 0 (for Zeek the lines below the leading header), ``Unreadable.ordinal`` counts
+    payload from 0 (with a header on top the lines below it), ``Unreadable.ordinal`` counts
     on from ``first_ordinal``, so that it names the line of the file.
     """
     if batch.framing is Framing.FRAGMENT:
         reason = "a piece of a record that is too large or was cut off"
         whole = Unreadable(batch.source, batch.place, batch.first_ordinal, reason, batch.payload)
         return Decoded([], [], [], [whole] if batch.payload.strip() else [])
-    if batch.framing in (Framing.LINES, Framing.EVTX) and worth_shaping(batch.payload):
+    if batch.framing in _SHAPES and worth_shaping(batch.payload):
         return _decode_shaped(batch)
     lines = batch.payload.split(b"\n")
     read: Reader
     match batch.framing:
-        case Framing.EVTX:
-            read = _read_windows
-        case Framing.ZEEK_TSV:
-            header = ZeekHeader()
+        case Framing.EVTX | Framing.HEC:
+            read = _reader_of(batch)
+        case Framing.ZEEK_TSV | Framing.W3C:
+            header = ZeekHeader() if batch.framing is Framing.ZEEK_TSV else W3cHeader()
             lines = lines[_header_lines(lines, header) :]
-            read = _zeek_reader(header)
+            read = _headed_reader(header)
         case Framing.SYSLOG:
             lines = [unescape(line) for line in lines]
             read = _line_reader(batch.received_at)
@@ -52,12 +55,20 @@ def decode(batch: RawBatch) -> Decoded:
 
 def _decode_shaped(batch: RawBatch) -> Decoded:
     """Most lines columnwise, what is odd about the rest line by line."""
-    windows = batch.framing is Framing.EVTX
-    templates = _WINDOWS_TEMPLATES if windows else _TEMPLATES
-    read = _read_windows if windows else _line_reader(batch.received_at)
-    shaped = shape_lines(batch.payload, templates)
+    read = _reader_of(batch)
+    shaped = shape_lines(batch.payload, _SHAPES[batch.framing])
     left = _decode_lines(batch, shaped.left(), read)
     return shaped.with_left(left, read)
+
+
+def _reader_of(batch: RawBatch) -> Reader:
+    match batch.framing:
+        case Framing.EVTX:
+            return _read_windows
+        case Framing.HEC:
+            return hec_reader(_line_reader(batch.received_at))
+        case _:
+            return _line_reader(batch.received_at)
 
 
 def _decode_lines(batch: RawBatch, lines: Iterable[tuple[int, bytes]], read: Reader) -> Decoded:
@@ -89,7 +100,7 @@ def _decode_lines(batch: RawBatch, lines: Iterable[tuple[int, bytes]], read: Rea
 
 
 class _Skip(Exception):
-    """The line is not blank but carries no record (a comment of Zeek's)."""
+    """The line is not blank but carries no record (a header that is repeated)."""
 
 
 def _line_reader(received_at: datetime) -> Reader:
@@ -120,37 +131,14 @@ def _read_text(text: str, keeps: bool, received_at: datetime) -> Reading:
             return audit[0], keeps or audit[1]
     fields = read_syslog(text, received_at)
     if fields is None:
-        return {"message": text}, keeps
-    return _read_carried(fields, keeps)
-
-
-def _read_carried(fields: dict[str, Any], keeps: bool) -> Reading:
-    """What a syslog message carries, when that is a record itself; its header goes along."""
-    message = fields["message"]
-    body = message.removeprefix("@cee:").lstrip()
-    found: Reading | None = None
-    if body[:1] == "{":
-        try:
-            found = read_object(body.encode())
-        except ValueError:
-            found = None
-    elif "audit(" in message:
-        found = read_audit(message)
-    if found is None:
-        return fields, keeps
-    record, repeats = found
-    del fields["message"]
-    record["syslog" if "syslog" not in record else "syslog_header"] = fields
-    return record, keeps or repeats
+        record, repeats = read_text(text)
+        return record, keeps or repeats
+    return read_carried(fields, keeps)
 
 
 def _read_json(line: bytes) -> Reading:
     record, keeps = read_object(line)
-    return _finish(record), keeps
-
-
-def _finish(record: dict[str, Any]) -> dict[str, Any]:
-    return flatten_event(record) or record if "Event" in record else record
+    return finish_object(record), keeps
 
 
 def _read_windows(line: bytes) -> Reading:
@@ -165,22 +153,22 @@ def _finish_windows(rendered: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
-def _header_lines(lines: list[bytes], header: ZeekHeader) -> int:
-    """How many lines at the top are Zeek's header; ``header`` learns them."""
+def _header_lines(lines: list[bytes], header: ZeekHeader | W3cHeader) -> int:
+    """How many lines at the top are a header; ``header`` learns them."""
     for number, line in enumerate(lines):
-        if not line.startswith(b"#"):
+        if not is_header(line):
             return number
         header.take(line.removesuffix(b"\r").decode("utf-8", "replace"))
     return len(lines)
 
 
-def _zeek_reader(header: ZeekHeader) -> Reader:
+def _headed_reader(header: ZeekHeader | W3cHeader) -> Reader:
     def read(line: bytes) -> Reading:
         try:
             text, keeps = line.decode(), False
         except UnicodeDecodeError:
             text, keeps = line.decode("utf-8", "replace"), True
-        if text.startswith("#"):
+        if is_header(line):
             header.take(text)
             raise _Skip
         return header.record(text), keeps
@@ -189,5 +177,8 @@ def _zeek_reader(header: ZeekHeader) -> Reader:
 
 
 # What shapes look like is the same for all callers; remembering it is the point.
-_TEMPLATES = Templates(_read_json, _finish)
-_WINDOWS_TEMPLATES = Templates(_read_windows, _finish_windows)
+_SHAPES = {
+    Framing.LINES: Templates(_read_json, finish_object),
+    Framing.EVTX: Templates(_read_windows, _finish_windows),
+    Framing.HEC: Templates(read_object_event, open_envelope),
+}

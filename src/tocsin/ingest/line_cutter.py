@@ -1,11 +1,13 @@
-"""Cuts text of any length into raw batches of whole lines; Zeek's header goes with each."""
+"""Cuts text of any length into raw batches of whole lines; a header on top goes with each."""
 
 from collections.abc import Iterator
 
 from tocsin.ingest.cutting import ByteStream, Cut, Maker, line_groups
 from tocsin.ingest.limits import BATCH_BYTES, KEPT_BYTES, RECORD_BYTES
+from tocsin.ingest.w3c import FLOW_MARK, is_header
 from tocsin.model.record import Framing, RawBatch
 
+_BEGIN_A_HEADER = (b"#separator", b"#Software:", b"#Version:", FLOW_MARK)
 _BLOCK_BYTES = BATCH_BYTES - (1 << 16)
 """Read at once: with the beginning of a line from the block before it makes one batch, not two."""
 
@@ -27,8 +29,11 @@ def cut_lines(stream: ByteStream, maker: Maker) -> Iterator[Cut]:
         ordinal += newlines
 
 
-def cut_zeek(stream: ByteStream, maker: Maker) -> Iterator[Cut]:
-    """Batches that each begin with the header in force; numbers are the lines of the file."""
+def cut_headed(stream: ByteStream, maker: Maker, framing: Framing) -> Iterator[Cut]:
+    """Batches that each begin with the header in force; numbers are the lines of the file.
+
+    ``framing`` is that of Zeek or of W3C extended logs.
+    """
     header: list[bytes] = []
     for cut in cut_lines(stream, maker):
         if not isinstance(cut, RawBatch):
@@ -36,22 +41,26 @@ def cut_zeek(stream: ByteStream, maker: Maker) -> Iterator[Cut]:
             continue
         body: list[bytes] = []
         for ordinal, line in enumerate(cut.payload.split(b"\n"), cut.first_ordinal):
-            if not line.startswith(b"#"):
+            if not is_header(line):
                 body.append(line)
                 continue
             if body:
-                yield _zeek_batch(maker, header, body, ordinal - len(body))
+                yield _headed(maker, header, body, ordinal - len(body), framing)
                 body = []
-            if line.startswith(b"#separator"):
+            if line.startswith(_BEGIN_A_HEADER):
                 header = []
+            elif line.startswith(b"#Fields:"):
+                header = [other for other in header if not other.startswith(b"#Fields:")]
             header.append(line)
         if body:
             after = cut.first_ordinal + cut.payload.count(b"\n") + 1
-            yield _zeek_batch(maker, header, body, after - len(body))
+            yield _headed(maker, header, body, after - len(body), framing)
 
 
-def _zeek_batch(maker: Maker, header: list[bytes], body: list[bytes], ordinal: int) -> RawBatch:
-    return maker.batch(b"\n".join([*header, *body]), ordinal, Framing.ZEEK_TSV)
+def _headed(
+    maker: Maker, header: list[bytes], body: list[bytes], ordinal: int, framing: Framing
+) -> RawBatch:
+    return maker.batch(b"\n".join([*header, *body]), ordinal, framing)
 
 
 def _whole_lines(stream: ByteStream) -> Iterator[tuple[bytes, int]]:

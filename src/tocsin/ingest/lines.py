@@ -8,7 +8,7 @@ from datetime import datetime
 from tocsin.ingest.cutting import ByteStream, Cut, Maker
 from tocsin.ingest.evtx_cutter import cut_evtx
 from tocsin.ingest.json_cutter import cut_json
-from tocsin.ingest.line_cutter import cut_lines, cut_zeek
+from tocsin.ingest.line_cutter import cut_headed, cut_lines
 from tocsin.ingest.recognition import HEAD_BYTES, Shape, recognize
 from tocsin.model.record import Framing, RawBatch
 
@@ -21,7 +21,9 @@ def cut_stream(stream: ByteStream, shape: Shape, maker: Maker) -> Iterator[Cut]:
         case Shape.EVTX:
             return cut_evtx(stream, maker)
         case Shape.ZEEK:
-            return cut_zeek(stream, maker)
+            return cut_headed(stream, maker, Framing.ZEEK_TSV)
+        case Shape.W3C:
+            return cut_headed(stream, maker, Framing.W3C)
         case Shape.JSON:
             return cut_json(stream, maker)
         case _:
@@ -39,7 +41,7 @@ def split_lines(
     tenant: str = "default",
     connector: str | None = None,
 ) -> list[RawBatch]:
-    """Raw batches of NDJSON, a JSON array, a CloudTrail body, Zeek TSV, syslog or text lines.
+    """Raw batches of NDJSON, a JSON array, a CloudTrail body, Zeek TSV, W3C extended, syslog or text lines.
 
     A ``framing`` other than ``LINES``, or a ``first_ordinal`` other than 1, says that the input
     has been cut before; then its lines are only grouped. Nothing is dropped: what can't be cut
@@ -51,6 +53,8 @@ def split_lines(
     shape = Shape.LINES
     if framing is Framing.ZEEK_TSV:
         shape = Shape.ZEEK
+    elif framing is Framing.W3C:
+        shape = Shape.W3C
     elif framing is Framing.LINES and first_ordinal == 1:
         payload = payload.removeprefix(_BOM)
         shape = recognize(payload[:HEAD_BYTES])

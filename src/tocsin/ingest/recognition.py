@@ -7,6 +7,7 @@ import orjson
 
 from tocsin.ingest.evtx_cutter import FILE_MAGIC
 from tocsin.ingest.json_cutter import TO_BRACKET
+from tocsin.ingest.w3c import is_headed
 
 HEAD_BYTES = 1 << 16
 _WRAPPED = re.compile(rb'\s*(?:\[\s*[\[{\]]|\{\s*"Records"\s*:\s*\[)')
@@ -18,6 +19,7 @@ class Shape(StrEnum):
 
     EVTX = "evtx"
     ZEEK = "zeek"
+    W3C = "w3c"
     JSON = "json"
     LINES = "lines"
     BINARY = "binary"
@@ -33,6 +35,8 @@ def recognize(head: bytes) -> Shape:
         return Shape.EVTX
     if head.startswith((b"#separator ", b"#fields\t")):
         return Shape.ZEEK
+    if is_headed(head):
+        return Shape.W3C
     if _WRAPPED.match(head) or _is_pretty(head.lstrip()):
         return Shape.JSON
     return Shape.BINARY if _is_binary(head[:4096]) else Shape.LINES

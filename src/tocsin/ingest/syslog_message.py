@@ -19,7 +19,7 @@ _BSD = (
     rf"({'|'.join(_MONTHS)}) {{1,2}}(\d{{1,2}}) (?:(\d{{4}}) )?(\d\d):(\d\d):(\d\d)(\.\d{{1,9}})?"
 )
 _STAMP = re.compile(rf"(?:(?P<iso>{_ISO})|[*.]?(?P<bsd>{_BSD})):? ")
-_TAG = re.compile(r"([^\s\[\]:]{1,64})(?:\[([^\]\s]{1,64})\])?: ?")
+_TAG = re.compile(r"([^\s\[\]:=]{1,64})(?:\[([^\]\s]{1,64})\])?: ?")
 _HOST = re.compile(r"([^\s]{1,255}) +")
 _NOT_HOSTS = frozenset(
     {

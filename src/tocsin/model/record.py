@@ -19,6 +19,11 @@ class Framing(StrEnum):
     """NDJSON of records as the evtx parser renders them (``{"Event": …}``)."""
     ZEEK_TSV = "zeek_tsv"
     """Zeek's own header lines (``#separator`` …), then tab-separated records."""
+    W3C = "w3c"
+    """Lines ``#Fields: …`` (or the names alone, as AWS flow logs have them), then records of
+    blank-separated values."""
+    HEC = "hec"
+    """NDJSON of events for Splunk's HTTP Event Collector: ``event`` and what is said about it."""
     FRAGMENT = "fragment"
     """A piece of one record that could not be cut out whole (too large, or the input ended
     inside it): not decoded, kept in quarantine."""
