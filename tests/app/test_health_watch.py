@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tocsin.app.blindness import blinded_by, with_blindness
-from tocsin.app.health_measures import METRICS, Measured
-from tocsin.app.health_watch import judge, mark_told, unmeasured
+from tocsin.app.health_measures import Measured
+from tocsin.app.health_watch import judge, mark_told
 from tocsin.detect.health_rule import HealthRule
 from tocsin.detect.stateful_rule import Bound, Comparison
 from tocsin.model.finding import Finding
@@ -121,14 +121,6 @@ def test_a_platform_finding_is_about_this_machine(state: SqliteState) -> None:
     (found,) = look(state, rule, Measured("disk", "/data", "free_share", 0.04))
     assert found.entities[0].kind.value == "host"
     assert str(found.fields["because"]).startswith("/data: free share")
-
-
-def test_what_nothing_measures_is_a_problem_with_its_place() -> None:
-    (problem,) = unmeasured([health_rule("temperature")])
-    assert (problem.path, problem.line) == ("own/drop.yml", 7)
-    assert "rate_share" in problem.reason
-    assert unmeasured([health_rule("rate_share")]) == []
-    assert {subject for subject, _ in METRICS} == {"source", "disk", "platform"}
 
 
 def ledger(name: str, *lanes: str, silent: bool = False) -> SourceLedger:

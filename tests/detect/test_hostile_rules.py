@@ -110,7 +110,7 @@ def _seeds() -> list[str]:
         "title: n\nabsence: {rules: [a, b], timespan: 1h, group-by: x}\n",
         rule_text(PLAIN, extra="new_terms: {fields: [a, b], window: 30d, learning: 1d, group-by: c}\n"),
         "title: i\nindicator: {fields: [a, b], values: [x, y], kind: text}\nlogsource: {product: windows}\n",
-        "title: h\nhealth: {metric: m, subject: disk, condition: {gt: 1, lte: 5}, lasting: 5m, only: [a]}\n",
+        "title: h\nhealth: {metric: free_share, subject: disk, condition: {gt: 1, lte: 5}, lasting: 5m, only: [a]}\n",
         "action: global\ntitle: g\nlogsource: {product: a}\n---\ndetection: {s: {a: b}, condition: s}\n",
     ]  # fmt: skip
     return kinds

@@ -193,13 +193,13 @@ def test_a_correlation_cannot_take_new_terms(tmp_path: Path) -> None:
 def test_a_health_rule_keeps_what_is_written(tmp_path: Path) -> None:
     text = (
         "title: Firewall falls silent\nlevel: high\nstatus: stable\n"
-        "health: {metric: silent_for_s, subject: source, condition: {gt: 600, lte: 9000},"
+        "health: {metric: silence_s, subject: source, condition: {gt: 600, lte: 9000},"
         " lasting: 5m, only: [fw-*]}\n"
     )
     found = load(tmp_path, text)
     assert not found.problems
     (one,) = found.health
-    assert (one.metric, one.subject, one.only) == ("silent_for_s", "source", ("fw-*",))
+    assert (one.metric, one.subject, one.only) == ("silence_s", "source", ("fw-*",))
     assert set(one.bounds) == {
         Bound(Comparison.GREATER, 600),
         Bound(Comparison.LESS_EQUAL, 9000),
@@ -220,6 +220,10 @@ def test_a_health_rule_keeps_what_is_written(tmp_path: Path) -> None:
         ("health: {metric: x, condition: {gt: 1}, subject: moon}", "one of source"),
         ("health: {metric: x, condition: {gt: 1}, lasting: long}", "no timespan"),
         ("health: {metric: x, condition: {gt: 1}}\ndetection: {s: {a: b}}", "take out detection"),
+        ("health: {metric: rate_shares, condition: {gt: 1}}", "did you mean rate_share?"),
+        ("health: {metric: free_share, condition: {gt: 1}}", "write subject: disk"),
+        ("health: {metric: temperature, condition: {gt: 1}}", "known are events_per_minute"),
+        ("health: {metric: rate_share, subject: service, condition: {gt: 1}}", "one of source"),
         ("health: 5", "must be a map"),
         ("health: {metric: x, condition: {gt: 1}}\nabsence: {}", "not both"),
     ],

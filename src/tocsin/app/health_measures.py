@@ -6,37 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 
 import psutil
 
+from tocsin.detect.health_metrics import METRICS
 from tocsin.ingest.rates import SourceRate
 from tocsin.ingest.silence import allowed_silence_s
 from tocsin.model.source import SourceLedger
 from tocsin.store.ports import WorkQueue
-
-METRICS: Mapping[tuple[str, str], str] = MappingProxyType(
-    {
-        ("source", "events_per_minute"): "events a minute over the last 20 minutes",
-        ("source", "rate_share"): "events over the last 20 minutes, as a share of what is usual at this time of day",
-        ("source", "lag_s"): "age of the freshest record on arrival, in s",
-        ("source", "extra_lag_s"): "age of the freshest record on arrival beyond the usual, in s",
-        ("source", "silence_s"): "time since its last event, in s",
-        ("source", "silence_share"): "time since its last event, as a share of what its cadence allows",
-        ("source", "unreadable_share"): "share of the records of the last half hour that can't be read",
-        ("source", "unrecognized_share"): "share of the records of the last half hour no mapping knows",
-        ("disk", "free_share"): "free share of the disk of the data folder",
-        ("disk", "free_bytes"): "free bytes of the disk of the data folder",
-        ("platform", "spool_bytes"): "bytes taken in and not yet stored",
-        ("platform", "spool_share"): "bytes taken in and not yet stored, as a share of the limit",
-        ("platform", "spool_age_s"): "age of the oldest record not yet stored, in s",
-        ("platform", "rss_bytes"): "resident memory of this process",
-        ("platform", "flow_failing"): "1 while the flow can't store what it takes in, else 0",
-        ("platform", "rule_problems"): "rules that can't be used",
-        ("platform", "evicted_entries"): "entries correlations gave up for want of room",
-    }
-)  # fmt: skip
-"""What can be measured, by kind of subject and metric, and what the number means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +62,13 @@ def measure_platform(
     backlog = spool.backlog_bytes()
     oldest = next(iter(spool.read(spool.committed(), 1)), None)
     age_s = (now - oldest.batch.received_at).total_seconds() if oldest is not None else 0.0
+    rss_bytes = float(psutil.Process().memory_info().rss)
     numbers = {
         "spool_bytes": float(backlog),
         "spool_share": backlog / limit_bytes,
         "spool_age_s": max(0.0, age_s),
-        "rss_bytes": float(psutil.Process().memory_info().rss),
+        "rss_bytes": rss_bytes,
+        "rss_share": rss_bytes / psutil.virtual_memory().total,
         **counted,
     }
     for metric, value in numbers.items():

@@ -20,6 +20,7 @@ from tocsin.app.health_measures import (
 from tocsin.app.health_watch import judge, mark_told
 from tocsin.app.rule_keeper import RuleKeeper
 from tocsin.detect.correlate.correlator import Correlator
+from tocsin.detect.engine import Engine
 from tocsin.ingest.ledger import SourceBook
 from tocsin.ingest.rates import forget_old_slots, source_rates
 from tocsin.ingest.silence import find_silent, judged_at, silence_findings
@@ -41,6 +42,7 @@ class Watched:
     flow: Flow
     rules: RuleKeeper
     correlator: Correlator
+    engine: Engine
     lanes: Callable[[], Sequence[Lane]]
 
 
@@ -111,12 +113,13 @@ class HealthRound:
 
     def _measures_of_platform(self, now: datetime) -> Iterator[Measured]:
         watched = self._watched
+        held = watched.correlator.counts().values()
         counted = {
             "flow_failing": 1.0 if watched.flow.error else 0.0,
             "rule_problems": float(len(watched.rules.ruleset.problems)),
-            "evicted_entries": float(
-                sum(one.evicted for one in watched.correlator.counts().values())
-            ),
+            "paused_rules": float(len(watched.engine.paused)),
+            "evicted_entries": float(sum(one.evicted for one in held)),
+            "late_events": float(sum(one.late for one in held)),
         }
         return measure_platform(watched.spool, watched.spool_limit_bytes, now, counted)
 

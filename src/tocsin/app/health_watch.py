@@ -6,15 +6,15 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, select, update
 
-from tocsin.app.health_measures import METRICS, Measured, machine_name
+from tocsin.app.health_measures import Measured, machine_name
 from tocsin.app.rule_words import bounds_in_words, span_in_words
 from tocsin.app.watch_tables import HEALTH_EPISODES
+from tocsin.detect.health_metrics import METRICS
 from tocsin.detect.health_rule import HealthRule
 from tocsin.detect.stateful_rule import Bound, Comparison
 from tocsin.model.entity import Entity, EntityKind
 from tocsin.model.finding import Finding, MatchedField
 from tocsin.model.identifier import repeatable_id
-from tocsin.model.rule import RuleProblem
 
 _HOLDS: Mapping[Comparison, Callable[[float, float], bool]] = {
     Comparison.LESS: lambda value, bound: value < bound,
@@ -25,23 +25,6 @@ _HOLDS: Mapping[Comparison, Callable[[float, float], bool]] = {
     Comparison.NOT_EQUAL: lambda value, bound: value != bound,
 }
 _Key = tuple[str, str, str]
-
-
-def unmeasured(rules: Sequence[HealthRule]) -> list[RuleProblem]:
-    """A problem for each health rule that watches what nothing measures."""
-    problems = []
-    for one in rules:
-        if (one.subject, one.metric) in METRICS:
-            continue
-        known = sorted(metric for subject, metric in METRICS if subject == one.subject)
-        reason = (
-            f"nothing measures {one.metric} of a {one.subject}: of a {one.subject} there are "
-            f"{', '.join(known)}"
-            if known
-            else f"nothing is measured of a {one.subject}: known are disk, platform and source"
-        )
-        problems.append(RuleProblem(one.rule.path, reason, one.line, one.rule.id, one.rule.title))
-    return problems
 
 
 def judge(

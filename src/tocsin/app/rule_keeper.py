@@ -11,7 +11,6 @@ from pathlib import Path
 import structlog
 
 from tocsin.app.audit import AuditLog
-from tocsin.app.health_watch import unmeasured
 from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.ruleset import RuleSet, load_rules, rule_files
 from tocsin.detect.stateful_rule import CorrelationRule, StatefulRule
@@ -124,13 +123,7 @@ class RuleKeeper:
             self._ruleset = after
 
     def _read(self) -> RuleSet:
-        read = load_rules(self._paths(), cache=self._cache)
-        deaf = unmeasured(read.health)
-        if not deaf:
-            return read
-        ids = {problem.rule_id for problem in deaf}
-        health = tuple(one for one in read.health if one.rule.id not in ids)
-        return dataclasses.replace(read, health=health, problems=(*read.problems, *deaf))
+        return load_rules(self._paths(), cache=self._cache)
 
     def _files(self) -> dict[Path, tuple[int, int]]:
         found = {}

@@ -218,7 +218,7 @@ def _open_upkeep(
 ) -> Upkeep:
     watched = Watched(
         *(parts.state, parts.sources, parts.spool, settings.spool.limit_bytes, settings.home),
-        *(flow, rule_keeper, parts.correlator),
+        *(flow, rule_keeper, parts.correlator, parts.engine),
         lanes=lambda: parts.normalizer.lanes,
     )
     return Upkeep(

@@ -1,15 +1,17 @@
 """Reading ``health`` documents: measurements of the platform and of what it watches.
 
-``health: {metric: events_per_s, subject: source, condition: {lt: 1}, lasting: 15m, only: [fw-*]}``
-finds every subject (``source``, ``disk``, ``service``, ``platform``; only names that match one of
-``only``) whose metric holds the condition for ``lasting`` without a break. ``condition`` takes the
-comparisons of correlations; several must all hold.
+``health: {metric: rate_share, subject: source, condition: {lt: 0.2}, lasting: 15m, only: [fw-*]}``
+finds every subject (``source``, ``disk``, ``platform``; only names that match one of ``only``) whose
+metric holds the condition for ``lasting`` without a break. ``condition`` takes the comparisons of
+correlations; several must all hold. A metric that nobody measures is refused: the rule would wait
+for ever.
 """
 
 from datetime import timedelta
 
 from tocsin.detect.bounds_reading import COMPARISONS, read_bounds
 from tocsin.detect.errors import Unsupported
+from tocsin.detect.health_metrics import SUBJECTS, why_unmeasured
 from tocsin.detect.health_rule import HealthRule
 from tocsin.detect.pipeline_files import PipelineFile
 from tocsin.detect.quiet_re2 import POLICY
@@ -19,8 +21,6 @@ from tocsin.detect.rule_extension import extension_of
 from tocsin.detect.rule_metadata import read_metadata, rule_of
 from tocsin.detect.rule_section import Section
 from tocsin.model.rule import RuleKind
-
-_SUBJECTS = ("source", "disk", "service", "platform")
 
 
 def read_health(
@@ -32,8 +32,8 @@ def read_health(
     if "condition" not in section.content:
         raise section.refuse("health/condition is missing: write one such as {lt: 10}")
     subject = section.text("subject", "source")
-    if subject not in _SUBJECTS:
-        raise section.refuse(f"health/subject must be one of {', '.join(_SUBJECTS)}", "subject")
+    if subject not in SUBJECTS:
+        raise section.refuse(f"health/subject must be one of {', '.join(SUBJECTS)}", "subject")
     for key in ("detection", "logsource"):
         if key in document.content:
             raise Unsupported(f"a health rule looks at no events: take out {key}", key)
@@ -52,4 +52,7 @@ def read_health(
         only=section.texts("only"),
         line=document.line,
     )
+    unmeasured = why_unmeasured(subject, health.metric)
+    if unmeasured:
+        raise section.refuse(unmeasured, "metric")
     return HealthDraft(health, parsed.name or "")

@@ -11,7 +11,7 @@ from tocsin.model.rule import Rule
 class HealthRule:
     """Finds a subject whose ``metric`` holds all ``bounds`` for at least ``lasting``.
 
-    ``subject`` is the kind of thing measured (``source``, ``disk``, ``service``, ``platform``);
+    ``subject`` is the kind of thing measured (``source``, ``disk``, ``platform``);
     ``only`` narrows it to names by Sigma wildcards, none: all.
     """
 

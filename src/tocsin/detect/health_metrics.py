@@ -1,0 +1,49 @@
+"""The measurements health rules can watch, by kind of subject, and what each number means."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+
+METRICS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("source", "events_per_minute"): "events a minute over the last 20 minutes",
+        ("source", "rate_share"): "events over the last 20 minutes, as a share of what is usual at this time of day",
+        ("source", "lag_s"): "age of the freshest record on arrival, in s",
+        ("source", "extra_lag_s"): "age of the freshest record on arrival beyond the usual, in s",
+        ("source", "silence_s"): "time since its last event, in s",
+        ("source", "silence_share"): "time since its last event, as a share of what its cadence allows",
+        ("source", "unreadable_share"): "share of the records of the last half hour that can't be read",
+        ("source", "unrecognized_share"): "share of the records of the last half hour no mapping knows",
+        ("disk", "free_share"): "free share of the disk of the data folder",
+        ("disk", "free_bytes"): "free bytes of the disk of the data folder",
+        ("platform", "spool_bytes"): "bytes taken in and not yet stored",
+        ("platform", "spool_share"): "bytes taken in and not yet stored, as a share of the limit",
+        ("platform", "spool_age_s"): "age of the oldest record not yet stored, in s",
+        ("platform", "rss_bytes"): "resident memory of this process",
+        ("platform", "rss_share"): "resident memory of this process, as a share of the machine's memory",
+        ("platform", "flow_failing"): "1 while the flow can't store what it takes in, else 0",
+        ("platform", "rule_problems"): "rules that can't be used",
+        ("platform", "paused_rules"): "rules of which a pattern is paused because it used up its time",
+        ("platform", "evicted_entries"): "entries correlations gave up for want of room",
+        ("platform", "late_events"): "events that came too late for a correlation's window",
+    }
+)  # fmt: skip
+"""What is measured, by kind of subject and metric. Each is measured by ``app.health_measures``."""
+
+SUBJECTS = tuple(dict.fromkeys(subject for subject, _ in METRICS))
+
+
+def why_unmeasured(subject: str, metric: str) -> str:
+    """Why a rule can't watch ``metric`` of a ``subject``, with what it may mean; "" when it can."""
+    if (subject, metric) in METRICS:
+        return ""
+    known = [name for of, name in METRICS if of == subject]
+    elsewhere = [of for of, name in METRICS if name == metric]
+    close = get_close_matches(metric, known, n=1)
+    if elsewhere:
+        meant = f"it is measured of a {elsewhere[0]}: write subject: {elsewhere[0]}; "
+    elif close:
+        meant = f"did you mean {close[0]}? "
+    else:
+        meant = ""
+    return f"nothing measures {metric} of a {subject}: {meant}known are {', '.join(known)}"
