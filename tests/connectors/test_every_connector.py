@@ -8,7 +8,7 @@ import pytest
 
 from tocsin.connectors.catalog import mapping_paths
 from tocsin.ingest.decode import decode
-from tocsin.normalize.check import check_folder, map_sample, sample_files
+from tocsin.normalize.check import check_samples, map_sample, sample_files
 from tocsin.normalize.mapping import load_mapping
 from tocsin.normalize.normalizer import Normalizer
 
@@ -25,9 +25,9 @@ def test_the_first_ten_are_there() -> None:
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
 def test_samples_map_as_written(
-    path: Path, validate: Callable[[dict[str, Any]], list[str]]
+    path: Path, normalizer: Normalizer, validate: Callable[[dict[str, Any]], list[str]]
 ) -> None:
-    assert check_folder(path.parent, decode, validate, PATHS) == []
+    assert check_samples(path.parent, path.parent.name, normalizer, decode, validate) == []
 
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)

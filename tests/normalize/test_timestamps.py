@@ -103,3 +103,8 @@ def test_no_time_is_fatal(values: list[object], style: str) -> None:
     fields = Fields(columns_of([{"t": value} for value in values]))
     found = event_times(fields, [TimeField(field="t", format=style)], _received(len(values)))
     assert all(FIRST <= time < LAST for time in found.times.to_pylist())
+
+
+@pytest.mark.parametrize("text", ["1782820800", "1782820800000", "1782820800000000", "1782820800000000000", "1782820800.0"])  # fmt: skip
+def test_a_count_tells_its_unit_by_its_size(text: str) -> None:
+    assert _time(text, "epoch")[0] == datetime(2026, 6, 30, 12, tzinfo=UTC)

@@ -20,6 +20,7 @@ RECEIVED_AT = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 """When samples count as received: decides the year of times that have none."""
 
 EXPECTED = ".ocsf.json"
+_FRAMINGS = {".tsv": Framing.ZEEK_TSV, ".w3c": Framing.W3C}
 Decode = Callable[[RawBatch], Decoded]
 Validate = Callable[[dict[str, Any]], Sequence[str]]
 """Problems of one nested OCSF event, empty when it is valid."""
@@ -44,11 +45,11 @@ def sample_files(folder: Path) -> list[Path]:
 def map_sample(path: Path, normalizer: Normalizer, decode: Decode) -> list[MappedRecord]:
     """Decode and normalize one sample file, in the order of its records.
 
-    ``.tsv`` is Zeek's own format; ``.json`` may be one object or an array over many lines;
+    ``.tsv`` is Zeek's own format, ``.w3c`` has its ``#Fields`` on top; ``.json`` may be one object or an array over many lines;
     anything else is one record a line. Raises ValueError when a record can't be read.
     """
     payload = path.read_bytes()
-    framing = Framing.ZEEK_TSV if path.suffix == ".tsv" else Framing.LINES
+    framing = _FRAMINGS.get(path.suffix, Framing.LINES)
     if path.suffix == ".json":
         whole = orjson.loads(payload)
         records = whole if isinstance(whole, list) else [whole]
@@ -100,13 +101,23 @@ def check_folder(
         mappings += [load_mapping(path) for path in others if path != mapping_path]
     except MappingError as error:
         return [str(problem) for problem in error.problems]
-    normalizer = Normalizer(mappings)
+    return check_samples(folder, mappings[0].connector, Normalizer(mappings), decode, validate)
+
+
+def check_samples(
+    folder: Path,
+    connector: str,
+    normalizer: Normalizer,
+    decode: Decode,
+    validate: Validate | None = None,
+) -> list[str]:
+    """The same for a normalizer that is there already and knows the connector's mapping."""
     files = sample_files(folder)
     if not files:
         return [f"{folder}/samples: no sample; add a raw record as a file of its own"]
     problems: list[str] = []
     for path in files:
-        problems += _check_sample(path, mappings[0].connector, normalizer, decode, validate)
+        problems += _check_sample(path, connector, normalizer, decode, validate)
     return problems
 
 

@@ -116,10 +116,23 @@ class Condition(Declared):
 Recognize = dict[str, Annotated[Condition, BeforeValidator(_condition)]]
 
 
-class Pattern(Declared):
-    """A regular expression (RE2) whose named groups become native fields."""
+class Pairs(Declared):
+    """How keys, values and pairs are apart in a text."""
 
-    regex: Regex
+    assign: str = "="
+    between: str = " "
+
+
+class Pattern(Declared):
+    """What makes native fields of a text: one of ``regex``, ``columns`` and ``pairs``."""
+
+    regex: Regex | None = None
+    """RE2; its named groups become fields."""
+    columns: list[str] | None = None
+    """Names for the values between separators, quoted as in CSV; an empty name is passed over."""
+    separator: str = ","
+    pairs: Pairs | None = None
+    """``key=value`` anywhere in the text; the keys become fields."""
     field: str = "message"
     starts: str | None = None
     """Only values that start so are tried: a cheap way to have many patterns."""
@@ -128,7 +141,11 @@ class Pattern(Declared):
     integers: list[str] = []
 
     @model_validator(mode="after")
-    def _groups_are_named(self) -> "Pattern":
+    def _says_one_way(self) -> "Pattern":
+        if sum(way is not None for way in (self.regex, self.columns, self.pairs)) != 1:
+            raise ValueError("needs exactly one of regex, columns, pairs")
+        if self.regex is None:
+            return self
         found = re2.compile(self.regex)
         if found.groups != len(found.groupindex) or not found.groups:
             raise ValueError("every group must be named, as (?P<name>…), or not capture: (?:…)")
@@ -140,7 +157,8 @@ class TimeField(Declared):
 
     field: str
     format: str = "iso"
-    """``iso epoch_s epoch_ms epoch_us epoch_ns syslog apache`` or a strptime pattern with ``%``."""
+    """``iso epoch epoch_s epoch_ms epoch_us epoch_ns syslog apache`` or a strptime pattern with
+    ``%``; ``epoch`` tells the unit by the size of the number."""
 
 
 class LogSourceNames(Declared):

@@ -1,4 +1,4 @@
-"""Reads text columns with regular expressions; named groups become fields."""
+"""Reads text columns as the patterns of a mapping say; what they find becomes fields."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.normalize.expression import Fields
-from tocsin.normalize.mapping import Pattern
+from tocsin.normalize.mapping import Pairs, Pattern
 from tocsin.normalize.ocsf_types import to_integer, to_text
+from tocsin.normalize.split_text import split_columns, split_pairs
 
 _NO_TEXT = pa.scalar(None, pa.string())
 
@@ -71,20 +72,37 @@ def _read(
         mine = mine.filter(pa.array(tried))
     if not len(mine):
         return None
-    groups = pc.extract_regex(mine, pattern.regex)
-    matched = _as_mask(groups.is_valid())
-    if not matched.any():
+    read = _fields(mine, pattern)
+    if read is None:
         return None
+    matched, columns = read
     taken = tried.copy()
     taken[tried] = matched
-    hits = groups if matched.all() else groups.filter(pa.array(matched))
-    for index, group in enumerate(hits.type.names):
-        values = hits.field(index)
+    for name, values in columns.items():
         values = pc.if_else(pc.is_in(values, value_set=nothing), _NO_TEXT, values)
-        _keep(found, rename.get(group, group), rows[taken], values)
+        _keep(found, rename.get(name, name), rows[taken], values)
     for name, value in pattern.set.items():
-        _keep(found, name, rows[taken], pa.repeat(pa.scalar(value), len(hits)))
+        _keep(found, name, rows[taken], pa.repeat(pa.scalar(value), np.count_nonzero(taken)))
     return taken
+
+
+def _fields(text: pa.Array, pattern: Pattern) -> tuple[np.ndarray, dict[str, pa.Array]] | None:
+    """Which of the texts the pattern reads, and the values it finds in those."""
+    if pattern.regex is not None:
+        groups = pc.extract_regex(text, pattern.regex)
+        matched = _as_mask(groups.is_valid())
+        if not matched.any():
+            return None
+        hits = groups if matched.all() else groups.filter(pa.array(matched))
+        return matched, {name: hits.field(at) for at, name in enumerate(hits.type.names)}
+    present = _as_mask(text.is_valid())
+    if not present.any():
+        return None
+    mine = text if present.all() else text.filter(pa.array(present))
+    if pattern.columns is not None:
+        return present, split_columns(mine, pattern.columns, pattern.separator)
+    pairs = pattern.pairs or Pairs()
+    return present, split_pairs(mine, pairs.assign, pairs.between)
 
 
 def _keep(found: dict[str, _Found], name: str, rows: np.ndarray, values: pa.Array) -> None:

@@ -21,6 +21,7 @@ LAST = datetime(2200, 1, 1, tzinfo=UTC)
 MISSING, UNPARSEABLE, OUT_OF_RANGE = "missing", "unparseable", "out_of_range"
 _LAST_US = int((LAST - FIRST).total_seconds()) * 1_000_000
 _EPOCH_SCALE = {"epoch_s": 1e6, "epoch_ms": 1e3, "epoch_us": 1.0, "epoch_ns": 1e-3}
+_LARGEST = {1e11: 1e6, 1e14: 1e3, 1e17: 1.0, np.inf: 1e-3}
 _MONTHS = {
     name: number
     for number, name in enumerate(
@@ -104,7 +105,7 @@ def _micros(array: pa.Array, style: str, received_at: datetime) -> tuple[np.ndar
     scale = _EPOCH_SCALE.get(style)
     if scale is not None:
         return _epoch(array, scale)
-    if style == "iso" and not pa.types.is_string(array.type):
+    if style == "epoch" or (style == "iso" and not pa.types.is_string(array.type)):
         return _epoch_of_any_size(array)
     text = to_text(array)
     if style != "iso":
@@ -183,12 +184,18 @@ def _epoch(array: pa.Array, scale: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _epoch_of_any_size(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """A number where text is asked for: seconds up to 1e11, milliseconds up to 1e14, else µs."""
-    seconds, known = _epoch(array, 1e6)
-    millis, _ = _epoch(array, 1e3)
-    micros, _ = _epoch(array, 1.0)
+    """Seconds up to 1e11, milliseconds up to 1e14, microseconds up to 1e17, else nanoseconds."""
+    if pa.types.is_string(array.type):
+        whole = pc.match_substring_regex(array, r"^\d{1,18}$|^[0-8]\d{18}$")
+        kind = pa.int64() if pc.all(whole).as_py() else pa.float64()
+        numbers = [_number(value) for value in array.to_pylist()] if kind == pa.float64() else array
+        array = numbers.cast(kind) if isinstance(numbers, pa.Array) else pa.array(numbers, kind)
+    scaled = {limit: _epoch(array, scale) for limit, scale in _LARGEST.items()}
     size = np.abs(np.nan_to_num(pc.fill_null(array.cast(pa.float64(), safe=False), 0).to_numpy()))
-    return np.where(size < 1e11, seconds, np.where(size < 1e14, millis, micros)), known
+    micros, known = scaled[np.inf]
+    for limit, (found, _) in sorted(scaled.items(), reverse=True):
+        micros = np.where(size < limit, found, micros)
+    return micros, known
 
 
 def _number(value: object) -> float | None:

@@ -1,0 +1,52 @@
+"""Texts are cut into columns and pairs as they were written."""
+
+import csv
+import io
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tocsin.normalize.split_text import split_columns, split_pairs
+
+TEXTS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=6)
+ROWS = st.lists(st.lists(TEXTS, min_size=1, max_size=5), min_size=1, max_size=5)
+
+
+@given(ROWS, st.sampled_from([",", ";", "|"]))
+def test_columns_come_back_as_csv_wrote_them(rows: list[list[str]], separator: str) -> None:
+    lines = []
+    for row in rows:
+        into = io.StringIO()
+        csv.writer(into, delimiter=separator, lineterminator="").writerow(row)
+        lines.append(into.getvalue())
+    found = split_columns(pa.array(lines, pa.string()), ["a", "", "c"], separator)
+    assert found.keys() == {"a", "c"}
+    for row, a, c in zip(rows, found["a"].to_pylist(), found["c"].to_pylist(), strict=True):
+        assert (a, c) == (row[0], row[2] if len(row) > 2 else None)
+
+
+def test_pairs_among_words() -> None:
+    text = pa.array(['[BLOCK] IN=eth0 OUT= LEN=60 DF LEN=40 NOTE="two words"', "no pair", "IN=lo"])
+    found = {name: column.to_pylist() for name, column in split_pairs(text, "=", " ").items()}
+    assert found == {
+        "IN": ["eth0", None, "lo"],
+        "LEN": ["60", None, None],
+        "NOTE": ["two words", None, None],
+    }
+
+
+def test_pairs_of_another_make() -> None:
+    text = pa.array(['[action:"Accept"; src:"192.0.2.1"; rule: 7; empty:""]'])
+    found = {name: column.to_pylist() for name, column in split_pairs(text, ":", ";").items()}
+    assert found == {"action": ["Accept"], "src": ["192.0.2.1"], "rule": ["7"]}
+
+
+@given(st.lists(st.text(max_size=30), max_size=5))
+def test_any_text_is_taken(texts: list[str]) -> None:
+    column = pa.array(texts, pa.string())
+    for values in (
+        *split_pairs(column, "=", " ").values(),
+        *split_columns(column, ["a"], ",").values(),
+    ):
+        assert len(values) == len(texts)
