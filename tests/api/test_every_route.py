@@ -13,7 +13,19 @@ from tocsin.app.permissions import ROLE_PERMISSIONS
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.model.principal import Permission, Role
 
-OPEN = {"/healthz", "/readyz", "/metrics", "/feeds/blocklist.txt"}
+OPEN = {
+    *("/healthz", "/readyz", "/metrics", "/feeds/blocklist.txt"),
+    *("/services/collector/health", "/services/collector/health/1.0"),
+}
+SENDERS = {
+    ("POST", "/services/collector"),
+    ("POST", "/services/collector/event"),
+    ("POST", "/services/collector/event/1.0"),
+    ("POST", "/services/collector/raw"),
+    ("POST", "/services/collector/raw/1.0"),
+    ("POST", "/services/collector/ack"),
+}
+"""Routes of other products' protocols: all ask for ``events:ingest``, errors are in their words."""
 EXPECTED = {
     ("POST", "/api/v1/events"): Permission.EVENTS_INGEST,
     ("POST", "/api/v1/quarantine"): Permission.EVENTS_INGEST,
@@ -91,7 +103,7 @@ def test_the_table_names_every_route_with_its_permission(house: Tocsin) -> None:
         for method in route.methods or ()
         if route.path not in OPEN
     }
-    assert found == EXPECTED
+    assert found == EXPECTED | dict.fromkeys(SENDERS, Permission.EVENTS_INGEST)
 
 
 @pytest.mark.parametrize("role", Role)
@@ -120,6 +132,24 @@ def test_no_token_no_entry(client: TestClient, method: str, path: str) -> None:
         answer = client.request(method, path, headers=headers)
         assert answer.status_code == 401
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "Splunk", "ApiKey", "Basic"])
+@pytest.mark.parametrize(("method", "path"), sorted(SENDERS))
+def test_no_token_no_sending(client: TestClient, method: str, path: str, scheme: str) -> None:
+    for headers in ({}, {"Authorization": f"{scheme} eDp5"}, {"Authorization": scheme}):
+        answer = client.request(method, path, headers=headers, content=b"x")
+        assert answer.status_code in (401, 403)
+
+
+@pytest.mark.parametrize("role", set(Role) - {Role.ENGINEER, Role.ADMINISTRATOR})
+def test_only_roles_that_may_send_do(house: Tocsin, client: TestClient, role: Role) -> None:
+    token = house.access.create_token(
+        f"sends {role}", [role], lifetime_s=3600, by="test", now=datetime.now(UTC)
+    )
+    for method, path in sorted(SENDERS):
+        headers = {"Authorization": f"Bearer {token}"}
+        assert client.request(method, path, headers=headers, content=b"x").status_code == 403
 
 
 @pytest.mark.parametrize("path", sorted(OPEN))

@@ -9,7 +9,9 @@ from tocsin.api.routes import (
     audit,
     cases,
     feeds,
+    hec,
     ingest,
+    packs,
     platform_health,
     response,
     rule_coverage,
@@ -25,6 +27,7 @@ from tocsin.app.wiring import Tocsin
 
 ROUTERS = (
     ingest,
+    hec,
     search,
     alerts,
     cases,
@@ -36,6 +39,7 @@ ROUTERS = (
     rule_life,
     rule_looking,
     rules,
+    packs,
     audit,
     feeds,
     platform_health,

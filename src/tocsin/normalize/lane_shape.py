@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.model.lane import Lane
+from tocsin.normalize.envelope import ENVELOPE_TIMES, with_fallbacks
 from tocsin.normalize.expression import Computed, Fields, compile_expression, repeat
 from tocsin.normalize.mapping import Expression, Mapping, Shape
 from tocsin.normalize.ocsf_classes import CLASS_UIDS, category_uid
@@ -39,9 +40,10 @@ class LaneShape:
         self._added = _compiled(shape.add)
         self._mapped = [
             (path, compile_expression(expression), fitting(path))
-            for path, expression in _merged(mapping, shape).items()
+            for path, expression in with_fallbacks(_merged(mapping, shape)).items()
         ]
-        self._time = shape.time if shape.time is not None else mapping.time
+        own_times = shape.time if shape.time is not None else mapping.time
+        self._time = (*own_times, *ENVELOPE_TIMES)
 
     def columns(
         self, decoded: pa.RecordBatch, received_us: npt.NDArray[np.int64]

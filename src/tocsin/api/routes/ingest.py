@@ -1,14 +1,13 @@
 """Records come in: POST /api/v1/events answers only when they are durable."""
 
-import zlib
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
+from tocsin.api.body import read_body
 from tocsin.api.guard import House, needs
-from tocsin.api.problem import Problem
 from tocsin.ingest.decode import decode
 from tocsin.ingest.lines import split_lines
 from tocsin.model.principal import Permission, Principal
@@ -41,7 +40,7 @@ async def take_events(
     quarantine, each of ``problems`` with its line and reason.
     """
     limit = house.settings.http.body_limit_bytes
-    body = await _body(request, limit)
+    body = await read_body(request, limit)
     address = request.client.host if request.client else "unknown"
     name = source or f"http/{sender.name}"
     return await run_in_threadpool(
@@ -86,44 +85,6 @@ def _take(
     }
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    """The whole body, unpacked; refuses more than ``limit`` bytes, packed or not."""
-    packed = bytearray()
-    async for chunk in request.stream():
-        packed += chunk
-        if len(packed) > limit:
-            raise _too_large(limit)
-    if request.headers.get("content-encoding", "").lower() != "gzip":
-        return bytes(packed)
-    return await run_in_threadpool(_unpacked, bytes(packed), limit)
-
-
-def _unpacked(packed: bytes, limit: int) -> bytes:
-    engine = zlib.decompressobj(wbits=31)
-    try:
-        body = engine.decompress(packed, limit + 1)
-    except zlib.error as error:
-        raise Problem(
-            400, "The body is not gzip", f"Content-Encoding says gzip but unpacking failed: {error}"
-        ) from error
-    if len(body) > limit or engine.unconsumed_tail:
-        raise _too_large(limit)
-    if not engine.eof:
-        raise Problem(
-            400, "The body is cut off", "the gzip stream ends before its end mark; send it again"
-        )
-    return body
-
-
-def _too_large(limit: int) -> Problem:
-    return Problem(
-        413,
-        "The body is too large",
-        f"send at most {limit} bytes (unpacked) a request, or raise http.body_limit_bytes",
-        limit_bytes=limit,
-    )
-
-
 @router.post("/api/v1/quarantine", summary="Hand in a record that could not be read")
 async def keep_unreadable(
     request: Request,
@@ -135,7 +96,7 @@ async def keep_unreadable(
     ordinal: Annotated[int, Query(ge=0)] = 0,
 ) -> dict[str, Any]:
     """For readers of files: the part of a file that is damaged is kept with its reason."""
-    payload = await _body(request, house.settings.http.body_limit_bytes)
+    payload = await read_body(request, house.settings.http.body_limit_bytes)
     item = Unreadable(source, place, ordinal, f"{reason} (handed in by {sender.name})", payload)
     await run_in_threadpool(house.flow.add_unreadable, [item])
     return {"kept": 1}

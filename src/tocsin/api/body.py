@@ -1,0 +1,79 @@
+"""The body of a request, whole and unpacked, within bounds."""
+
+import zlib
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+
+from tocsin.api.problem import Problem
+
+_GZIP, _ZLIB = 31, 15
+_MOST_MEMBERS = 1_000
+"""Of a gzip body; each costs a copy of what follows it."""
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body, unpacked; raises Problem for more than ``limit`` bytes, packed or not."""
+    told = request.headers.get("content-length", "")
+    if told.isdigit() and int(told) > limit:
+        raise _too_large(limit)
+    packed = bytearray()
+    async for chunk in request.stream():
+        packed += chunk
+        if len(packed) > limit:
+            raise _too_large(limit)
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    match encoding:
+        case "" | "identity":
+            return bytes(packed)
+        case "gzip" | "x-gzip":
+            return await run_in_threadpool(_unpacked, bytes(packed), _GZIP, limit)
+        case "deflate":
+            return await run_in_threadpool(_unpacked, bytes(packed), _ZLIB, limit)
+    raise Problem(
+        415,
+        "The body's encoding is not known",
+        f"Content-Encoding {encoding[:40]!r} can't be unpacked; send gzip, deflate or none",
+    )
+
+
+def _unpacked(packed: bytes, bits: int, limit: int) -> bytes:
+    """Gzip members one after another, as RFC 1952 allows; never more than ``limit`` bytes."""
+    pieces: list[bytes] = []
+    left = limit + 1
+    for _ in range(_MOST_MEMBERS):
+        engine = zlib.decompressobj(wbits=bits)
+        try:
+            pieces.append(engine.decompress(packed, left))
+        except zlib.error as error:
+            raise Problem(
+                400,
+                "The body can't be unpacked",
+                f"Content-Encoding says gzip or deflate but unpacking failed: {error}",
+            ) from error
+        left -= len(pieces[-1])
+        if left <= 0 or engine.unconsumed_tail:
+            raise _too_large(limit)
+        if not engine.eof:
+            raise Problem(
+                400,
+                "The body is cut off",
+                "the packed stream ends before its end mark; send it again",
+            )
+        packed = engine.unused_data
+        if not packed or bits != _GZIP:
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    raise Problem(
+        400,
+        "The body can't be unpacked",
+        f"it is gzip of more than {_MOST_MEMBERS} members; send it as one",
+    )
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(
+        413,
+        "The body is too large",
+        f"send at most {limit} bytes (unpacked) a request, or raise http.body_limit_bytes",
+        limit_bytes=limit,
+    )

@@ -1,0 +1,111 @@
+"""A body sent to Splunk's HTTP Event Collector, cut into raw batches of one event a line."""
+
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import orjson
+
+from tocsin.ingest.cutting import Cut, Maker, line_groups
+from tocsin.ingest.decode import decode
+from tocsin.ingest.hec_event import NOT_JSON, HecFault, hec_reader
+from tocsin.ingest.json_cutter import cut_json
+from tocsin.ingest.sent_names import names_of, regrouped
+from tocsin.model.record import Decoded, Framing, RawBatch
+
+# Where one object ends and the next begins; in a string it may be, too.
+_JOINT = re.compile(rb"\}[ \t\r\n]*\{")
+_NAMES = ("hec.sourcetype", "hec.source")
+
+
+@dataclass(frozen=True, slots=True)
+class HecIntake:
+    """What a request holds: batches for the spool, and the first event that is not sound.
+
+    ``fault_at`` counts events from 0; the faulty ones are in the batches, too, and end in
+    quarantine.
+    """
+
+    batches: list[RawBatch]
+    events: int
+    fault: HecFault | None = None
+    fault_at: int = 0
+
+
+def take_events(body: bytes, maker: Maker) -> HecIntake:
+    """Concatenated or newline-separated JSON objects, each with its envelope."""
+    body = body.strip()
+    if not body:
+        return HecIntake([], 0)
+    batches = [
+        maker.batch(group, number, Framing.HEC)
+        for group, number in _numbered(_JOINT.sub(b"}\n{", body))
+    ]
+    decoded = [decode(batch) for batch in batches]
+    if any(one.unreadable for one in decoded):  # a joint in a string, an object over many lines
+        batches = [_framed(cut, maker) for cut in cut_json(io.BytesIO(body), maker)]
+        decoded = [decode(batch) for batch in batches]
+    return _intake(batches, decoded)
+
+
+def take_raw(body: bytes, about: Mapping[str, str], maker: Maker) -> HecIntake:
+    """Text of one event a line; ``about`` is the envelope of them all."""
+    rest = orjson.dumps(dict(about))[1:-1]
+    end = (b"," + rest if rest else b"") + b"}"
+    events = b"\n".join(b'{"event":' + _quoted(line) + end for line in _lines(body))
+    batches = [maker.batch(group, number, Framing.HEC) for group, number in _numbered(events)]
+    return _intake(batches, [decode(batch) for batch in batches])
+
+
+def _lines(body: bytes) -> Iterator[bytes]:
+    for line in body.split(b"\n"):
+        if line.strip():
+            yield line.removesuffix(b"\r")
+
+
+def _quoted(line: bytes) -> bytes:
+    if line.startswith(b"{"):
+        try:
+            orjson.loads(line)
+        except orjson.JSONDecodeError:
+            pass
+        else:
+            return line
+    try:
+        return orjson.dumps(line.decode())
+    except UnicodeDecodeError:  # Latin-1 has a character for every byte, so none is lost
+        return orjson.dumps(line.decode("latin-1"))
+
+
+def _numbered(payload: bytes) -> Iterator[tuple[bytes, int]]:
+    number = 1
+    for group, count in line_groups(payload) if payload else ():
+        yield group, number
+        number += count
+
+
+def _framed(cut: Cut, maker: Maker) -> RawBatch:
+    if isinstance(cut, RawBatch):
+        return replace(cut, framing=Framing.HEC)
+    return maker.batch(cut.payload, cut.ordinal, Framing.FRAGMENT)
+
+
+def _intake(batches: list[RawBatch], decoded: list[Decoded]) -> HecIntake:
+    events = sum(len(one.records) for one in decoded)
+    bad = [item for one in decoded for item in one.unreadable]
+    named = regrouped(batches, decoded, names_of(decoded, _NAMES))
+    if not bad:
+        return HecIntake(named, events)
+    first = min(bad, key=lambda item: item.ordinal)
+    return HecIntake(named, events, _fault_of(first.payload, first.reason), first.ordinal - 1)
+
+
+def _fault_of(line: bytes, reason: str) -> HecFault:
+    try:
+        hec_reader(lambda text: ({}, False))(line)
+    except HecFault as fault:
+        return fault
+    except (ValueError, RecursionError):
+        pass
+    return HecFault(NOT_JSON, reason)
