@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from tocsin.ingest.cutting import ByteStream, Cut, Maker, line_groups
-from tocsin.ingest.limits import BATCH_BYTES, KEPT_BYTES, RECORD_BYTES
+from tocsin.ingest.cutting import ByteStream, Cut, Maker, line_groups, newlines_in
+from tocsin.ingest.limits import BATCH_BYTES, BATCH_RECORDS, KEPT_BYTES, RECORD_BYTES
 from tocsin.ingest.w3c import FLOW_MARK, is_header
 from tocsin.model.record import Framing, RawBatch
 
@@ -18,6 +18,9 @@ def cut_lines(stream: ByteStream, maker: Maker) -> Iterator[Cut]:
     for payload, newlines in _whole_lines(stream):
         if len(payload) > RECORD_BYTES and b"\n" not in payload:
             yield maker.too_large(ordinal, payload)
+        elif len(payload) <= min(BATCH_BYTES, RECORD_BYTES) and newlines < BATCH_RECORDS:
+            if payload.strip():
+                yield maker.batch(payload, ordinal)
         else:
             first = ordinal
             for group, count in line_groups(payload):
@@ -81,9 +84,9 @@ def _whole_lines(stream: ByteStream) -> Iterator[tuple[bytes, int]]:
             end = block.find(b"\n")
             if size > RECORD_BYTES and 0 <= end < cut:  # the long line stands alone
                 yield b"".join([*pieces, block[:end]]), 1
-                yield block[end + 1 : cut], block.count(b"\n") - 1
+                yield block[end + 1 : cut], newlines_in(block) - 1
             else:
-                yield b"".join([*pieces, block[:cut]]), block.count(b"\n")
+                yield b"".join([*pieces, block[:cut]]), newlines_in(block)
             pieces = [block[cut + 1 :]]
             size = len(pieces[0])
         block = following
