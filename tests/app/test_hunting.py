@@ -7,10 +7,11 @@ import tarfile
 from collections.abc import Sequence
 from multiprocessing import active_children
 from pathlib import Path
+from threading import Lock, Thread
 
 import pytest
 
-from tocsin.app import hunt_processes
+from tocsin.app import hunt_processes, hunt_worker
 from tocsin.app.hunt_selection import lean, needed_by_stateful, selected
 from tocsin.app.hunt_summary import HuntSummary
 from tocsin.app.hunting import Hunt, HuntPlan
@@ -134,6 +135,16 @@ def test_the_cutting_changes_nothing(
     assert (Path(trouble.file).name, trouble.ordinal) == ("windows.ndjson", 101)
 
 
+@pytest.fixture(params=["forked", "spawned"])
+def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How processes come to be: copies of this one, or new ones as on other systems."""
+    if request.param == "spawned":
+        monkeypatch.setattr(hunt_processes, "can_fork", lambda: False)
+    elif not hunt_worker.can_fork():
+        pytest.skip("this process can't be copied: it has other threads, or is not on Linux")
+
+
+@pytest.mark.usefixtures("processes")
 def test_two_processes_find_what_one_finds(
     logs: Path, ruleset: RuleSet, whole: list[HuntHit]
 ) -> None:
@@ -173,10 +184,12 @@ def test_the_files_of_a_process_that_dies_are_named_and_the_others_hunted_throug
     assert missed <= {Path(trouble.file).name for trouble in dead}
 
 
+@pytest.mark.usefixtures("processes")
 def test_a_process_that_died_before_it_was_asked_is_replaced(
     logs: Path, ruleset: RuleSet, whole: list[HuntHit]
 ) -> None:
     with Hunt(plan(logs, jobs=2, task=5_000)) as opened:
+        opened.prepare(ruleset)
         victim = next(one for one in active_children() if one.name == "tocsin-hunt")
         victim.kill()
         victim.join()
@@ -191,12 +204,22 @@ def test_a_hunt_whose_processes_keep_dying_ends(
 ) -> None:
     monkeypatch.setattr(hunt_processes, "_MOST_DEATHS", 0)
     with Hunt(plan(logs, jobs=2, task=5_000)) as opened:
+        opened.prepare(ruleset)
         for process in active_children():
             if process.name == "tocsin-hunt":
                 process.kill()
         _, told_hits = opened.hits(ruleset)
         with pytest.raises(DetectError, match="give the hunt more memory, or --jobs 1"):
             list(told_hits)
+
+
+def test_processes_are_not_copied_while_another_thread_runs() -> None:
+    held = Lock()
+    with held:
+        other = Thread(target=held.acquire)
+        other.start()
+        assert not hunt_worker.can_fork()
+    other.join()
 
 
 def untimed(summary: HuntSummary) -> dict[str, object]:

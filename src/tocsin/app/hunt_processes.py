@@ -1,23 +1,12 @@
 """Shares the work of a hunt among processes and puts their reports back in order."""
 
-import signal
-from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
-import structlog
-
-from tocsin.app.collector import spare_long_lived
-from tocsin.app.hunt_normalizing import hunting_normalizer
-from tocsin.app.hunt_work import Found, Hunter, Wanted, numbered_in
+from tocsin.app.hunt_work import Found, Wanted, numbered_in
+from tocsin.app.hunt_worker import Task, Worker, can_fork, forked, spawned
 from tocsin.detect.errors import DetectError
-from tocsin.ingest.slices import Slice
-
-Task = tuple[Slice, ...]
 
 _AHEAD = 2
 """So many tasks a worker has at hand, so that none waits for its next one."""
@@ -26,29 +15,17 @@ _HELD_HITS = 200_000
 _MOST_DEATHS = 3
 _PATIENCE_S = 3.0
 """How long a worker may take to end by itself."""
-_SPAWN = get_context("spawn")
-
-
-@dataclass(slots=True)
-class _Worker:
-    process: BaseProcess
-    pipe: Connection
-    tasks: deque[tuple[int, Task]] = field(default_factory=deque)
-
-    def send(self, message: object) -> None:
-        """Hand over; that a process is dead is learned when its answer is waited for."""
-        with suppress(OSError):
-            self.pipe.send(message)
 
 
 class Crew:
     """Processes that each hold the rules; use as a context manager."""
 
     def __init__(self, jobs: int) -> None:
-        """Starts the processes at once, so that they load while the rules are read here."""
+        """Processes that can't be forked are started now: they load while rules are read here."""
+        self._jobs = jobs
         self._wanted: Wanted | None = None
         self._deaths = 0
-        self._workers = [_started() for _ in range(jobs)]
+        self._workers = [] if can_fork() else [spawned() for _ in range(jobs)]
 
     def __enter__(self) -> "Crew":
         return self
@@ -63,17 +40,25 @@ class Crew:
             worker.process.kill()
             worker.process.join()
 
+    def prepare(self, wanted: Wanted) -> None:
+        """Give every worker what is wanted; quickest while this process has one thread."""
+        self._wanted = wanted
+        if not self._workers and can_fork():
+            self._workers = forked(self._jobs, wanted)
+            return
+        while len(self._workers) < self._jobs:
+            self._workers.append(spawned())
+        for worker in self._workers:
+            worker.send(wanted)
+
     def run(
-        self, wanted: Wanted, tasks: Iterator[Task], on_found: Callable[[Found], None]
+        self, tasks: Iterator[Task], on_found: Callable[[Found], None]
     ) -> Iterator[tuple[Task, Found]]:
-        """Reports in the order of the tasks; ``on_found`` hears of each as soon as it comes.
+        """Once prepared: reports in the order of the tasks; ``on_found`` hears of each at once.
 
         The files of a worker that dies are reported as not hunted through, and another takes its
         place. Raises DetectError when workers keep dying.
         """
-        self._wanted = wanted
-        for worker in self._workers:
-            worker.send(wanted)
         queue = enumerate(tasks)
         waiting: dict[int, tuple[Task, list[Found]]] = {}
         due = 0
@@ -110,7 +95,7 @@ class Crew:
                 worker.tasks.append(numbered)
                 worker.send(numbered)
 
-    def _reports(self) -> Iterator[tuple[_Worker, int, Task, Found]]:
+    def _reports(self) -> Iterator[tuple[Worker, int, Task, Found]]:
         """What has come from the workers; waits until something has."""
         busy = {worker.pipe: worker for worker in self._workers if worker.tasks}
         for pipe in wait(list(busy)):
@@ -122,7 +107,7 @@ class Crew:
                 continue
             yield worker, number, dict(worker.tasks)[number], found
 
-    def _mourned(self, dead: _Worker) -> Iterator[tuple[_Worker, int, Task, Found]]:
+    def _mourned(self, dead: Worker) -> Iterator[tuple[Worker, int, Task, Found]]:
         """A dead worker's task given up, and what it had not begun handed to another."""
         dead.process.join()
         self._deaths += 1
@@ -132,7 +117,7 @@ class Crew:
                 f"{self._deaths} worker processes died, the last one with {_end(dead.process)}; "
                 "give the hunt more memory, or --jobs 1"
             )
-        fresh = _started()
+        fresh = spawned()
         fresh.send(self._wanted)
         self._workers[self._workers.index(dead)] = fresh
         fresh.tasks = dead.tasks
@@ -145,30 +130,6 @@ class Crew:
         yield fresh, number, task, found
 
 
-def _started() -> _Worker:
-    ours, theirs = _SPAWN.Pipe()
-    process = _SPAWN.Process(target=_work, args=(theirs,), daemon=True, name="tocsin-hunt")
-    process.start()
-    theirs.close()
-    return _Worker(process, ours)
-
-
 def _end(process: BaseProcess) -> str:
     code = process.exitcode or 0
     return f"signal {-code}" if code < 0 else f"exit code {code}"
-
-
-def _work(pipe: Connection) -> None:
-    """What a worker process runs until its pipe is closed. Ctrl-C is the parent's to handle."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
-    try:
-        normalizer = hunting_normalizer()
-        hunter = Hunter(pipe.recv(), normalizer)
-        spare_long_lived()
-        while True:
-            number, task = pipe.recv()
-            for found in hunter.work(task):
-                pipe.send((number, found))
-    except (EOFError, OSError):
-        return  # the hunt is over

@@ -129,6 +129,7 @@ def hunt(
         chosen = selected(loaded, level=level, rules=rule or (), tags=tag or ())
         if not chosen.rules and (rule or tag):
             fail("no loaded rule has this --rule or --tag (and --level)", Exit.BAD_CONFIGURATION)
+        hunting.prepare(chosen)
         with _bar(quiet) as on_progress, _target(output) as target:
             summary, hits = hunting.hits(chosen, on_progress)
             for line in written(form, _until_stopped(hits, summary), by_time=by_time):
