@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tests.app.test_pack_signature import minisign, minisign_key
 from tests.cli.conftest import Ran
 from tests.detect.rule_texts import rule_text
 
@@ -92,7 +94,14 @@ def test_an_update_shows_what_changes_and_asks(
     assert change["removed"] == [f"{IDS[5]} Rule 5"]
     assert change["unusable"] == [f"{IDS[4]} Rule 4"]
     assert change["changed"] == [f"{IDS[0]} Rule 0"]
-    assert change["renumbered"] == [{"title": "Rule 1", "before": IDS[1], "after": IDS[7]}]
+    assert change["renumbered"] == [
+        {
+            "title": "Rule 1",
+            "before": IDS[1],
+            "after": IDS[7],
+            "because": "title and log source",
+        }
+    ]
     assert [(one["before"], one["after"]) for one in change["loosened"]] == [("high", "low")]
     monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
     unasked = tocsin("rules", "update-pack", "ours", update)
@@ -106,6 +115,29 @@ def test_an_update_shows_what_changes_and_asks(
     listed = {one["id"] for one in tocsin("rules", "list", "--json").json}
     assert listed == {IDS[0], IDS[7], IDS[2], IDS[3], IDS[6]}
     assert "up to date" in tocsin("rules", "update-pack", "ours", update, "--yes").out
+    shown = tocsin("rules", "rollback-pack", "ours", "--dry-run", "--json").json
+    assert (shown["installed"], shown["pack"]["previous"]) == (False, "")
+    assert "is back at" in tocsin("rules", "rollback-pack", "ours", "--yes").out
+    assert {one["id"] for one in tocsin("rules", "list", "--json").json} == set(IDS[:6])
+    assert "no earlier version" in tocsin("rules", "rollback-pack", "ours", "--yes").err
+
+
+def test_a_signature_is_looked_for_beside_the_archive(tocsin: Tocsin, archive: Path) -> None:
+    private = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    key = minisign_key(private)
+    missing = tocsin("rules", "add-pack", archive, "--key", key)
+    assert missing.code == 2
+    assert "give --signature" in missing.err
+    beside = archive.with_name(f"{archive.name}.minisig")
+    beside.write_bytes(minisign(b"another", private))
+    assert "is not one of key" in tocsin("rules", "add-pack", archive, "--key", key).err
+    beside.write_bytes(minisign(archive.read_bytes(), private))
+    told = tocsin("rules", "add-pack", archive, "--key", key)
+    assert "signed by key 0706050403020100" in told.out
+    beside.unlink()
+    archive.write_bytes(_archive(archive.parent, {"rules/0.yml": _rule(0)}).read_bytes())
+    unsigned = tocsin("rules", "update-pack", "ours", "--yes", "--force")
+    assert "signature of key 0706050403020100 is asked for" in unsigned.err
 
 
 def test_an_update_that_takes_most_away_is_refused(

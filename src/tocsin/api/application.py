@@ -8,6 +8,7 @@ from tocsin.api.routes import (
     alerts,
     audit,
     cases,
+    elastic,
     feeds,
     hec,
     ingest,
@@ -28,6 +29,7 @@ from tocsin.app.wiring import Tocsin
 ROUTERS = (
     ingest,
     hec,
+    elastic,
     search,
     alerts,
     cases,

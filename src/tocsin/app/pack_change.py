@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tocsin.detect.rule_successor import Because, successors
 from tocsin.detect.ruleset import RuleSet
 from tocsin.model.rule import Rule, RuleProblem
 
@@ -22,11 +23,12 @@ class PackAccount:
 
 @dataclass(frozen=True, slots=True)
 class Renumbered:
-    """A rule of the same title and log source that has another id now."""
+    """A rule that has another id now, and what tells so."""
 
     title: str
     before: str
     after: str
+    because: Because
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +104,11 @@ def change_between(before: PackAccount, after: PackAccount) -> PackChange:
 
 
 def _renumbered(gone: dict[str, Rule], come: dict[str, Rule]) -> tuple[Renumbered, ...]:
-    by_sight = {(rule.title.casefold(), rule.logsource): rule for rule in come.values()}
-    found = []
-    for rule in sorted(gone.values(), key=lambda rule: rule.title):
-        other = by_sight.pop((rule.title.casefold(), rule.logsource), None)
-        if other is not None:
-            found.append(Renumbered(rule.title, rule.id, other.id))
-    return tuple(found)
+    found = [
+        Renumbered(come[one.id].title, before, one.id, one.because)
+        for before, one in successors(gone, come).items()
+    ]
+    return tuple(sorted(found, key=lambda one: (one.title, one.before)))
 
 
 def _listed(rules: Iterable[Rule]) -> tuple[str, ...]:

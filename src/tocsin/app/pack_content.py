@@ -24,6 +24,10 @@ class PackRefused(Exception):
     """A pack that can't be taken as it is; names the member and says why."""
 
 
+class UnknownPack(PackRefused):
+    """No pack of that name is installed."""
+
+
 @dataclass(frozen=True, slots=True)
 class PackContent:
     """Files by their path below the pack, and how many members were left out, by folder."""

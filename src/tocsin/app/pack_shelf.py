@@ -6,17 +6,19 @@ import re
 import shutil
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tocsin.app.pack_content import PackContent, PackRefused
+from tocsin.app.pack_content import PackContent, PackRefused, UnknownPack
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _CURRENT = "current"
 _MANIFEST = "pack.json"
 _UNFINISHED = ".new-"
+_MOST_EARLIER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,9 @@ class Manifest:
 
     ``origin`` is the path or address it came from, ``sha256`` of its archive ("" for a folder),
     ``rules`` and ``refused`` how many of its documents are loaded and can't be used.
+    ``key`` is the public key its archive was signed with ("" when it was not checked),
+    ``signed_by`` the key's name and ``signer_says`` what the signature says of the archive;
+    ``previous`` is the digest of the version that was current before.
     """
 
     name: str
@@ -40,6 +45,10 @@ class Manifest:
     notices: tuple[str, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
     pinned: bool = False
+    key: str = ""
+    signed_by: str = ""
+    signer_says: str = ""
+    previous: str = ""
 
 
 class PackShelf:
@@ -59,15 +68,28 @@ class PackShelf:
 
     def current(self, name: str) -> Manifest:
         """Raises PackRefused when no such pack is installed or its manifest is damaged."""
-        path = self._folder / name / _CURRENT / _MANIFEST
         try:
-            facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return Manifest(**{**facts, "notices": tuple(facts.get("notices", ()))})
+            return _read_manifest(self._folder / name / _CURRENT / _MANIFEST)
         except FileNotFoundError:
             there = ", ".join(self.names()) or "none"
-            raise PackRefused(f"{name}: no such pack; installed are: {there}") from None
-        except (OSError, ValueError, TypeError) as error:
-            raise PackRefused(f"{path}: the manifest is damaged: {error}") from error
+            raise UnknownPack(f"{name}: no such pack; installed are: {there}") from None
+
+    def earlier(self, name: str) -> list[Manifest]:
+        """Versions that are kept to go back to, latest first."""
+        found: list[Manifest] = []
+        seen = {(last := self.current(name)).digest}
+        while len(found) < _MOST_EARLIER and last.previous and last.previous not in seen:
+            seen.add(last.previous)
+            try:
+                last = _read_manifest(self._folder / name / last.previous / _MANIFEST)
+            except (FileNotFoundError, PackRefused):
+                break
+            found.append(last)
+        return found
+
+    def version(self, name: str, digest: str) -> Path:
+        """The folder of a version that is kept."""
+        return self._folder / name / digest
 
     def place(self, name: str, content: PackContent) -> Path:
         """Write a version beside the current one, whole and durable, not yet current."""
@@ -93,25 +115,32 @@ class PackShelf:
         return done
 
     def make_current(self, manifest: Manifest) -> None:
-        """Switch to a version that was placed, in one rename; the other versions go."""
+        """Switch to a version that was placed, in one rename; of others the latest two are kept."""
         home = self._folder / manifest.name
         _write_manifest(home / manifest.digest, manifest)
         link = home / f"{_UNFINISHED}link-{uuid.uuid4().hex}"
         link.symlink_to(manifest.digest, target_is_directory=True)
         link.replace(home / _CURRENT)
-        self.discard_others(manifest.name, manifest.digest)
+        self._discard_others(manifest.name)
 
-    def discard_others(self, name: str, digest: str) -> None:
-        """Take away every version but that one."""
+    def _discard_others(self, name: str) -> None:
+        kept = self._kept(name)
         for one in (self._folder / name).iterdir():
-            if one.name not in (_CURRENT, digest) and one.is_dir() and not one.is_symlink():
+            if one.name not in kept and one.is_dir() and not one.is_symlink():
                 shutil.rmtree(one, ignore_errors=True)
+
+    def _kept(self, name: str) -> set[str]:
+        return {self.current(name).digest, *(one.digest for one in self.earlier(name))}
 
     def discard(self, name: str, digest: str) -> None:
         """Take away a version that was placed and is not to become current."""
         home = self._folder / name
-        if (home / _CURRENT).is_symlink() and os.readlink(home / _CURRENT) == digest:
-            return
+        if (home / _CURRENT).is_symlink():
+            if os.readlink(home / _CURRENT) == digest:
+                return
+            with suppress(PackRefused):
+                if digest in self._kept(name):
+                    return
         shutil.rmtree(home / digest, ignore_errors=True)
         if not any(home.iterdir()):
             home.rmdir()
@@ -147,6 +176,16 @@ def name_from(origin: str) -> str:
 
 def installed_at(now: datetime) -> str:
     return now.isoformat().replace("+00:00", "Z")
+
+
+def _read_manifest(path: Path) -> Manifest:
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return Manifest(**{**facts, "notices": tuple(facts.get("notices", ()))})
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, TypeError) as error:
+        raise PackRefused(f"{path}: the manifest is damaged: {error}") from error
 
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:

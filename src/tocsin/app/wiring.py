@@ -19,6 +19,7 @@ from tocsin.app.home import Home
 from tocsin.app.identity import entities_with
 from tocsin.app.look_ledger import LookLedger
 from tocsin.app.overlay_laying import OverlayLaying
+from tocsin.app.pack_desk import PackDesk
 from tocsin.app.response import Witnesses, open_response
 from tocsin.app.rule_book import RuleBook
 from tocsin.app.rule_keeper import RuleKeeper
@@ -75,6 +76,7 @@ class Tocsin:
     flow: Flow
     upkeep: Upkeep
     history_jobs: HistoryJobs
+    packs: PackDesk
     closers: list[Callable[[], None]]
 
     @property
@@ -184,6 +186,7 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         flow=flow,
         upkeep=_open_upkeep(settings, parts, flow, rule_keeper, rule_book),
         history_jobs=history_jobs,
+        packs=PackDesk(settings, state, blobs, audit),
         closers=closers,
     )
 

@@ -2,29 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from rich.text import Text
 
 from tocsin.app.pack_change import PackChange
-from tocsin.app.pack_install import PackPlan
-from tocsin.app.plain import as_json
+from tocsin.app.pack_desk import PackPlan
 from tocsin.cli.output import out, plain
 
 _SHOWN = 20
-
-
-def plan_json(plan: PackPlan, *, installed: bool, staged: int = 0) -> dict[str, Any]:
-    """The manifest, every rule's id, every refusal and the change."""
-    return {
-        "installed": installed,
-        "pack": as_json(plan.manifest),
-        "rules": [rule.id for rule in plan.account.rules],
-        "refused": as_json(plan.account.refused),
-        "quiet_files": list(plan.account.quiet),
-        "change": as_json(plan.change),
-        "staged": staged,
-    }
 
 
 def show_account(plan: PackPlan) -> None:
@@ -43,16 +28,28 @@ def show_account(plan: PackPlan) -> None:
     for folder, count in manifest.left_out.items():
         _line(f"{count:,} YAML files of {folder} are left out (--folder {folder} takes them)")
     _line(f"licence and attribution: {', '.join(manifest.notices) or 'none was found'}")
+    if manifest.signed_by:
+        says = f": {manifest.signer_says}" if manifest.signer_says else ""
+        _line(f"signed by key {manifest.signed_by}{says}")
 
 
-def show_change(change: PackChange) -> None:
-    """What an update brings; ids that change and levels that fall are marked."""
+def show_change(plan: PackPlan) -> None:
+    """What an update brings; ids that change, levels that fall and conflicts are marked."""
+    change = plan.change or PackChange()
     for name, mark in (("added", "+"), ("changed", "~"), ("removed", "-"), ("unusable", "!")):
         _some(f"{name}", mark, getattr(change, name))
-    renumbered = [f"{one.title}: {one.before} → {one.after}" for one in change.renumbered]
-    _some("id changed: what was decided on the old id no longer applies", "!", renumbered)
+    renumbered = [
+        f"{one.title}: {one.before} → {one.after} (by {one.because})" for one in change.renumbered
+    ]
+    _some("id changed", "!", renumbered)
+    followed = [f"{old} → {new}" for old, new in plan.followed]
+    _some("decisions follow to the new id", "→", followed)
     loosened = [f"{one.title} ({one.id}): {one.before} → {one.after}" for one in change.loosened]
     _some("level lowered", "!", loosened)
+    conflicts = [
+        f"{one.title}: {each.in_words()}" for one in plan.updates for each in one.conflicts
+    ]
+    _some("changed there and here (yours stays until you settle it)", "!", conflicts)
     if change.is_nothing:
         _line("no rule has changed")
 

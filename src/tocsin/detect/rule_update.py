@@ -11,6 +11,7 @@ from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.matcher import matchers_in
 from tocsin.detect.overlay import FieldChange, LifeState, Overlay, changes_between
 from tocsin.detect.overlay_content import text_diff
+from tocsin.detect.rule_successor import successors
 from tocsin.detect.ruleset import RuleSet
 from tocsin.detect.stateful_rule import NewTermsRule, StatefulRule
 from tocsin.model.rule import Rule
@@ -84,7 +85,8 @@ def updates(before: RuleSet, after: RuleSet, overlays: Mapping[str, Overlay]) ->
     old, new = _all(before), _all(after)
     gone = [rule_id for rule_id in old if rule_id not in new]
     come = [rule_id for rule_id in new if rule_id not in old]
-    renamed = _renamed({one: old[one] for one in gone}, {one: new[one] for one in come})
+    carried = successors({one: old[one].rule for one in gone}, {one: new[one].rule for one in come})
+    renamed = {one: successor.id for one, successor in carried.items()}
     found = [
         _removed(old[rule_id], new.get(renamed.get(rule_id, "")), overlays.get(rule_id))
         for rule_id in gone
@@ -149,19 +151,6 @@ def _removed(old: AnyRule, successor: AnyRule | None, overlay: Overlay | None) -
         asks=asks,
         new_id=rule.id,
     )
-
-
-def _renamed(gone: Mapping[str, AnyRule], come: Mapping[str, AnyRule]) -> dict[str, str]:
-    """Old to new ids of rules that are the same by title and log source, or by file and title."""
-    known: dict[tuple[object, ...], list[str]] = {}
-    for rule_id, one in come.items():
-        known.setdefault((one.rule.title, one.rule.kind, one.rule.logsource), []).append(rule_id)
-    found: dict[str, str] = {}
-    for rule_id, one in gone.items():
-        alike = known.get((one.rule.title, one.rule.kind, one.rule.logsource), [])
-        if len(alike) == 1 and alike[0] not in found.values():
-            found[rule_id] = alike[0]
-    return found
 
 
 def _changes(old: AnyRule, new: AnyRule) -> Iterator[FieldChange]:

@@ -22,7 +22,7 @@ from tocsin.cli.commands.rules_new import new_rule
 from tocsin.cli.commands.rules_packs import list_packs, pin_pack, remove_pack
 from tocsin.cli.commands.rules_state import set_rule_level, set_rule_state
 from tocsin.cli.commands.rules_test import run_rule_tests
-from tocsin.cli.commands.rules_update_pack import update_pack
+from tocsin.cli.commands.rules_update_pack import rollback_pack, update_pack
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, err, fail, item_progress, out, print_json, print_table
 from tocsin.detect.eql_import import sigma_from_eql
@@ -132,6 +132,7 @@ app.command("fill")(fill_rule)
 app.command("explain")(explain)
 app.command("add-pack")(add_pack)
 app.command("update-pack")(update_pack)
+app.command("rollback-pack")(rollback_pack)
 app.command("packs")(list_packs)
 app.command("pin")(pin_pack)
 app.command("remove-pack")(remove_pack)

@@ -9,17 +9,34 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.config import Settings
 from tocsin.app.pack_content import PackRefused
-from tocsin.app.pack_install import PackPlan, PackSource, carry_out, give_up, plan_pack, read_pack
+from tocsin.app.pack_desk import PackDesk, PackPlan, open_pack_desk
+from tocsin.app.pack_install import PackSource, Proof, read_pack
+from tocsin.app.pack_plan_json import plan_json
 from tocsin.app.pack_shelf import PackShelf, name_from
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import byte_progress, fail, item_progress, out, print_json
-from tocsin.cli.pack_words import plan_json, show_account
+from tocsin.cli.pack_words import show_account
 from tocsin.detect.overlay import LifeState
 
 Sha256Option = Annotated[
     str, typer.Option("--sha256", help="SHA-256 the archive must have.", metavar="HEX")
+]
+SignatureOption = Annotated[
+    str,
+    typer.Option(
+        "--signature",
+        help="Signature of the archive: file or https address (default: beside it, .minisig).",
+        metavar="FILE",
+    ),
+]
+KeyOption = Annotated[
+    str,
+    typer.Option(
+        "--key",
+        help="Public key it must be signed with: minisign's (RW… or its file) or Ed25519 in PEM.",
+        metavar="KEY",
+    ),
 ]
 FolderOption = Annotated[
     list[str] | None,
@@ -48,6 +65,8 @@ def add_pack(
         str, typer.Option("--name", help="Name of the pack (default: of the file).")
     ] = "",
     sha256: Sha256Option = "",
+    signature: SignatureOption = "",
+    key: KeyOption = "",
     state: Annotated[
         FirstState, typer.Option("--state", help="In which state its rules begin.")
     ] = FirstState.ACTIVE,
@@ -62,14 +81,15 @@ def add_pack(
     if called in PackShelf(settings.home).names():
         fail(f"pack {called} is installed; use tocsin rules update-pack {called} {origin}")
     with refusals_told():
-        source = fetched(origin, sha256, folder or [])
-        plan = planned(settings, called, source, LifeState(state.value))
-        if not plan.account.rules:
-            give_up(settings, plan)
-            if not as_json:
-                show_account(plan)
-            fail(f"no rule of {origin} can be used; nothing was installed")
-        staged = carry_out(settings, plan, datetime.now(UTC))
+        source = fetched(origin, Proof(sha256, signature, key), folder or [])
+        with open_pack_desk(settings) as desk:
+            plan = planned(desk, called, source, LifeState(state.value))
+            if not plan.account.rules:
+                desk.give_up(plan)
+                if not as_json:
+                    show_account(plan)
+                fail(f"no rule of {origin} can be used; nothing was installed")
+            staged = desk.carry_out(plan, datetime.now(UTC), what="add")
     if as_json:
         print_json(plan_json(plan, installed=True, staged=staged))
         return
@@ -86,24 +106,23 @@ def refusals_told() -> Iterator[None]:
         fail(f"the pack is refused: {error}")
 
 
-def fetched(origin: str, sha256: str, folders: list[str]) -> PackSource:
+def fetched(origin: str, proof: Proof, folders: list[str]) -> PackSource:
     """Read the pack, with a progress bar for what is downloaded."""
     with byte_progress() as progress:
         task = progress.add_task("fetching", total=None, visible="://" in origin)
         return read_pack(
             origin,
-            sha256=sha256,
+            proof=proof,
             folders=folders,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
 
 
-def planned(settings: Settings, name: str, source: PackSource, state: LifeState | None) -> PackPlan:
+def planned(desk: PackDesk, name: str, source: PackSource, state: LifeState | None) -> PackPlan:
     """Place the pack and read its rules, with a progress bar."""
     with item_progress() as progress:
         task = progress.add_task("reading rules", total=None)
-        return plan_pack(
-            settings,
+        return desk.plan(
             name,
             source,
             state=state,

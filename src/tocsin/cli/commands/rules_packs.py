@@ -1,9 +1,12 @@
 """``tocsin rules packs``, ``pin`` and ``remove-pack``: what is installed, held and taken away."""
 
+import getpass
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from tocsin.app.pack_desk import open_pack_desk
 from tocsin.app.pack_shelf import PackShelf
 from tocsin.app.plain import as_json as plain_json
 from tocsin.cli.commands.rules_add_pack import refusals_told
@@ -25,11 +28,15 @@ def list_packs(
         return
     print_table(
         "",
-        ("pack", "version", "rules", "refused", "state", "pinned", "from", "installed", "licence"),
+        (
+            *("pack", "version", "rules", "refused", "state", "pinned", "signed by"),
+            *("from", "installed", "licence"),
+        ),
         (
             (
                 *(one.name, one.digest[:12], one.rules, one.refused, one.state),
-                *("yes" if one.pinned else "", one.origin, one.at, ", ".join(one.notices)),
+                *("yes" if one.pinned else "", one.signed_by[:16], one.origin, one.at),
+                ", ".join(one.notices),
             )
             for one in packs
         ),
@@ -44,8 +51,8 @@ def pin_pack(
     as_json: JsonOption = False,
 ) -> None:
     """Hold a pack at its version: update-pack refuses it."""
-    with refusals_told():
-        manifest = PackShelf(settings_for(home, config).home).pin(name, not off)
+    with refusals_told(), open_pack_desk(settings_for(home, config)) as desk:
+        manifest = desk.pin(name, not off, by=getpass.getuser(), now=datetime.now(UTC))
     if as_json:
         print_json(manifest)
     else:
@@ -60,8 +67,8 @@ def remove_pack(
     as_json: JsonOption = False,
 ) -> None:
     """Take a pack and its rules away; what was decided on the rules is kept."""
-    with refusals_told():
-        manifest = PackShelf(settings_for(home, config).home).remove(name)
+    with refusals_told(), open_pack_desk(settings_for(home, config)) as desk:
+        manifest = desk.remove(name, by=getpass.getuser(), now=datetime.now(UTC))
     if as_json:
         print_json(manifest)
     else:
