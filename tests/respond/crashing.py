@@ -1,7 +1,8 @@
 """A process that runs one containment to its end and may be told where to die first.
 
 ``main(folder, point, lease_s)``: ``point`` is a call of the action with ``before`` or ``after``
-(``apply:after``), or ``-``. It dies there once; started again it goes on.
+(``apply:after``), ``verify:told`` (the verdict is kept, the step not yet), or ``-``. It dies there
+once; started again it goes on.
 It approves when the file ``may-approve`` is there, and ends a verified lease when ``may-undo`` is.
 """
 
@@ -15,6 +16,9 @@ from tests.respond.rig import OPERATOR, Rig, until, utc_now
 from tocsin.connectors.blocklist.actions import Blocklist
 from tocsin.model.response import ApprovalStatus, Impact, LeaseStatus, RunStatus, Target
 from tocsin.respond.action import Action, Verdict
+from tocsin.respond.asking import LogEntry, RunFacts
+from tocsin.respond.leasing import Leasing
+from tocsin.store.durable import JsonObject
 from tocsin.store.engines.sqlite_state import SqliteState
 
 ADDRESS = "203.0.113.66"
@@ -49,16 +53,37 @@ class DyingBlocklist(Blocklist):
         self._die_at("undo:after")
 
     def _die_at(self, point: str) -> None:
-        died = self._folder / "died"
-        if point == self._point and not died.exists():
-            died.write_text(point)
-            os.kill(os.getpid(), signal.SIGKILL)
+        if point == self._point:
+            die_once(self._folder, point)
+
+
+def die_once(folder: Path, point: str) -> None:
+    died = folder / "died"
+    if not died.exists():
+        died.write_text(point)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_when_verified_is_told(folder: Path) -> None:
+    """Die between the transaction that keeps the verdict and the durable record of the step."""
+    verify = Leasing.verify
+
+    def verify_and_die(
+        self: Leasing, facts: RunFacts, entry: LogEntry, lease_id: str
+    ) -> JsonObject:
+        said = verify(self, facts, entry, lease_id)
+        die_once(folder, "verify:told")
+        return said
+
+    Leasing.verify = verify_and_die  # type: ignore[method-assign]
 
 
 def main(folder: Path, point: str, lease_s: int) -> None:
     def actions(state: SqliteState) -> Mapping[str, Action]:
         return {"blocklist": DyingBlocklist(state, folder, point)}
 
+    if point == "verify:told":
+        die_when_verified_is_told(folder)
     rig = Rig(folder, actions=actions)
     with rig.state.read() as tx:
         runs = rig.desk.runs(tx).items

@@ -48,6 +48,11 @@ def finish(folder: Path) -> None:
     assert wait(start(folder, "-", SHORT_S)) == 0
 
 
+def until_the_lease_is_over(folder: Path) -> None:
+    over = "SELECT id FROM leases WHERE expires_at < strftime('%Y-%m-%d %H:%M:%f', 'now')"
+    until(lambda: rows(folder, over), "the end of the lease")
+
+
 def assert_contained_once_and_undone(folder: Path) -> None:
     assert rows(folder, "SELECT status, error FROM playbook_runs") == [("succeeded", "")]
     steps = rows(folder, "SELECT status FROM run_steps")
@@ -65,6 +70,14 @@ def test_a_kill_inside_a_call_of_the_action(tmp_path: Path, point: str) -> None:
     (tmp_path / "may-undo").touch()
     assert wait(start(tmp_path, point, LONG_S)) == -signal.SIGKILL
     assert (tmp_path / "died").read_text() == point
+    finish(tmp_path)
+    assert_contained_once_and_undone(tmp_path)
+
+
+def test_a_kill_after_the_verdict_and_it_is_over_when_we_are_back(tmp_path: Path) -> None:
+    (tmp_path / "may-approve").touch()
+    assert wait(start(tmp_path, "verify:told", SHORT_S)) == -signal.SIGKILL
+    until_the_lease_is_over(tmp_path)
     finish(tmp_path)
     assert_contained_once_and_undone(tmp_path)
 
@@ -88,8 +101,7 @@ def test_a_kill_while_a_lease_holds_and_it_is_over_when_we_are_back(tmp_path: Pa
     until(lambda: (tmp_path / "asked").exists() and rows(tmp_path, held), "a verified lease")
     process.kill()
     assert wait(process) == -signal.SIGKILL
-    over = "SELECT id FROM leases WHERE expires_at < strftime('%Y-%m-%d %H:%M:%f', 'now')"
-    until(lambda: rows(tmp_path, over), "the end of the lease")
+    until_the_lease_is_over(tmp_path)
     finish(tmp_path)
     assert_contained_once_and_undone(tmp_path)
     assert rows(tmp_path, "SELECT undone_by FROM leases") == [("expiry",)]

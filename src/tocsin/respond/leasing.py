@@ -197,13 +197,23 @@ class Leasing:
             )
 
     def verify(self, facts: RunFacts, entry: LogEntry, lease_id: str) -> JsonObject:
-        """Look whether the containment stands; fails when it does not."""
+        """Look whether the containment stands; fails when it does not.
+
+        Done again after a crash, it says what it had already said: by then the lease may be over.
+        """
         now = self._parts.clock()
         with self._parts.state.begin() as tx:
             self._books.runs.begin_step(tx, facts.run_id, entry.key, entry.step_id, entry.name, now)
+            said = self._books.runs.said(tx, facts.run_id, entry.key)
+        if said is not None:
+            return {"status": LeaseStatus.ACTIVE.value, "why": said}
         lease = self._lease(lease_id)
         if lease.status is not LeaseStatus.ACTIVE:
-            raise ActionFailed(f"the lease is {lease.status.value}, so nothing is contained")
+            by = f" by {lease.undone_by}" if lease.undone_by else ""
+            raise ActionFailed(
+                f"the lease ended{by} before its containment was verified (it is "
+                f"{lease.status.value}), so nothing is contained"
+            )
         verdict = self._planner.action(lease.action).verify(lease.handle)
         if not verdict.holds:
             raise ActionFailed(f"{lease.target.value} is not contained: {verdict.why}")

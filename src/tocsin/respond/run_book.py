@@ -146,6 +146,14 @@ class RunBook:
             .values(status=status, detail=detail, ended_at=now)
         )
 
+    def said(self, tx: Connection, run_id: str, key: str) -> str | None:
+        """What a step that is done said when it ended; None while it is not done."""
+        return tx.execute(
+            select(run_steps.c.detail).where(
+                run_steps.c.run_id == run_id, run_steps.c.key == key, run_steps.c.status == "done"
+            )
+        ).scalar_one_or_none()
+
     def _steps(self, tx: Connection, run_id: str) -> tuple[RunStep, ...]:
         rows = tx.execute(
             select(run_steps).where(run_steps.c.run_id == run_id).order_by(run_steps.c.number)
