@@ -17,7 +17,31 @@ OPEN = {
     *("/healthz", "/readyz", "/metrics", "/feeds/blocklist.txt"),
     *("/services/collector/health", "/services/collector/health/1.0"),
 }
+_ELASTIC_THINGS = [
+    *("_ilm/policy", "_index_template", "_component_template", "_template"),
+    *("_ingest/pipeline", "_data_stream", "_alias"),
+]
+_ELASTIC = {
+    *(("POST", path) for path in ("/_bulk", "/{index}/_bulk", "/{index}/_doc")),
+    *(("PUT", path) for path in ("/_bulk", "/{index}/_bulk")),
+    *(
+        (verb, f"/{{index}}/{kind}/{{id}}")
+        for verb in ("POST", "PUT")
+        for kind in ("_doc", "_create")
+    ),
+    *(("GET", path) for path in ("/_license", "/_xpack", "/_cluster/health")),
+    *(
+        (verb, f"/{kind}/{{name}}")
+        for verb in ("GET", "HEAD", "POST", "PUT")
+        for kind in _ELASTIC_THINGS
+    ),
+}
 SENDERS = {
+    *_ELASTIC,
+    *((verb, f"/elastic{path}") for verb, path in _ELASTIC),
+    *((verb, "/elastic") for verb in ("GET", "HEAD")),
+    *((verb, "/elastic/") for verb in ("GET", "HEAD")),
+    *((verb, "/elastic/{path:path}") for verb in ("GET", "HEAD", "POST", "PUT", "DELETE")),
     ("POST", "/services/collector"),
     ("POST", "/services/collector/event"),
     ("POST", "/services/collector/event/1.0"),
@@ -111,7 +135,8 @@ def test_the_table_names_every_route_with_its_permission(house: Tocsin) -> None:
         for method in route.methods or ()
         if route.path not in OPEN
     }
-    assert found == EXPECTED | dict.fromkeys(SENDERS, Permission.EVENTS_INGEST)
+    who_is_there = {(verb, "/") for verb in ("GET", "HEAD")}
+    assert found == EXPECTED | dict.fromkeys(SENDERS | who_is_there, Permission.EVENTS_INGEST)
 
 
 @pytest.mark.parametrize("role", Role)
@@ -145,7 +170,8 @@ def test_no_token_no_entry(client: TestClient, method: str, path: str) -> None:
 @pytest.mark.parametrize("scheme", ["Bearer", "Splunk", "ApiKey", "Basic"])
 @pytest.mark.parametrize(("method", "path"), sorted(SENDERS))
 def test_no_token_no_sending(client: TestClient, method: str, path: str, scheme: str) -> None:
-    for headers in ({}, {"Authorization": f"{scheme} eDp5"}, {"Authorization": scheme}):
+    for authorization in ("", f"{scheme} eDp5", scheme):
+        headers = {"Authorization": authorization, "Accept": "application/json"}
         answer = client.request(method, path, headers=headers, content=b"x")
         assert answer.status_code in (401, 403)
 

@@ -4,11 +4,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-
-from tocsin.api.problem import Problem
-from tocsin.store.ports import StoreError
 
 Answer = Callable[[Request, Exception], Response | None]
 
@@ -25,7 +21,7 @@ def sender_route(answer: Answer) -> type[APIRoute]:
             async def handle_or_answer(request: Request) -> Response:
                 try:
                     return await handle(request)
-                except (Problem, StoreError, RequestValidationError) as error:
+                except Exception as error:
                     response = answer(request, error)
                     if response is None:
                         raise

@@ -8,6 +8,7 @@ from tocsin.ingest.audit_line import read_audit
 from tocsin.ingest.carried import finish_object, read_carried, read_text
 from tocsin.ingest.decode_shaped import shape_lines, worth_shaping
 from tocsin.ingest.decode_shapes import Templates
+from tocsin.ingest.elastic_document import document_reader, open_document, read_whole
 from tocsin.ingest.hec_event import hec_reader, open_envelope, read_object_event
 from tocsin.ingest.json_line import read_object
 from tocsin.ingest.limits import RECORD_BYTES
@@ -39,7 +40,7 @@ def decode(batch: RawBatch) -> Decoded:
     lines = batch.payload.split(b"\n")
     read: Reader
     match batch.framing:
-        case Framing.EVTX | Framing.HEC:
+        case Framing.EVTX | Framing.HEC | Framing.DOCUMENTS:
             read = _reader_of(batch)
         case Framing.ZEEK_TSV | Framing.W3C:
             header = ZeekHeader() if batch.framing is Framing.ZEEK_TSV else W3cHeader()
@@ -67,6 +68,8 @@ def _reader_of(batch: RawBatch) -> Reader:
             return _read_windows
         case Framing.HEC:
             return hec_reader(_line_reader(batch.received_at))
+        case Framing.DOCUMENTS:
+            return document_reader(_line_reader(batch.received_at))
         case _:
             return _line_reader(batch.received_at)
 
@@ -181,4 +184,5 @@ _SHAPES = {
     Framing.LINES: Templates(_read_json, finish_object),
     Framing.EVTX: Templates(_read_windows, _finish_windows),
     Framing.HEC: Templates(read_object_event, open_envelope),
+    Framing.DOCUMENTS: Templates(read_whole, open_document),
 }

@@ -24,6 +24,8 @@ class Framing(StrEnum):
     blank-separated values."""
     HEC = "hec"
     """NDJSON of events for Splunk's HTTP Event Collector: ``event`` and what is said about it."""
+    DOCUMENTS = "documents"
+    """NDJSON of documents for Elasticsearch; one may wrap a line of text in ``message``."""
     FRAGMENT = "fragment"
     """A piece of one record that could not be cut out whole (too large, or the input ended
     inside it): not decoded, kept in quarantine."""

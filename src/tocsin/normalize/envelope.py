@@ -4,13 +4,17 @@ from tocsin.normalize.mapping import Expression, TimeField
 
 ENVELOPE_TIMES = (
     TimeField(field="hec.time", format="epoch_s"),
+    TimeField(field="elastic.@timestamp", format="iso"),
     TimeField(field="otel.timeUnixNano", format="epoch_ns"),
     TimeField(field="otel.observedTimeUnixNano", format="epoch_ns"),
 )
 """Asked after a shape's own times."""
 
 _FALLBACKS = {
-    "device.hostname": ("hec.host", "otel.resource.host.name"),
+    "device.hostname": (
+        *("hec.host", "elastic.host.hostname", "elastic.host.name", "elastic.host"),
+        *("otel.resource.host.name",),
+    ),
 }
 
 

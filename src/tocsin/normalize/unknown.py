@@ -33,7 +33,9 @@ def unknown_mapping() -> Mapping:
                     "map": {
                         "message": Expression(first_of=_fields("message", "msg", "Message", "log")),
                         "device.hostname": Expression(
-                            first_of=_fields("hostname", "host", "Computer")
+                            first_of=_fields(
+                                "hostname", "host.hostname", "host.name", "host", "Computer"
+                            )
                         ),
                     },
                 }

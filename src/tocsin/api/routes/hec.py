@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -18,7 +19,7 @@ from tocsin.app.wiring import Tocsin
 from tocsin.ingest.cutting import Maker
 from tocsin.ingest.hec_body import HecIntake, take_events, take_raw
 from tocsin.model.principal import Principal
-from tocsin.store.ports import SpoolFull
+from tocsin.store.ports import SpoolFull, StoreError
 
 # Splunk's documented codes: the HTTP status and the text of each.
 _CODES = {
@@ -76,7 +77,11 @@ def _code_of(request: Request, error: Exception) -> int | None:
             return 1
         case Problem():
             return 27 if error.status == 413 else 6
-    return 8
+        case RequestValidationError():
+            return 6
+        case StoreError():
+            return 8
+    return None
 
 
 def _reply(

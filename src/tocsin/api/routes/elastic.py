@@ -1,0 +1,101 @@
+"""Elasticsearch's way of taking documents in, for Beats, Logstash and all that speak it."""
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from tocsin.api.body import read_body
+from tocsin.api.elastic_reply import filtered, reply
+from tocsin.api.elastic_router import ElasticRouter
+from tocsin.api.guard import House, sender
+from tocsin.api.sender_route import sender_name
+from tocsin.app.wiring import Tocsin
+from tocsin.ingest.bulk_body import Action, Bulk, BulkFault, BulkItem, take_bulk, take_document
+from tocsin.ingest.cutting import Maker
+from tocsin.model.principal import Principal
+
+router = ElasticRouter()
+Sender = Annotated[Principal, Depends(sender("apikey", "basic", "bearer"))]
+_WRITE = ["POST", "PUT"]
+FilterPath = Annotated[str, Query(max_length=1000, description="Parts of the answer wanted.")]
+
+
+@router.at("/{index}/_bulk", _WRITE, "many documents")
+@router.at("/_bulk", _WRITE, "many documents")
+async def take_documents(
+    request: Request, house: House, who: Sender, index: str = "", filter_path: FilterPath = ""
+) -> Response:
+    """Lines of actions (``index``, ``create``) and documents; answered item by item.
+
+    201 says that a document is on disk; 400 that it could not be read and is in quarantine.
+    """
+    began = time.perf_counter()
+    body = await read_body(request, house.settings.http.body_limit_bytes)
+
+    def take() -> dict[str, Any]:
+        bulk = take_bulk(body, index, _maker(request, who))
+        if not bulk.items:
+            raise BulkFault("the request has no body; send actions and documents")
+        position = _store(house, bulk)
+        items = [_told(item, number, position) for number, item in enumerate(bulk.items)]
+        return {
+            "errors": any(item.reason for item in bulk.items),
+            "took": round((time.perf_counter() - began) * 1e3),
+            "items": items,
+        }
+
+    return reply(request, filtered(await run_in_threadpool(take), filter_path))
+
+
+@router.at("/{index}/_doc", ["POST"], "one document")
+async def take_one(request: Request, house: House, who: Sender, index: str) -> Response:
+    """A JSON object; 201 when it is on disk."""
+    return await _take_one(request, house, who, Action("index", index, None))
+
+
+@router.at("/{index}/_create/{id}", _WRITE, "one document")
+@router.at("/{index}/_doc/{id}", _WRITE, "one document")
+async def take_one_with_id(
+    request: Request, house: House, who: Sender, index: str, id: str
+) -> Response:
+    """The same with an id of the sender's, kept as ``_id``."""
+    return await _take_one(request, house, who, Action("create", index, id))
+
+
+async def _take_one(request: Request, house: Tocsin, who: Principal, action: Action) -> Response:
+    body = await read_body(request, house.settings.http.body_limit_bytes)
+
+    def take() -> dict[str, Any]:
+        bulk = take_document(body, action, _maker(request, who))
+        told = _told(bulk.items[0], 0, _store(house, bulk))
+        return next(iter(told.values()))
+
+    told = await run_in_threadpool(take)
+    return reply(request, told, told["status"])
+
+
+def _maker(request: Request, who: Principal) -> Maker:
+    address = request.client.host if request.client else "unknown"
+    return Maker(f"elastic/{sender_name(who.name)}", f"elastic {address}", datetime.now(UTC))
+
+
+def _store(house: Tocsin, bulk: Bulk) -> int:
+    if not bulk.batches:
+        return house.spool.committed()
+    position = house.spool.append(bulk.batches)
+    house.flow.wake()
+    return position
+
+
+def _told(item: BulkItem, number: int, position: int) -> dict[str, dict[str, Any]]:
+    action = item.action
+    told: dict[str, Any] = {"_index": action.index, "_id": action.id or f"{position}-{number}"}
+    if item.reason:
+        kind = "illegal_argument_exception" if action.reason else "document_parsing_exception"
+        told |= {"status": 400, "error": {"type": kind, "reason": item.reason}}
+    else:
+        told |= {"_version": 1, "result": "created", "status": 201}
+    return {action.verb: told}

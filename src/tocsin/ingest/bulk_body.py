@@ -1,0 +1,166 @@
+"""The body of Elasticsearch's bulk API: lines of actions and documents, taken apart."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from tocsin.ingest.cutting import Maker, line_groups
+from tocsin.ingest.decode import decode
+from tocsin.ingest.sent_names import clean_name
+from tocsin.model.record import Framing, RawBatch
+
+_TAKEN = ("index", "create")
+_KNOWN = (*_TAKEN, "update", "delete")
+_DAY = re.compile(r"[-_.](?:\d{4}[.-]\d{2}(?:[.-]\d{2})?|\d{6,8})(?:-\d{6})?$")
+
+
+class BulkFault(ValueError):
+    """A body that can't be told apart; nothing of it is taken in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a sender wants done with one document; ``reason`` says why that can't be."""
+
+    verb: str
+    index: str
+    id: str | None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class BulkItem:
+    """One item of the answer: taken in, unless there is a ``reason``."""
+
+    action: Action
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class _Group:
+    """The documents for one index, and the number of the item that each is."""
+
+    documents: list[bytes] = field(default_factory=list)
+    items: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """Batches for the spool, one source an index, and what each item is to be told.
+
+    Documents that can't be read are in the batches, too, and end in quarantine.
+    """
+
+    batches: list[RawBatch]
+    items: list[BulkItem]
+
+
+def take_bulk(body: bytes, index: str, maker: Maker) -> Bulk:
+    """``index`` is that of the path, for actions that name none; raises BulkFault."""
+    items: list[BulkItem] = []
+    groups: dict[str, _Group] = {}
+    for action, document in _pairs(body, index):
+        if document is not None and not action.reason:
+            group = groups.get(action.index)
+            if group is None:
+                group = groups[action.index] = _Group()
+            group.documents.append(document if action.id is None else _with_id(document, action.id))
+            group.items.append(len(items))
+        items.append(BulkItem(action, action.reason))
+    return Bulk(list(_batches(groups, items, maker)), items)
+
+
+def take_document(body: bytes, action: Action, maker: Maker) -> Bulk:
+    """The same for a document that comes alone."""
+    document = body.strip().translate(_ONE_LINE)
+    if not document:
+        raise BulkFault("the request has no body; send a JSON object")
+    item = BulkItem(action)
+    if action.id is not None:
+        document = _with_id(document, action.id)
+    group = {action.index: _Group([document], [0])}
+    return Bulk(list(_batches(group, [item], maker)), [item])
+
+
+_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
+
+
+def source_part(index: str) -> str:
+    """The index's name without the day that senders put behind it: a source is not new each day."""
+    return clean_name(_DAY.sub("", index))
+
+
+def _pairs(body: bytes, index: str) -> Iterator[tuple[Action, bytes | None]]:
+    known: dict[bytes, Action] = {}
+    lines = iter(body.split(b"\n"))
+    number = 0
+    for line in lines:
+        number += 1
+        action = known.get(line)
+        if action is None:
+            if not line.strip():
+                continue
+            action = _action(line, number, index)
+            if action.id is None:
+                known[line] = action
+        if action.verb == "delete":
+            yield action, None
+            continue
+        document = next(lines, b"")
+        number += 1
+        if not document.strip():
+            raise BulkFault(
+                f"line {number}: the action in line {number - 1} is followed by no document"
+            )
+        yield action, document.removesuffix(b"\r")
+
+
+def _action(line: bytes, number: int, index: str) -> Action:
+    try:
+        told: Any = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise BulkFault(f"line {number}: malformed action: {error}") from error
+    verb = next(iter(told), "") if isinstance(told, dict) else ""
+    about = told[verb] if verb else None
+    if len(told) != 1 or verb not in _KNOWN or not isinstance(about, dict):
+        raise BulkFault(
+            f'line {number}: malformed action: {{"index": {{…}}}} or {{"create": {{…}}}} is expected'
+        )
+    return _read_action(verb, about, number, index)
+
+
+def _read_action(verb: str, about: Mapping[str, Any], number: int, index: str) -> Action:
+    name, given = about.get("_index", index), about.get("_id")
+    if not isinstance(name, str) or not (given is None or isinstance(given, str | int)):
+        raise BulkFault(f"line {number}: malformed action: _index and _id are texts")
+    reason = "" if name else "no index: name one in the action or in the path"
+    if verb not in _TAKEN:
+        reason = f"{verb} is not possible: events that were taken in do not change"
+    return Action(verb, name, None if given is None else str(given), reason)
+
+
+def _with_id(document: bytes, given: str) -> bytes:
+    """``_id`` among the fields; a document may not have one of its own."""
+    opened = document.lstrip()
+    if not opened.startswith(b"{"):
+        return document
+    inside = opened[1:].lstrip()
+    comma = b"" if inside.startswith(b"}") else b","
+    return b'{"_id":' + orjson.dumps(given) + comma + inside
+
+
+def _batches(
+    groups: Mapping[str, _Group], items: list[BulkItem], maker: Maker
+) -> Iterator[RawBatch]:
+    for index, group in groups.items():
+        named = replace(maker, source=f"{maker.source}/{source_part(index)}")
+        at = 0
+        for payload, count in line_groups(b"\n".join(group.documents)):
+            batch = named.batch(payload, at + 1, Framing.DOCUMENTS)
+            for bad in decode(batch).unreadable:
+                items[group.items[bad.ordinal - 1]].reason = bad.reason
+            yield batch
+            at += count
