@@ -53,7 +53,7 @@ def compile_expression(declared: Expression) -> Computed:
         for step in steps:
             array = step(array)
         if default is not None:
-            array = pc.fill_null(_like(default, array), default)
+            array = _or_default(array, default)
         return array
 
     return compute
@@ -222,8 +222,13 @@ def _on_distinct(
     return values.take(coded.indices)
 
 
-def _like(default: Scalar, array: pa.Array) -> pa.Array:
-    return to_text(array) if isinstance(default, str) else array
+def _or_default(array: pa.Array, default: Scalar) -> pa.Array:
+    """Nulls filled; text and other types together are text."""
+    if isinstance(default, str):
+        array = to_text(array)
+    elif pa.types.is_string(array.type):
+        default = to_text(repeat(default, 1))[0].as_py()
+    return pc.fill_null(array, default)
 
 
 def _to_float(array: pa.Array) -> pa.Array:

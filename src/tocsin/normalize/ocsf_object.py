@@ -10,7 +10,7 @@ from tocsin.normalize.ocsf_version import OCSF_VERSION
 _ARRAYS_OF_OBJECTS = frozenset(
     {"answers", "evidences", "groups", "hashes", "policies", "resources", "tags", "attacks"}
 )
-_ARRAYS = frozenset({"types", "privileges", "labels", "profiles"})
+_ARRAYS = frozenset({"types", "privileges", "labels", "profiles", "categories"})
 # What base_event (with the profiles host, cloud and security_control) has a place for.
 _BASE_EVENT = frozenset(
     {"class_uid", "category_uid", "activity_id", "type_uid", "severity_id", "time", "metadata"}
