@@ -72,8 +72,9 @@ def test_a_technique_opens_its_rules(desks: Desks) -> None:
     desk.open("/coverage")
     page.locator("a.cell", has_text="T1003.003").first.click()
     expect(page.locator("#panel")).to_contain_text("Copy of the directory database")
+    expect(page).to_have_url(re.compile("technique=T1003.003"))
     page.keyboard.press("Escape")
-    expect(page.locator("#panel")).to_have_count(0)
+    expect(page.locator("#panel")).to_be_hidden()
     with page.expect_download() as download:
         page.get_by_role("link", name="ATT&CK Navigator").click()
     assert download.value.suggested_filename == "tocsin-attack-layers.json"

@@ -13,6 +13,8 @@ _TODAY_KEPT = timedelta(seconds=30)
 _OTHERS_KEPT = timedelta(minutes=10)
 """Findings of a day gone by still come: from late events, and from old files taken in."""
 _FINDINGS = "lane:tocsin.finding AND NOT activity_id:3"
+_RULE = "finding_info.analytic.uid"
+"""The rule of a finding, in a column of its own: its native fields take thirty times as long."""
 _MOST_RULES = 20_000
 
 
@@ -73,7 +75,7 @@ class FindingCounter:
     def _of_day(self, day: date) -> Mapping[str, int]:
         start = datetime.combine(day, time(), UTC)
         query = EventQuery(_FINDINGS, start=start, end=start + timedelta(days=1))
-        found = self._events.top_values(query, "native.rule_id", _MOST_RULES)
+        found = self._events.top_values(query, _RULE, _MOST_RULES)
         return {one.value: one.count for one in found}
 
     def _together(self, days: tuple[date, ...]) -> dict[str, tuple[int, ...]]:

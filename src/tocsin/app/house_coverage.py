@@ -1,11 +1,15 @@
 """Coverage of a wired house: its rules, what comes in, its alerts, and rules it could have."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
 
 from tocsin.app.rule_coverage import Coverage, coverage_of, gaps_of
-from tocsin.app.shipped import CONTENT, rule_paths
+from tocsin.app.shipped import CONTENT
 from tocsin.app.wiring import Tocsin
 from tocsin.detect.ruleset import load_rules
+from tocsin.model.rule import Rule
 from tocsin.triage.technique_sightings import techniques_seen
 
 
@@ -19,7 +23,20 @@ def house_coverage(house: Tocsin, days: int, now: datetime) -> Coverage:
         fields = house.reach.fields(tx)
     ruleset, verdicts = house.ruleset, house.reach.verdicts()
     covered = coverage_of(ruleset, verdicts, seen, days)
-    paths = dict.fromkeys([*rule_paths(house.settings), CONTENT / "rules"])
-    known = load_rules(list(paths), cache=house.settings.home / "cache" / "rules").all_rules()
-    gaps = gaps_of(covered, known, verdicts, house.normalizer.lanes, fields)
+    gaps = gaps_of(covered, _known_rules(house), verdicts, house.normalizer.lanes, fields)
     return Coverage(covered, gaps, days)
+
+
+def _known_rules(house: Tocsin) -> Sequence[Rule]:
+    """Every rule the house has, whatever its state, and those it could have at once."""
+    written = house.rule_keeper.written
+    if house.settings.detect.shipped_pack:
+        return written.all_rules()
+    shipped = _shipped_rules(house.settings.home / "cache" / "rules")
+    return [*written.all_rules(), *(one for one in shipped if written.rule(one.id) is None)]
+
+
+@cache
+def _shipped_rules(kept: Path) -> tuple[Rule, ...]:
+    """What ships stays as it is while a process lives."""
+    return load_rules([CONTENT / "rules"], cache=kept).all_rules()

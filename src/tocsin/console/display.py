@@ -116,6 +116,14 @@ def span(duration_s: float) -> str:
     return " ".join(parts) or "0 s"
 
 
+def cpu(seconds: float) -> str:
+    """Processor time to two figures: ``4.2 ms``, ``1.3 s``, ``2 h 10 min``."""
+    if seconds >= 60:
+        return span(seconds)
+    value, unit = (seconds, "s") if seconds >= 0.1 else (seconds * 1000, "ms")
+    return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
+
+
 def ago(moment: datetime | None, now: datetime) -> str:
     """How far away a time is: ``4 min ago``, ``in 2 h 10 min``."""
     if moment is None:

@@ -51,6 +51,7 @@ def make_environment() -> Environment:
         short_count=display.short_count,
         size=display.size,
         span=display.span,
+        cpu=display.cpu,
         words=display.words,
         initials=display.initials,
     )

@@ -1,71 +1,26 @@
-"""The list of rules as its address asks for it: which rules, in which order, with what beside them."""
+"""The list of rules as its address asks for it: which rules, in which order."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from tocsin.app.finding_days import FindingDays
 from tocsin.console.choosing import choice
-from tocsin.console.sparkline import Sparkline, sparkline
+from tocsin.console.rule_row import ABLE, NOTED, OBSTACLE_BY_NAME, PAUSED, UNABLE, RuleRow
 from tocsin.console.visit import with_query
-from tocsin.detect.overlay import RUNNING, LifeState, Overlay
-from tocsin.detect.reach import Obstacle, Reach
+from tocsin.detect.overlay import LifeState
 from tocsin.model.rule import Rule, RuleKind, RuleProblem
 from tocsin.model.severity import Level
 from tocsin.triage.attack import tactics_of
 
 PAGE_ROWS = 60
-ABLE, UNABLE = "can", "cannot"
-OBSTACLES = {
-    Obstacle.NO_LANE: ("no-connector", "No connector"),
-    Obstacle.NO_SOURCE: ("no-source", "No source"),
-    Obstacle.UNSEEN_FIELD: ("field", "Field never seen"),
-    Obstacle.BASE: ("base", "Its base can't"),
-}
-"""How the address names an obstacle, and how the page does."""
-_BY_NAME = {name: obstacle for obstacle, (name, _) in OBSTACLES.items()}
-FILTERS = ("q", "health", "state", "level", "product", "tactic", "technique", "kind")
+FILTERS = ("q", "health", "state", "level", "product", "tactic", "technique", "kind", "origin")
 """The parts of the address that leave rules out."""
-SORTS = ("level", "title", "state", "health", "findings", "kind", "looks-at")
-_DOWN_FIRST = frozenset({"level", "findings", "health"})
+SORTS = ("level", "title", "state", "health", "findings", "cost", "kind", "looks-at")
+_DOWN_FIRST = frozenset({"level", "findings", "health", "cost"})
 _STATE_ORDER = {state: place for place, state in enumerate(LifeState)}
-
-
-@dataclass(frozen=True, slots=True)
-class RuleRow:
-    """One rule of the list. ``findings`` None: not counted.
-
-    ``reach`` None: it needs no events, or does not run.
-    """
-
-    rule: Rule
-    state: LifeState
-    reach: Reach | None
-    exceptions: int = 0
-    findings: Sparkline | None = None
-
-    @property
-    def runs(self) -> bool:
-        return self.state in RUNNING
-
-    @property
-    def can_match(self) -> bool:
-        return self.reach is None or self.reach.can_match
-
-    @property
-    def obstacle(self) -> str:
-        """The obstacle in two words, empty when there is none."""
-        if self.reach is None or self.reach.obstacle is None:
-            return ""
-        return OBSTACLES[self.reach.obstacle][1]
-
-    @property
-    def looks_at(self) -> str:
-        """The log source; empty when the rule names none."""
-        source = self.rule.logsource
-        return " / ".join(
-            part for part in (source.product, source.category, source.service) if part
-        )
+_RANK = {level: level.rank for level in Level}
+Test = Callable[[RuleRow], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +35,7 @@ class RulesState:
     tactic: str = ""
     technique: str = ""
     kind: str = ""
+    origin: str = ""
     sort: str = ""
     start: int = 0
     tab: str = "rules"
@@ -114,35 +70,45 @@ class RulesState:
         by, is_down = self.order
         return "none" if by != name else "descending" if is_down else "ascending"
 
-    def accepts(self, row: RuleRow) -> bool:
-        """True when the rule meets every part that is set."""
-        rule = row.rule
+    def chosen(self, rows: Iterable[RuleRow]) -> list[RuleRow]:
+        """The rows that meet every part that is set; parts it doesn't know do not narrow."""
+        tests = self._tests()
+        return [row for row in rows if all(test(row) for test in tests)]
+
+    def _tests(self) -> list[Test]:
         level, kind = choice(Level, self.level), choice(RuleKind, self.kind)
-        state = choice(LifeState, self.state)
-        return (
-            (level is None or rule.level is level)
-            and (not self.product or (rule.logsource.product or "any") == self.product)
-            and (kind is None or rule.kind is kind)
-            and (state is None or row.state is state)
-            and self._accepts_health(row)
-            and (not self.tactic or self.tactic in tactics_of(rule.tags))
-            and (not self.technique or _has_technique(rule, self.technique))
-            and self._accepts_text(rule)
-        )
+        state, words = choice(LifeState, self.state), self.q.lower().split()
+        tests: list[tuple[object, Test]] = [
+            (state, lambda row: row.state is state),
+            (level, lambda row: row.rule.level is level),
+            (kind, lambda row: row.rule.kind is kind),
+            (self.origin, lambda row: row.origin == self.origin),
+            (self.product, lambda row: (row.rule.logsource.product or "any") == self.product),
+            (self.health, _health_test(self.health)),
+            (self.tactic, lambda row: self.tactic in tactics_of(row.rule.tags)),
+            (self.technique, lambda row: _has_technique(row.rule, self.technique)),
+            (words, lambda row: _has_words(row.rule, words)),
+        ]
+        return [test for is_set, test in tests if is_set]
 
-    def _accepts_health(self, row: RuleRow) -> bool:
-        if self.health in (ABLE, UNABLE):
-            return row.runs and row.can_match == (self.health == ABLE)
-        obstacle = _BY_NAME.get(self.health)
-        has_it = row.reach is not None and row.reach.obstacle is obstacle
-        return obstacle is None or (row.runs and has_it)
 
-    def _accepts_text(self, rule: Rule) -> bool:
-        if not self.q:
-            return True
-        parts = (rule.title, rule.id, *rule.tags, *rule.techniques, rule.path)
-        text = " ".join(parts).lower()
-        return all(word in text for word in self.q.lower().split())
+def _health_test(wanted: str) -> Test:
+    obstacle = OBSTACLE_BY_NAME.get(wanted)
+    if obstacle is not None:
+        return lambda row: row.runs and row.reach is not None and row.reach.obstacle is obstacle
+    tests: dict[str, Test] = {
+        ABLE: lambda row: row.runs and row.can_match,
+        UNABLE: lambda row: row.runs and not row.can_match,
+        PAUSED: lambda row: row.runs and row.is_paused,
+        NOTED: lambda row: row.runs and bool(row.notes),
+    }
+    return tests.get(wanted, lambda _: True)
+
+
+def _has_words(rule: Rule, words: Iterable[str]) -> bool:
+    parts = (rule.title, rule.id, *rule.tags, *rule.techniques, rule.path)
+    text = " ".join(parts).lower()
+    return all(word in text for word in words)
 
 
 def _has_technique(rule: Rule, technique: str) -> bool:
@@ -151,62 +117,23 @@ def _has_technique(rule: Rule, technique: str) -> bool:
     return any(one == asked or one.startswith(f"{asked}.") for one in rule.techniques)
 
 
-def rows_of(
-    rules: Iterable[Rule], overlays: Mapping[str, Overlay], verdicts: Mapping[str, Reach]
-) -> list[RuleRow]:
-    """Every rule with its state (active when nobody has decided on it) and its verdict."""
-    return [_row(rule, overlays.get(rule.id), verdicts.get(rule.id)) for rule in rules]
-
-
-def _row(rule: Rule, overlay: Overlay | None, reach: Reach | None) -> RuleRow:
-    if overlay is None:
-        return RuleRow(rule, LifeState.ACTIVE, reach)
-    return RuleRow(rule, overlay.state, reach, len(overlay.exceptions))
-
-
 def in_order(rows: Iterable[RuleRow], query: RulesState, days: FindingDays) -> list[RuleRow]:
     """The rows as the address sorts them; equal ones by level and title."""
     found = sorted(
-        rows, key=lambda row: (-row.rule.level.rank, row.rule.title.lower(), row.rule.id)
+        rows, key=lambda row: (-_RANK[row.rule.level], row.rule.title.lower(), row.rule.id)
     )
     by, is_down = query.order
-    keys = {
-        "level": lambda row: row.rule.level.rank,
+    keys: dict[str, Callable[[RuleRow], Any]] = {
+        "level": lambda row: _RANK[row.rule.level],
         "title": lambda row: row.rule.title.lower(),
         "state": lambda row: _STATE_ORDER[row.state],
-        "health": lambda row: (not row.can_match, row.obstacle),
+        "health": lambda row: (row.is_paused, not row.can_match, bool(row.notes), row.obstacle),
         "findings": lambda row: days.total(row.rule.id),
+        "cost": lambda row: row.cpu_s,
         "kind": lambda row: row.rule.kind.value,
         "looks-at": lambda row: row.looks_at,
     }
     return sorted(found, key=keys[by], reverse=is_down)
-
-
-def with_findings(row: RuleRow, days: FindingDays) -> RuleRow:
-    """The row with its picture, when the days are counted."""
-    counts = days.of(row.rule.id)
-    if not counts:
-        return row
-    return replace(row, findings=sparkline(counts))
-
-
-def health_counts(rows: Iterable[RuleRow]) -> list[tuple[str, str, int]]:
-    """What the health filter offers: name in the address, words, how many."""
-    counted = Counter(row.reach.obstacle if row.reach else None for row in rows if row.runs)
-    able = counted.pop(None, 0)
-    offered = [(ABLE, "Can match", able), (UNABLE, "Cannot match", counted.total())]
-    offered += [
-        (name, f"… {words.lower()}", counted[obstacle])
-        for obstacle, (name, words) in OBSTACLES.items()
-        if counted[obstacle]
-    ]
-    return offered
-
-
-def state_counts(rows: Iterable[RuleRow]) -> list[tuple[LifeState, int]]:
-    """Every state with how many rules are in it."""
-    counted = Counter(row.state for row in rows)
-    return [(state, counted[state]) for state in LifeState]
 
 
 def problem_has(problem: RuleProblem, words: Iterable[str]) -> bool:

@@ -5,13 +5,30 @@ from dataclasses import replace
 
 from tocsin.app.rule_life import RuleLife
 from tocsin.app.wiring import Tocsin
+from tocsin.console.panes import attempt
+from tocsin.console.rule_row import RuleRow, Standing, notes_of, rows_of
 from tocsin.console.visit import Missing
 from tocsin.detect.errors import UnknownRule
 from tocsin.detect.overlay import Overlay
 from tocsin.model.rule import Rule
 
 
-def every_rule(tocsin: Tocsin, overlays: Mapping[str, Overlay]) -> list[Rule]:
+def every_row(tocsin: Tocsin) -> tuple[list[RuleRow], str]:
+    """All rules, those that don't run too; and why their health is not known (empty: it is)."""
+    verdicts = attempt("Whether rules can match", tocsin.reach.verdicts)
+    overlays = tocsin.rule_book.overlays()
+    standing = Standing(
+        overlays,
+        verdicts.value or {},
+        tocsin.engine.cpu_s,
+        tocsin.engine.paused,
+        notes_of(tocsin.ruleset.problems),
+    )
+    rows = rows_of(_every_rule(tocsin, overlays), standing, tocsin.settings.home)
+    return rows, verdicts.error
+
+
+def _every_rule(tocsin: Tocsin, overlays: Mapping[str, Overlay]) -> list[Rule]:
     """All rules with the levels in force: those that run, then drafts and retired ones."""
     running = tocsin.rules()
     known = {rule.id for rule in running}

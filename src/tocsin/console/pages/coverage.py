@@ -1,7 +1,7 @@
 """Coverage: which ATT&CK techniques the rules can find, how surely, and where the gaps are."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends
@@ -11,8 +11,8 @@ from tocsin.app.house_coverage import house_coverage
 from tocsin.app.navigator_layer import navigator_layers
 from tocsin.console.coverage_view import STRENGTHS, columns_of, strength_of
 from tocsin.console.panes import attempt
-from tocsin.console.rule_list import RuleRow, rows_of
-from tocsin.console.rule_view import every_rule
+from tocsin.console.rule_row import RuleRow
+from tocsin.console.rule_view import every_row
 from tocsin.console.visit import Needs, Visit, with_query
 from tocsin.model.principal import Permission
 
@@ -45,20 +45,24 @@ class CoverageState:
 def coverage(visit: Reader, query: Annotated[CoverageState, Depends()]) -> Response:
     found = attempt("The coverage", lambda: house_coverage(visit.tocsin, query.span, visit.now))
     techniques = found.value.techniques if found.value else ()
+    panel: dict[str, Any] = {
+        "query": query,
+        "opened": attempt("Its rules", lambda: _opened(visit, query)) if query.technique else None,
+        "chosen": next((one for one in techniques if one.technique == query.technique), None),
+    }
+    if visit.asks_for("panel"):
+        return visit.page("coverage_panel_part.html", **panel)
     shown = [one for one in techniques if query.strength in ("", strength_of(one))]
     counts = {name: sum(strength_of(one) == name for one in techniques) for name in STRENGTHS}
     return visit.page(
         "coverage.html",
-        query=query,
+        **panel,
         coverage=found,
         columns=columns_of(shown),
         strengths=STRENGTHS,
         counts=counts,
         total=len(techniques),
         day_choices=DAYS,
-        titles={rule.id: rule.title for rule in visit.tocsin.rule_keeper.written.all_rules()},
-        opened=attempt("Its rules", lambda: _opened(visit, query)) if query.technique else None,
-        chosen=next((one for one in techniques if one.technique == query.technique), None),
     )
 
 
@@ -75,9 +79,5 @@ def navigator(visit: Reader, query: Annotated[CoverageState, Depends()]) -> Resp
 
 def _opened(visit: Visit, query: CoverageState) -> list[RuleRow]:
     """The rules of a technique: those that can match first."""
-    overlays = visit.tocsin.rule_book.overlays()
-    rules = [
-        rule for rule in every_rule(visit.tocsin, overlays) if query.technique in rule.techniques
-    ]
-    rows = rows_of(rules, overlays, visit.tocsin.reach.verdicts())
+    rows = [row for row in every_row(visit.tocsin)[0] if query.technique in row.rule.techniques]
     return sorted(rows, key=lambda row: (not row.runs, not row.can_match, -row.rule.level.rank))

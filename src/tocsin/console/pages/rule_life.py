@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from tocsin.app.rule_life import Moved
 from tocsin.console.choosing import choice
-from tocsin.console.rule_list import FILTERS, RulesState, rows_of
-from tocsin.console.rule_view import every_rule
+from tocsin.console.rule_list import FILTERS, RulesState
+from tocsin.console.rule_view import every_row
 from tocsin.console.visit import Needs, Refused, Visit
 from tocsin.detect.errors import DetectError
 from tocsin.detect.overlay import LifeState, Overlay
@@ -32,9 +32,7 @@ def change_states(visit: Writer) -> Response:
     if visit.text("scope") == "matching":
         only: dict[str, Any] = {name: visit.text(f"only_{name}") for name in FILTERS}
         query = RulesState(**only)
-        overlays = visit.tocsin.rule_book.overlays()
-        rows = rows_of(every_rule(visit.tocsin, overlays), overlays, visit.tocsin.reach.verdicts())
-        ids = [row.rule.id for row in rows if query.accepts(row)]
+        ids = [row.rule.id for row in query.chosen(every_row(visit.tocsin)[0])]
     else:
         ids = [value for value in visit.form.getlist("id") if isinstance(value, str)]
     if not ids:

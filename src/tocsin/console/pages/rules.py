@@ -10,16 +10,18 @@ from tocsin.console.panes import attempt
 from tocsin.console.rule_list import (
     FILTERS,
     PAGE_ROWS,
-    RuleRow,
     RulesState,
-    health_counts,
     in_order,
     problem_has,
-    rows_of,
+)
+from tocsin.console.rule_row import (
+    RuleRow,
+    health_counts,
+    origin_counts,
     state_counts,
     with_findings,
 )
-from tocsin.console.rule_view import every_rule
+from tocsin.console.rule_view import every_row
 from tocsin.console.visit import Needs, Visit
 from tocsin.model.principal import Permission
 from tocsin.model.severity import Level
@@ -35,9 +37,7 @@ def rules(visit: Reader, query: Annotated[RulesState, Depends()]) -> Response:
     counter = finding_counter(visit)
     if query.order[0] == "findings" and counter.known().as_of is None:
         attempt("The count of findings", lambda: counter.count(visit.now))
-    verdicts = attempt("Whether rules can match", visit.tocsin.reach.verdicts)
-    overlays = visit.tocsin.rule_book.overlays()
-    everything = rows_of(every_rule(visit.tocsin, overlays), overlays, verdicts.value or {})
+    everything, health_error = every_row(visit.tocsin)
     found = _found(everything, query, counter)
     problems = list(visit.tocsin.ruleset.problems)
     wanted = query.q.lower().split()
@@ -48,7 +48,7 @@ def rules(visit: Reader, query: Annotated[RulesState, Depends()]) -> Response:
     return visit.page(
         "rules.html",
         query=query,
-        health_error=verdicts.error,
+        health_error=health_error,
         rows=[with_findings(row, counter.known()) for row in found[start : start + PAGE_ROWS]],
         problems=broken[start : start + PAGE_ROWS],
         total=total,
@@ -60,6 +60,7 @@ def rules(visit: Reader, query: Annotated[RulesState, Depends()]) -> Response:
         kinds=sorted({rule.kind for rule in rows}),
         healths=health_counts(everything),
         states=state_counts(everything),
+        origins=origin_counts(everything),
         hidden={name: getattr(query, name) for name in FILTERS},
         silent=visit.tocsin.ruleset.silent,
         is_counting=not counter.is_fresh(visit.now),
@@ -72,10 +73,7 @@ def rules(visit: Reader, query: Annotated[RulesState, Depends()]) -> Response:
 def findings(visit: Reader, query: Annotated[RulesState, Depends()]) -> Response:
     """The pictures for the rows that this address shows."""
     counter = finding_counter(visit)
-    verdicts = attempt("Whether rules can match", visit.tocsin.reach.verdicts)
-    overlays = visit.tocsin.rule_book.overlays()
-    rows = rows_of(every_rule(visit.tocsin, overlays), overlays, verdicts.value or {})
-    before = _found(rows, query, counter)
+    before = _found(every_row(visit.tocsin)[0], query, counter)
     counted = attempt("The count of findings", lambda: counter.count(visit.now))
     start = max(0, query.start)
     shown = before[start : start + PAGE_ROWS]
@@ -100,4 +98,4 @@ def finding_counter(visit: Visit) -> FindingCounter:
 
 
 def _found(rows: list[RuleRow], query: RulesState, counter: FindingCounter) -> list[RuleRow]:
-    return in_order((row for row in rows if query.accepts(row)), query, counter.known())
+    return in_order(query.chosen(rows), query, counter.known())
