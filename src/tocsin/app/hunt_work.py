@@ -18,14 +18,14 @@ from tocsin.detect.ruleset import RuleSet
 from tocsin.ingest.cutting import Cut
 from tocsin.ingest.decode import decode
 from tocsin.ingest.recognition import Shape
-from tocsin.ingest.slices import Slice, lines_in, read_slice
+from tocsin.ingest.slices import Slice, lines_in, read_slice, records_in
 from tocsin.ingest.windows_event import flatten_event
 from tocsin.model.event import EventBatch
 from tocsin.model.identifier import event_id_column
 from tocsin.model.record import Decoded, Framing, Origin, RawBatch, Unreadable
 from tocsin.normalize.normalizer import Normalizer
 
-GATHERED_BYTES = 16 << 20
+GATHERED_BYTES = 40 << 20
 GATHERED_RECORDS = 50_000
 JOINED_BYTES = 1 << 20
 _JOINED_FRAMINGS = frozenset((Framing.LINES, Framing.EVTX))
@@ -98,9 +98,9 @@ class Hunter:
         found, gathered = Found(), _Gathered()
         for part in slices:
             at = numbered = 0
-            for cut, now_at in _in_large_pieces(_cuts(part)):
+            for cut, now_at, last in _in_large_pieces(_cuts(part)):
                 found.read_bytes += now_at - at
-                at, numbered = now_at, max(numbered, _last_number(cut))
+                at, numbered = now_at, max(numbered, last)
                 self._take(cut, part.start, gathered, found)
                 if gathered.is_full(self._wanted.gathered_bytes):
                     self._evaluate(gathered.parts, found)
@@ -108,7 +108,7 @@ class Hunter:
                     found, gathered = Found(), _Gathered()
             found.read_bytes += part.size_bytes - at
             if part.end is not None:
-                found.numbered = numbered_in(part) or numbered
+                found.numbered = numbered if part.shape is Shape.EVTX else numbered_in(part)
         self._evaluate(gathered.parts, found)
         found.is_last = True
         yield found
@@ -309,30 +309,37 @@ def _cuts(part: Slice) -> Iterator[tuple[Cut, int]]:
         yield Unreadable(part.source, part.path, 0, _fault(error), b""), part.size_bytes
 
 
-def _in_large_pieces(cuts: Iterator[tuple[Cut, int]]) -> Iterator[tuple[Cut, int]]:
-    """The same records, what follows on one another put together: large payloads decode faster."""
+def _in_large_pieces(cuts: Iterator[tuple[Cut, int]]) -> Iterator[tuple[Cut, int, int]]:
+    """The same records, what follows on one another put together: large payloads decode faster.
+
+    With each the bytes read so far and the number of its last record.
+    """
     held: list[RawBatch] = []
-    size = at = 0
+    size = at = last = 0
     for cut, now_at in cuts:
         joins = isinstance(cut, RawBatch) and cut.framing in _JOINED_FRAMINGS
-        if held and not (joins and size < JOINED_BYTES and _follows(held[-1], cut)):
-            yield _joined(held), at
+        follows = joins and size < JOINED_BYTES and _follows(held, cut, last)
+        if held and not follows:
+            yield _joined(held), at, last
             held, size = [], 0
+        last = _last_number(cut)
         if isinstance(cut, RawBatch) and joins:
             held.append(cut)
             size += len(cut.payload)
             at = now_at
         else:
-            yield cut, now_at
+            yield cut, now_at, last
     if held:
-        yield _joined(held), at
+        yield _joined(held), at, last
 
 
-def _follows(before: RawBatch, cut: Cut) -> bool:
+def _follows(held: list[RawBatch], cut: Cut, last: int) -> bool:
+    """Whether ``cut`` goes on after what is held, whose last record is number ``last``."""
     return (
         isinstance(cut, RawBatch)
-        and cut.framing is before.framing
-        and cut.first_ordinal == _last_number(before) + 1
+        and bool(held)
+        and cut.framing is held[0].framing
+        and cut.first_ordinal == last + 1
     )
 
 
@@ -343,11 +350,11 @@ def _joined(held: list[RawBatch]) -> RawBatch:
 
 
 def numbered_in(part: Slice) -> int:
-    """How many records precede the next slice of the file, as far as that is told by lines."""
-    if part.end is None or part.shape is not Shape.LINES:
+    """How many records precede the next slice of the file, as far as that is told unread."""
+    if part.end is None:
         return 0
     try:
-        return lines_in(part)
+        return records_in(part) if part.shape is Shape.EVTX else lines_in(part)
     except OSError:
         return 0  # has been told when the slice was read
 

@@ -44,7 +44,7 @@ def cut_chunks(stream: ByteStream, maker: Maker, before: int = 0) -> Iterator[Cu
         if records:
             joined = "\n".join(records).encode("utf-8", "replace")
             yield from grouping.add_joined(joined, len(records))
-        missing = _named_records(chunk) - len(records)
+        missing = records_named(chunk) - len(records)
         if missing > 0 or fault or len(chunk) < CHUNK_BYTES:
             yield from grouping.skip()
             reason = _reason(chunk, number, missing, fault)
@@ -72,7 +72,8 @@ def _records(chunk: bytes) -> tuple[list[str], str]:
     return records, "; ".join(faults[:3])
 
 
-def _named_records(chunk: bytes) -> int:
+def records_named(chunk: bytes) -> int:
+    """How many records the chunk says it holds; its first 24 bytes are enough to tell."""
     if len(chunk) < 24 or not chunk.startswith(_CHUNK_MAGIC):
         return 0
     first, last = _RECORD_NUMBERS.unpack_from(chunk, 8)
@@ -85,7 +86,7 @@ def _reason(chunk: bytes, number: int, missing: int, fault: str) -> str:
     if len(chunk) < CHUNK_BYTES:
         parts.append(f"the file ends at its byte {len(chunk):,} of {CHUNK_BYTES:,}")
     if missing > 0:
-        parts.append(f"{missing} of its {_named_records(chunk)} records are missing")
+        parts.append(f"{missing} of its {records_named(chunk)} records are missing")
     if fault:
         parts.append(fault)
     return ": ".join([parts[0], "; ".join(parts[1:])])

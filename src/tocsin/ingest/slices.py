@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tocsin.ingest.cutting import Cut, Maker
-from tocsin.ingest.evtx_cutter import CHUNK_BYTES, HEADER_BYTES, cut_chunks
+from tocsin.ingest.evtx_cutter import CHUNK_BYTES, HEADER_BYTES, cut_chunks, records_named
 from tocsin.ingest.files import GZIP, UTF16, read_file, source_name
 from tocsin.ingest.line_cutter import cut_lines
 from tocsin.ingest.recognition import HEAD_BYTES, Shape, recognize
@@ -123,6 +123,16 @@ def lines_in(part: Slice) -> int:
         while block := lines.read(1 << 20):
             count += block.count(b"\n")
     return count
+
+
+def records_in(part: Slice) -> int:
+    """How many records the chunks of a slice of a Windows event log say they hold."""
+    with Path(part.path).open("rb") as file:
+        count = 0
+        for at in range(part.start, part.end or 0, CHUNK_BYTES):
+            file.seek(at)
+            count += records_named(file.read(24))
+        return count
 
 
 class _Bounded:

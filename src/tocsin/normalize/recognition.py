@@ -1,7 +1,7 @@
 """Tells each record's shape: by its names first, then by a few remembered values."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -28,13 +28,12 @@ class Test:
     paths: tuple[str, ...]
     condition: Condition
     accepted: frozenset[str] = frozenset()
+    roots: frozenset[str] = field(init=False, compare=False)
+    """Top-level names under which the field can be at all."""
 
-    @property
-    def roots(self) -> frozenset[str]:
-        """Top-level names under which the field can be at all."""
-        dotted = [path for path in self.paths if "." in path]
-        cuts = {path[:at] for path in dotted for at, c in enumerate(path) if c == "."}
-        return frozenset(self.paths) | cuts
+    def __post_init__(self) -> None:
+        cuts = {path[:at] for path in self.paths for at, c in enumerate(path) if c == "."}
+        object.__setattr__(self, "roots", frozenset(cuts.union(self.paths)))
 
     @property
     def can_hold_when_absent(self) -> bool:
@@ -208,7 +207,7 @@ class Recognizer:
             (claim.shape, way)
             for claim in self._claims
             for way in claim.ways
-            if all(test.can_hold_when_absent or here & test.roots for test in way)
+            if all(test.can_hold_when_absent or not here.isdisjoint(test.roots) for test in way)
         ]
         asked: dict[tuple[str, ...], None] = {}
         for _, way in ways:
