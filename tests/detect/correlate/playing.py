@@ -10,6 +10,7 @@ from tocsin.detect.correlate.correlated import Correlated, Saved
 from tocsin.detect.correlate.correlator import Correlator
 from tocsin.detect.correlate.limits import Limits
 from tocsin.detect.correlate.oracle import Episode, Taken
+from tocsin.detect.correlate.sharding import Shard
 from tocsin.detect.correlate.watermark import micros
 from tocsin.detect.engine import Hit
 from tocsin.detect.sample_batch import batch_of, lane_for
@@ -92,10 +93,13 @@ def _received(one: Taken) -> datetime:
 class Stream:
     """A correlator, what it wanted saved, and the findings that stand."""
 
-    def __init__(self, rules: Sequence[StatefulRule], limits: Limits = PATIENT) -> None:
+    def __init__(
+        self, rules: Sequence[StatefulRule], limits: Limits = PATIENT, shard: Shard | None = None
+    ) -> None:
         self._rules = rules
         self._limits = limits
-        self.correlator = Correlator(rules, limits=limits)
+        self._shard = shard
+        self.correlator = Correlator(rules, limits=limits, shard=shard)
         self.saved: dict[tuple[str, str], bytes] = {}
         self.standing: dict[str, Correlated] = {}
         self.said: list[Correlated] = []
@@ -131,7 +135,7 @@ class Stream:
 
     def restart(self) -> None:
         """Go on in a new process with what was saved."""
-        self.correlator = Correlator(self._rules, limits=self._limits)
+        self.correlator = Correlator(self._rules, limits=self._limits, shard=self._shard)
         self.correlator.restore(
             Saved(rule_id, key, content) for (rule_id, key), content in self.saved.items()
         )

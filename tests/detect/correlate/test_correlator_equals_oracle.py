@@ -1,6 +1,6 @@
 """Whatever the order, the cut, the drops and the restarts: what stands is what the oracle finds."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.detect.correlate.playing import Stream, correlation, event, rule_named
+from tocsin.detect.correlate.chain_oracle import findings_of
 from tocsin.detect.correlate.limits import Limits
-from tocsin.detect.correlate.oracle import Taken, episodes_of, findings_of
+from tocsin.detect.correlate.oracle import Taken, episodes_of
+from tocsin.detect.correlate.sharding import Shard
 from tocsin.detect.stateful_rule import NewTermsRule, StatefulRule
 
 RULES = ("logon", "net", "scan")
@@ -47,13 +49,14 @@ def some_events(random: Random, shape: int | None = None) -> list[Taken]:
     return events
 
 
-def without_lists(native: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in native.items() if not isinstance(value, list)}
-
-
-def played(rules: Sequence[StatefulRule], events: Sequence[Taken], random: Random) -> Stream:
+def played(
+    rules: Sequence[StatefulRule],
+    events: Sequence[Taken],
+    random: Random,
+    shard: Shard | None = None,
+) -> Stream:
     """The events in some order, cut into some turns, with drops and restarts."""
-    stream = Stream(rules)
+    stream = Stream(rules, shard=shard)
     order = sorted(events, key=lambda one: one.time)
     if random.random() < 0.6:
         near = random.choice([3, 30, 10**9])
@@ -214,30 +217,36 @@ def test_what_is_forgotten_would_have_changed_nothing(seed: int) -> None:
     check_forgetful(rule, seed)
 
 
-@settings(_SETTINGS, max_examples=200)
-@given(SEEDS)
-def test_chains_of_correlations(seed: int) -> None:
-    random = Random(seed)  # noqa: S311 - repeatable, not secret
+def some_chain(random: Random) -> list[StatefulRule]:
+    """Two or three correlations, each taking the one before."""
     kinds = "event_count value_count value_sum temporal temporal_ordered"
     rules: list[StatefulRule] = []
+    groupings = [(), ("user",), ("host",), ("target",), ("target", "user")]
     for number in range(random.choice([2, 2, 3])):
         type_ = random.choice([*kinds.split(), *(["absence", "value_avg"] if not number else [])])
         taken = random.choices(RULES, k=random.randint(1, 2))
         if rules:
             taken.insert(random.randint(0, 1), rules[-1].rule.id)
         bound = random.choice([("gte", 1), ("gte", 2), ("gt", 2), ("lt", 3)])
-        facts = {**_where(random), "rules": taken, "by": random.choice([(), ("user",), ("host",)])}
+        facts = {**_where(random), "rules": taken, "by": random.choice(groupings)}
         facts["aliases"] = {}
         rules.append(
             correlation(
                 type_,
                 *([] if type_ == "absence" else [bound]),
-                fields={"value_count": ("host",)}.get(type_, _fields(random, type_)),
+                fields=_fields(random, type_),
                 rule_id=f"c{number}",
                 generate=True,
                 **facts,
             )
         )
-    events = [replace(one, native=without_lists(one.native)) for one in some_events(random)]
+    return rules
+
+
+@settings(_SETTINGS, max_examples=200)
+@given(SEEDS)
+def test_chains_of_correlations(seed: int) -> None:
+    random = Random(seed)  # noqa: S311 - repeatable, not secret
+    rules, events = some_chain(random), some_events(random)
     found = [replace(one, ids=()) for one in played(rules, events, random).episodes()]
     assert found == [replace(one, ids=()) for one in findings_of(rules, events)], (rules, events)

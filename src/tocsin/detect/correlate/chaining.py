@@ -1,12 +1,13 @@
 """What a rule finds as events for the correlations that take it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tocsin.detect.correlate.advancing import Moved
 from tocsin.detect.correlate.arrivals import Arrivals
+from tocsin.detect.correlate.branching import SEVERAL, branches_in
 from tocsin.detect.correlate.episodes import EpisodeRows
 from tocsin.detect.correlate.judging import judged_moments
 from tocsin.detect.correlate.onward import Onward
@@ -31,8 +32,12 @@ def handed_on(
     before: RuleState,
     moved: Moved,
     onward: Mapping[str, Sequence[Onward]],
+    name_of: Callable[[int], str | None],
 ) -> dict[str, Handed]:
-    """By correlation that takes this rule's findings: what changed of them for it."""
+    """By correlation that takes this rule's findings: what changed of them for it.
+
+    ``name_of`` tells what is kept under a key of ``branching``.
+    """
     found = {}
     mine = onward[plan.id]
     for at, way in enumerate(mine):
@@ -47,20 +52,43 @@ def handed_on(
         names = [_names(old), _names(new)]
         further = [one.target.id for one in onward[way.target.id]]
         columns = [n for id_ in further for n, one in enumerate(mine) if one.target.id == id_]
+        came = new.at(~np.isin(names[1], names[0]))
+        gone = old.at(~np.isin(names[0], names[1]))
         found[way.target.id] = Handed(
-            _taken(plan, way.target, new.at(~np.isin(names[1], names[0])), at, columns),
-            _taken(plan, way.target, old.at(~np.isin(names[0], names[1])), at, columns),
+            _taken(plan, way.target, *_branched(came, at, columns, name_of)),
+            _taken(plan, way.target, *_branched(gone, at, columns, name_of)),
         )
     return found
 
 
-def _taken(
-    plan: RulePlan, target: RulePlan, found: Arrivals, at: int, further: Sequence[int]
-) -> Arrivals:
+def _branched(
+    found: Arrivals, at: int, further: Sequence[int], name_of: Callable[[int], str | None]
+) -> tuple[Arrivals, Keys]:
+    """What happened, once for each group and measure it goes on to, and the columns of these."""
+    kept = [column for one in (at, *further) for column in (2 * one, 2 * one + 1)]
+    columns = found.onward[:, kept]
+    several = np.flatnonzero(columns[:, 1] == SEVERAL)
+    if len(several):
+        rows, parts = [np.flatnonzero(columns[:, 1] != SEVERAL)], []
+        for row in several.tolist():
+            branches = branches_in(name_of(int(columns[row, 0])), len(kept))
+            if branches is not None:
+                rows.append(np.full(len(branches), row))
+                parts.append(branches)
+        columns = np.concatenate([columns[rows[0]], *parts])
+        found = found.at(np.concatenate(rows))
+    together = _names(found)
+    for column in columns.T:
+        together = mixed(together, column)
+    once = np.sort(np.unique(together, return_index=True)[1])
+    return found.at(once), columns[once]
+
+
+def _taken(plan: RulePlan, target: RulePlan, found: Arrivals, columns: Keys) -> Arrivals:
     """What happened as the target takes it: in its groups and slots, with what goes on further."""
-    found = found.at(found.onward[:, 2 * at] != 0)
-    groups, measured = found.onward[:, 2 * at], found.onward[:, 2 * at + 1]
-    kept = [column for one in further for column in (2 * one, 2 * one + 1)]
+    grouped = columns[:, 0] != 0
+    found, columns = found.at(grouped), columns[grouped]
+    groups, measured = columns[:, 0].copy(), columns[:, 1].copy()
     slots = target.slots[plan.id]
     terms = np.full(len(found), slots[0] + 1, np.uint64)
     parts = [
@@ -77,7 +105,7 @@ def _taken(
             else np.zeros(len(found)),
             origins=found.origins,
             kinds=mixed(found.groups, np.uint64(slots[0] + 1)),
-            onward=np.ascontiguousarray(found.onward[:, kept]),
+            onward=np.ascontiguousarray(columns[:, 2:]),
         )
         for slot in slots
     ]
@@ -103,9 +131,10 @@ def _episodes(plan: RulePlan, state: RuleState, rows: EpisodeRows, ways: int) ->
     owners = found.owners()
     happened = _events(rows.group, found, (rows.low + certain)[owners], ways)
     order = np.lexsort((happened.id_low, happened.id_high, owners))
-    last = np.ones(len(order), bool)
-    last[:-1] = owners[order][1:] != owners[order][:-1]
-    return happened.at(order[last])
+    ends = np.searchsorted(owners[order], owners, side="right") - 1
+    last = happened.at(order[ends])
+    same = (happened.id_high == last.id_high) & (happened.id_low == last.id_low)
+    return happened.at(same)
 
 
 def _events(groups: Keys, rows: Rows, times: Times, ways: int) -> Arrivals:

@@ -9,6 +9,7 @@ from tocsin.detect.correlate.onward import fingerprints, onward_of
 from tocsin.detect.correlate.rule_plan import plans_of
 from tocsin.detect.correlate.rule_state import RuleState
 from tocsin.detect.correlate.saving import keys_of, restored
+from tocsin.detect.correlate.sharding import Part, Shard, placements_of, prints_within
 from tocsin.detect.correlate.text_hash import TextHashes
 from tocsin.detect.correlate.turn import Frame, Turn
 from tocsin.detect.stateful_rule import StatefulRule
@@ -19,9 +20,19 @@ class Correlator:
 
     What it finds is a function of the events alone: neither their order of arrival, nor how they
     were cut into batches and turns, nor a restart changes what stands in the end.
+
+    Several with a ``shard`` each, all given the same batches and hits, find together what one
+    without finds; each remembers its own groups.
     """
 
-    def __init__(self, rules: Sequence[StatefulRule], *, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        rules: Sequence[StatefulRule],
+        *,
+        limits: Limits | None = None,
+        shard: Shard | None = None,
+    ) -> None:
+        self._shard = shard or Shard()
         self._put(rules)
         self._stale: list[Saved] = []
         self._limits = limits or Limits()
@@ -30,7 +41,8 @@ class Correlator:
 
     def begin(self) -> Turn:
         """A turn; one that is not kept leaves no trace."""
-        frame = Frame(self._plans, self._onward, self._prints, self._limits, self._hashes)
+        part = Part(self._shard, self._placements)
+        frame = Frame(self._plans, self._onward, self._prints, self._limits, self._hashes, part)
         return Turn(frame, self._memory, self._stale, self._keep)
 
     def restore(self, saved: Iterable[Saved]) -> None:
@@ -67,4 +79,6 @@ class Correlator:
     def _put(self, rules: Sequence[StatefulRule]) -> None:
         self._plans = plans_of(rules)
         self._onward = onward_of(self._plans)
-        self._prints = fingerprints(self._plans, self._onward)
+        self._placements = placements_of(self._plans)
+        prints = fingerprints(self._plans, self._onward)
+        self._prints = prints_within(prints, self._placements, self._shard)

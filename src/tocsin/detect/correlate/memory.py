@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tocsin.detect.correlate.branching import keys_within
 from tocsin.detect.correlate.ordered_runs import Keys, distinct_of
 from tocsin.detect.correlate.rule_state import RuleState
 from tocsin.detect.correlate.watermark import Progress
@@ -14,8 +15,8 @@ from tocsin.detect.correlate.watermark import Progress
 class Memory:
     """Rules' states by rule id, and what they share.
 
-    ``names`` are the texts of groups by their hash, joined by NUL, the tenant first, ``named``
-    their hashes in pieces as they were added; ``fresh`` are names of a turn not kept yet, to be
+    ``names`` are the texts of groups by their hash, joined by NUL, the tenant first (and, by key,
+    what an entry with several ways on goes to: ``branching``), ``named`` their hashes in pieces as they were added; ``fresh`` are names of a turn not kept yet, to be
     added to ``names``; ``places`` the lanes and sources entries point to.
     """
 
@@ -38,6 +39,12 @@ class Memory:
             keys = np.fromiter(fresh.keys(), np.uint64, len(fresh))
             return replace(self, named={**self.named, number: keys}, fresh=fresh)
         live = set(self._groups().tolist())
+        waiting = list(live)
+        while waiting:
+            key = waiting.pop()
+            inner = keys_within(fresh.get(key) or self.names.get(key, ""))
+            waiting += (one for one in inner if one not in live)
+            live.update(inner)
         names = {group: name for group, name in self.names.items() if group in live}
         names.update((group, name) for group, name in fresh.items() if group in live)
         keys = np.fromiter(names.keys(), np.uint64, len(names))

@@ -30,11 +30,12 @@ first event is at least the time of learning ago.
 **Chained.** A correlation is taken by another as events of their own: of one judged at every event
 a temporal taker takes all events at moments that hold, any other taker the event that begins each
 episode; of whole windows the last event, at the end of the window; of an absence the first trigger,
-at the time it is certain; of new terms each. They have the fields of that event.
+at the time it is certain; of new terms each. They have the fields of that event; of a field that
+was grouped by (or is new) only the group's own value, of other arrays every member.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 from math import floor
@@ -81,7 +82,9 @@ class Episode:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Entry:
+class Entry:
+    """An event as a rule takes it, with what is measured of it; ``slot`` is the rule it is of."""
+
     time: int
     id: str
     slot: int
@@ -89,96 +92,30 @@ class _Entry:
     numbers: tuple[float, ...]
 
 
-def findings_of(rules: Sequence[StatefulRule], events: Sequence[Taken]) -> list[Episode]:
-    """Everything rules find that take each other; every rule comes after those it takes."""
-    found: list[Episode] = []
-    for rule in rules:
-        seen = list(events)
-        for inner in rules[: rules.index(rule)]:
-            if isinstance(rule, CorrelationRule) and inner.rule.id in rule.rules:
-                seen += _as_events(rule, inner, rules, events)
-        found += episodes_of(rule, seen)
-    plain = [replace(one, ids=tuple(dict.fromkeys(map(_event_id, one.ids)))) for one in found]
-    return sorted(plain)
-
-
-def _as_events(
-    taker: CorrelationRule,
-    rule: StatefulRule,
-    rules: Sequence[StatefulRule],
-    events: Sequence[Taken],
-) -> list[Taken]:
-    by_id = {one.id: one for one in events}
-    seen = list(events)
-    for inner in rules[: rules.index(rule)]:
-        if isinstance(rule, CorrelationRule) and inner.rule.id in rule.rules:
-            seen += _as_events(rule, inner, rules, events)
-    moments = taker.type in (CorrelationType.TEMPORAL, CorrelationType.TEMPORAL_ORDERED)
-    found = []
-    for group, entries in _groups(rule, seen).items():
-        entries.sort()
-        for time, chosen in _moments(rule, group, entries, every=moments):
-            for id_ in dict.fromkeys(chosen):
-                event = by_id[_event_id(id_)]
-                name = f"{_event_id(id_)}#{rule.rule.id}#{time}#{'|'.join(group)}"
-                hits = frozenset({rule.rule.id})
-                found.append(replace(event, id=name, time=time, hits=hits))
-    return found
-
-
-def _moments(
-    rule: StatefulRule, group: tuple[str, ...], entries: Sequence[_Entry], *, every: bool
-) -> list[tuple[int, list[str]]]:
-    """When the rule finds something, and in which events."""
-    if isinstance(rule, NewTermsRule):
-        found = _new_terms(rule, group, entries)
-        return [(one.last, [max(one.ids)]) for one in found]
-    span = micros(rule.timespan)
-    if rule.type is CorrelationType.ABSENCE:
-        found = _absences(rule, group, entries)
-        return [(one.since + span, [_last_at(entries, one.since)]) for one in found]
-    if judges_whole_windows(rule):
-        found = _windows(rule, group, entries)
-        return [(one.since + span, [_last_at(entries, one.last)]) for one in found]
-    held = _held(rule, entries)
-    if every:
-        return [(time, [e.id for e in _within(entries, time, time)]) for time, _ in held]
-    begins = [stretch[0][0] for stretch in _linked(held, span)]
-    return [(time, [_last_at(entries, time)]) for time in begins]
-
-
-def _last_at(entries: Sequence[_Entry], time: int) -> str:
-    return max(entry.id for entry in entries if entry.time == time)
-
-
-def _event_id(id_: str) -> str:
-    return id_.partition("#")[0]
-
-
 def episodes_of(rule: StatefulRule, events: Sequence[Taken]) -> list[Episode]:
     """Everything a rule that takes match rules finds in these events, sorted."""
     found: list[Episode] = []
-    for group, entries in sorted(_groups(rule, events).items()):
+    for group, entries in sorted(groups_of(rule, events).items()):
         entries.sort()
         if isinstance(rule, NewTermsRule):
-            found += _new_terms(rule, group, entries)
+            found += new_terms(rule, group, entries)
         elif rule.type is CorrelationType.ABSENCE:
-            found += _absences(rule, group, entries)
+            found += absences(rule, group, entries)
         elif judges_whole_windows(rule):
-            found += _windows(rule, group, entries)
+            found += whole_windows(rule, group, entries)
         else:
             found += _trailing(rule, group, entries)
     return sorted(found)
 
 
-def _groups(rule: StatefulRule, events: Iterable[Taken]) -> dict[tuple[str, ...], list[_Entry]]:
-    groups: dict[tuple[str, ...], list[_Entry]] = {}
+def groups_of(rule: StatefulRule, events: Iterable[Taken]) -> dict[tuple[str, ...], list[Entry]]:
+    groups: dict[tuple[str, ...], list[Entry]] = {}
     slots = [rule.rule.id] if isinstance(rule, NewTermsRule) else rule.rules
     for event in events:
         for slot, taken in enumerate(slots):
             if taken not in event.hits:
                 continue
-            fields, measured = _fields(rule, taken)
+            fields, measured = fields_of(rule, taken)
             terms: frozenset[tuple[str, ...]] = frozenset()
             numbers: tuple[float, ...] = ()
             if (
@@ -194,12 +131,12 @@ def _groups(rule: StatefulRule, events: Iterable[Taken]) -> dict[tuple[str, ...]
                 if not terms:
                     continue
             for group in set(product(*(_texts(event.native, name) for name in fields))):
-                entry = _Entry(event.time, event.id, slot, terms, numbers)
+                entry = Entry(event.time, event.id, slot, terms, numbers)
                 groups.setdefault((event.tenant, *group), []).append(entry)
     return groups
 
 
-def _fields(rule: StatefulRule, taken: str) -> tuple[list[str], list[str]]:
+def fields_of(rule: StatefulRule, taken: str) -> tuple[list[str], list[str]]:
     if isinstance(rule, NewTermsRule):
         return list(rule.group_by), list(rule.fields)
 
@@ -220,29 +157,29 @@ def _numbers(native: Mapping[str, object], name: str) -> tuple[float, ...]:
 
 
 def _trailing(
-    rule: CorrelationRule, group: tuple[str, ...], entries: Sequence[_Entry]
+    rule: CorrelationRule, group: tuple[str, ...], entries: Sequence[Entry]
 ) -> list[Episode]:
     span = micros(rule.timespan)
     found: list[Episode] = []
-    for stretch in _linked(_held(rule, entries), span):
-        events = _within(entries, stretch[0][0] - span + 1, stretch[-1][0])
+    for stretch in linked(held_moments(rule, entries), span):
+        events = within(entries, stretch[0][0] - span + 1, stretch[-1][0])
         found.append(_episode(rule, group, events, max(value for _, value in stretch)))
     return found
 
 
-def _held(rule: CorrelationRule, entries: Sequence[_Entry]) -> list[tuple[int, float]]:
+def held_moments(rule: CorrelationRule, entries: Sequence[Entry]) -> list[tuple[int, float]]:
     """Moments that hold, and what was measured."""
     span = micros(rule.timespan)
     held: list[tuple[int, float]] = []
     for time in sorted({entry.time for entry in entries}):
-        measured = measure(rule, _within(entries, time - span + 1, time))
+        measured = measure(rule, within(entries, time - span + 1, time))
         if _keeps(measured, bounds_of(rule)):
             held.append((time, measured))
     return held
 
 
-def _windows(
-    rule: CorrelationRule, group: tuple[str, ...], entries: Sequence[_Entry]
+def whole_windows(
+    rule: CorrelationRule, group: tuple[str, ...], entries: Sequence[Entry]
 ) -> list[Episode]:
     span = micros(rule.timespan)
     found: list[Episode] = []
@@ -250,15 +187,15 @@ def _windows(
     for entry in entries:
         if end is None or entry.time >= end:
             end = entry.time + span
-            events = _within(entries, entry.time, end - 1)
+            events = within(entries, entry.time, end - 1)
             measured = measure(rule, events)
             if _keeps(measured, bounds_of(rule)):
                 found.append(_episode(rule, group, events, measured))
     return found
 
 
-def _absences(
-    rule: CorrelationRule, group: tuple[str, ...], entries: Sequence[_Entry]
+def absences(
+    rule: CorrelationRule, group: tuple[str, ...], entries: Sequence[Entry]
 ) -> list[Episode]:
     span = micros(rule.timespan)
     expected = len(rule.rules) - 1
@@ -274,12 +211,12 @@ def _absences(
     ]
     return [
         _episode(rule, group, [entry for _, entry in stretch], float(len(stretch)))
-        for stretch in _linked(unanswered, span)
+        for stretch in linked(unanswered, span)
     ]
 
 
-def _new_terms(
-    rule: NewTermsRule, group: tuple[str, ...], entries: Sequence[_Entry]
+def new_terms(
+    rule: NewTermsRule, group: tuple[str, ...], entries: Sequence[Entry]
 ) -> list[Episode]:
     window, learning = micros(rule.window), micros(rule.learning)
     found: list[Episode] = []
@@ -294,7 +231,7 @@ def _new_terms(
     return found
 
 
-def measure(rule: CorrelationRule, entries: Sequence[_Entry]) -> float:
+def measure(rule: CorrelationRule, entries: Sequence[Entry]) -> float:
     """What the rule compares, of the events of one window."""
     match rule.type:
         case CorrelationType.EVENT_COUNT:
@@ -319,8 +256,8 @@ def measure(rule: CorrelationRule, entries: Sequence[_Entry]) -> float:
     raise AssertionError(rule.type)
 
 
-def _longest_order(entries: Sequence[_Entry], steps: int) -> int:
-    ends: list[set[_Entry]] = [set(entries)]
+def _longest_order(entries: Sequence[Entry], steps: int) -> int:
+    ends: list[set[Entry]] = [set(entries)]
     for _ in range(1, steps):
         ends.append(
             {
@@ -329,10 +266,14 @@ def _longest_order(entries: Sequence[_Entry], steps: int) -> int:
                 for former in ends[-1]
                 if former.slot < entry.slot
                 and former.time <= entry.time
-                and (former.time, _event_id(former.id)) != (entry.time, _event_id(entry.id))
+                and (former.time, event_id(former.id)) != (entry.time, event_id(entry.id))
             }
         )
     return sum(1 for level in ends if level)
+
+
+def event_id(id_: str) -> str:
+    return id_.partition("#")[0]
 
 
 def _taken_to(number: float) -> Fraction:
@@ -354,11 +295,11 @@ def _keeps(measured: float, bounds: Iterable[Bound]) -> bool:
     return all(COMPARED[bound.comparison](measured, bound.value) for bound in bounds)
 
 
-def _within(entries: Iterable[_Entry], first: int, last: int) -> list[_Entry]:
+def within(entries: Iterable[Entry], first: int, last: int) -> list[Entry]:
     return [entry for entry in entries if first <= entry.time <= last]
 
 
-def _linked(moments: Sequence[tuple[int, _T]], span: int) -> list[list[tuple[int, _T]]]:
+def linked(moments: Sequence[tuple[int, _T]], span: int) -> list[list[tuple[int, _T]]]:
     stretches: list[list[tuple[int, _T]]] = []
     for one in moments:
         if stretches and one[0] - stretches[-1][-1][0] < span:
@@ -369,7 +310,7 @@ def _linked(moments: Sequence[tuple[int, _T]], span: int) -> list[list[tuple[int
 
 
 def _episode(
-    rule: StatefulRule, group: tuple[str, ...], entries: Sequence[_Entry], measured: float
+    rule: StatefulRule, group: tuple[str, ...], entries: Sequence[Entry], measured: float
 ) -> Episode:
     ids = tuple(dict.fromkeys(entry.id for entry in sorted(entries)))
     since, last = min(e.time for e in entries), max(e.time for e in entries)

@@ -21,6 +21,7 @@ from tocsin.detect.correlate.onward import Onward
 from tocsin.detect.correlate.rule_plan import RulePlan
 from tocsin.detect.correlate.rule_state import RuleState
 from tocsin.detect.correlate.saving import changes_between
+from tocsin.detect.correlate.sharding import Part
 from tocsin.detect.correlate.text_hash import TextHashes
 from tocsin.detect.correlate.watermark import FOREVER
 from tocsin.detect.engine import Hit
@@ -39,6 +40,7 @@ class Frame:
     prints: Mapping[str, str]
     limits: Limits
     hashes: TextHashes
+    part: Part
 
 
 class Turn:
@@ -61,7 +63,7 @@ class Turn:
         self._progress = memory.progress
         self._onward = frame.onward
         self._intake = Intake(
-            memory.names, list(memory.places), frame.hashes, frame.limits, frame.onward
+            memory.names, list(memory.places), frame.hashes, frame.limits, frame.onward, frame.part
         )
         self._handed: dict[str, list[Handed]] = {}
         self._takers: dict[str, list[tuple[RulePlan, int]]] = {}
@@ -103,7 +105,8 @@ class Turn:
             moved = advanced(
                 plan, state, arrivals, watermark, wording, repeated=repeated, gone=gone
             )
-            for target, changed in handed_on(plan, state, moved, self._onward).items():
+            handed_further = handed_on(plan, state, moved, self._onward, self._name_of)
+            for target, changed in handed_further.items():
                 self._handed.setdefault(target, []).append(changed)
             sealed_state = sealed(plan, moved.state, watermark, self._limits)
             rules[plan.id] = bounded(plan, sealed_state, self._limits)
@@ -123,6 +126,9 @@ class Turn:
     def keep(self) -> None:
         """Remember what the turn did: the transaction has committed."""
         self._keep(self._after)
+
+    def _name_of(self, key: int) -> str | None:
+        return self._intake.names.get(key) or self._before.names.get(key)
 
     def _sources_of(self, plan: RulePlan) -> Arrivals:
         """What came in this turn for a rule and those it takes."""
