@@ -42,6 +42,8 @@ SENDERS = {
     *((verb, "/elastic") for verb in ("GET", "HEAD")),
     *((verb, "/elastic/") for verb in ("GET", "HEAD")),
     *((verb, "/elastic/{path:path}") for verb in ("GET", "HEAD", "POST", "PUT", "DELETE")),
+    ("POST", "/v1/logs"),
+    ("POST", "/v1/metrics"),
     ("POST", "/services/collector"),
     ("POST", "/services/collector/event"),
     ("POST", "/services/collector/event/1.0"),

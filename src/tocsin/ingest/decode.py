@@ -12,6 +12,7 @@ from tocsin.ingest.elastic_document import document_reader, open_document, read_
 from tocsin.ingest.hec_event import hec_reader, open_envelope, read_object_event
 from tocsin.ingest.json_line import read_object
 from tocsin.ingest.limits import RECORD_BYTES
+from tocsin.ingest.otlp_record import open_record, otlp_reader, read_object_body
 from tocsin.ingest.syslog_escape import unescape
 from tocsin.ingest.syslog_message import read_syslog
 from tocsin.ingest.w3c import W3cHeader, is_header
@@ -40,7 +41,7 @@ def decode(batch: RawBatch) -> Decoded:
     lines = batch.payload.split(b"\n")
     read: Reader
     match batch.framing:
-        case Framing.EVTX | Framing.HEC | Framing.DOCUMENTS:
+        case Framing.EVTX | Framing.HEC | Framing.DOCUMENTS | Framing.OTLP:
             read = _reader_of(batch)
         case Framing.ZEEK_TSV | Framing.W3C:
             header = ZeekHeader() if batch.framing is Framing.ZEEK_TSV else W3cHeader()
@@ -70,6 +71,8 @@ def _reader_of(batch: RawBatch) -> Reader:
             return hec_reader(_line_reader(batch.received_at))
         case Framing.DOCUMENTS:
             return document_reader(_line_reader(batch.received_at))
+        case Framing.OTLP:
+            return otlp_reader(_line_reader(batch.received_at))
         case _:
             return _line_reader(batch.received_at)
 
@@ -185,4 +188,5 @@ _SHAPES = {
     Framing.EVTX: Templates(_read_windows, _finish_windows),
     Framing.HEC: Templates(read_object_event, open_envelope),
     Framing.DOCUMENTS: Templates(read_whole, open_document),
+    Framing.OTLP: Templates(read_object_body, open_record),
 }

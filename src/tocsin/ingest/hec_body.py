@@ -38,15 +38,33 @@ def take_events(body: bytes, maker: Maker) -> HecIntake:
     body = body.strip()
     if not body:
         return HecIntake([], 0)
-    batches = [
+    parted = [
         maker.batch(group, number, Framing.HEC)
         for group, number in _numbered(_JOINT.sub(b"}\n{", body))
     ]
-    decoded = [decode(batch) for batch in batches]
-    if any(one.unreadable for one in decoded):  # a joint in a string, an object over many lines
-        batches = [_framed(cut, maker) for cut in cut_json(io.BytesIO(body), maker)]
-        decoded = [decode(batch) for batch in batches]
-    return _intake(batches, decoded)
+    found = _Cut(parted, [decode(batch) for batch in parted])
+    if found.unreadable:  # a joint in a string, an object over many lines, or no event indeed
+        whole = [_framed(cut, maker) for cut in cut_json(io.BytesIO(body), maker)]
+        exact = _Cut(whole, [decode(batch) for batch in whole])
+        if (exact.events, -exact.unreadable) > (found.events, -found.unreadable):
+            found = exact
+    return _intake(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A body cut into batches, and what they decode to."""
+
+    batches: list[RawBatch]
+    decoded: list[Decoded]
+
+    @property
+    def events(self) -> int:
+        return sum(len(one.records) for one in self.decoded)
+
+    @property
+    def unreadable(self) -> int:
+        return sum(len(one.unreadable) for one in self.decoded)
 
 
 def take_raw(body: bytes, about: Mapping[str, str], maker: Maker) -> HecIntake:
@@ -55,7 +73,7 @@ def take_raw(body: bytes, about: Mapping[str, str], maker: Maker) -> HecIntake:
     end = (b"," + rest if rest else b"") + b"}"
     events = b"\n".join(b'{"event":' + _quoted(line) + end for line in _lines(body))
     batches = [maker.batch(group, number, Framing.HEC) for group, number in _numbered(events)]
-    return _intake(batches, [decode(batch) for batch in batches])
+    return _intake(_Cut(batches, [decode(batch) for batch in batches]))
 
 
 def _lines(body: bytes) -> Iterator[bytes]:
@@ -91,14 +109,14 @@ def _framed(cut: Cut, maker: Maker) -> RawBatch:
     return maker.batch(cut.payload, cut.ordinal, Framing.FRAGMENT)
 
 
-def _intake(batches: list[RawBatch], decoded: list[Decoded]) -> HecIntake:
-    events = sum(len(one.records) for one in decoded)
-    bad = [item for one in decoded for item in one.unreadable]
-    named = regrouped(batches, decoded, names_of(decoded, _NAMES))
+def _intake(found: _Cut) -> HecIntake:
+    bad = [item for one in found.decoded for item in one.unreadable]
+    named = regrouped(found.batches, found.decoded, names_of(found.decoded, _NAMES))
     if not bad:
-        return HecIntake(named, events)
+        return HecIntake(named, found.events)
     first = min(bad, key=lambda item: item.ordinal)
-    return HecIntake(named, events, _fault_of(first.payload, first.reason), first.ordinal - 1)
+    fault = _fault_of(first.payload, first.reason)
+    return HecIntake(named, found.events, fault, first.ordinal - 1)
 
 
 def _fault_of(line: bytes, reason: str) -> HecFault:

@@ -26,6 +26,8 @@ class Framing(StrEnum):
     """NDJSON of events for Splunk's HTTP Event Collector: ``event`` and what is said about it."""
     DOCUMENTS = "documents"
     """NDJSON of documents for Elasticsearch; one may wrap a line of text in ``message``."""
+    OTLP = "otlp"
+    """NDJSON of OpenTelemetry's records: ``body``, and what is said about it in ``otel``."""
     FRAGMENT = "fragment"
     """A piece of one record that could not be cut out whole (too large, or the input ended
     inside it): not decoded, kept in quarantine."""

@@ -1,0 +1,94 @@
+"""OpenTelemetry's logs and metrics over HTTP (OTLP 1.x), in JSON."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from tocsin.api.body import read_body
+from tocsin.api.guard import House, NotPermitted, TokenMissing, TokenRefused, sender
+from tocsin.api.problem import Problem
+from tocsin.api.sender_route import sender_name, sender_route
+from tocsin.app.wiring import Tocsin
+from tocsin.ingest.cutting import Maker
+from tocsin.ingest.otlp_body import Otlp, take_logs, take_metrics
+from tocsin.ingest.otlp_value import OtlpFault
+from tocsin.model.principal import Principal
+from tocsin.store.ports import SpoolFull, StoreError
+
+# google.rpc.Code, which the protocol's errors are told by.
+_INVALID, _DENIED, _EXHAUSTED, _UNIMPLEMENTED, _UNAVAILABLE, _UNKNOWN_CALLER = 3, 7, 8, 12, 14, 16
+
+
+def _answer(request: Request, error: Exception) -> Response | None:
+    headers: dict[str, str] = {}
+    match error:
+        case SpoolFull():
+            status, code = 429, _EXHAUSTED
+            headers["Retry-After"] = "5"
+        case StoreError():
+            status, code = 503, _UNAVAILABLE
+            headers["Retry-After"] = "5"
+        case OtlpFault() | RequestValidationError():
+            status, code = 400, _INVALID
+        case TokenMissing() | TokenRefused():
+            status, code = 401, _UNKNOWN_CALLER
+        case NotPermitted():
+            status, code = 403, _DENIED
+        case Problem():
+            status, code = error.status, _UNIMPLEMENTED if error.status == 415 else _INVALID
+        case _:
+            return None
+    return JSONResponse({"code": code, "message": str(error)}, status, headers)
+
+
+router = APIRouter(tags=["senders"], route_class=sender_route(_answer))
+Sender = Annotated[Principal, Depends(sender("bearer", "basic", "apikey"))]
+
+
+@router.post("/v1/logs", summary="OTLP: send logs")
+async def take_otlp_logs(request: Request, house: House, who: Sender) -> JSONResponse:
+    """Answers when the log records are on disk; partial success names how many were refused."""
+    return await _take(request, house, who, take_logs, "rejectedLogRecords")
+
+
+@router.post("/v1/metrics", summary="OTLP: send metrics")
+async def take_otlp_metrics(request: Request, house: House, who: Sender) -> JSONResponse:
+    """The same for metrics: every data point becomes an event."""
+    return await _take(request, house, who, take_metrics, "rejectedDataPoints")
+
+
+async def _take(
+    request: Request,
+    house: Tocsin,
+    who: Principal,
+    take: Callable[[bytes, Maker], Otlp],
+    rejected: str,
+) -> JSONResponse:
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/json":
+        raise Problem(
+            415,
+            "The encoding is not known",
+            f"Content-Type {media[:60]!r} can't be read here; send OTLP as application/json "
+            "(collector: 'encoding: json' on the otlphttp exporter)",
+        )
+    body = await read_body(request, house.settings.http.body_limit_bytes)
+    address = request.client.host if request.client else "unknown"
+    maker = Maker(f"otlp/{sender_name(who.name)}", f"otlp {address}", datetime.now(UTC))
+
+    def store() -> dict[str, Any]:
+        found = take(body, maker)
+        if found.batches:
+            house.spool.append(found.batches)
+            house.flow.wake()
+        if not found.refused:
+            return {}
+        message = f"{found.reason}; what was refused is kept in quarantine"
+        return {"partialSuccess": {rejected: str(found.refused), "errorMessage": message}}
+
+    return JSONResponse(await run_in_threadpool(store))

@@ -1,0 +1,201 @@
+"""A request of OpenTelemetry's for logs or metrics, taken apart into one record a line."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from tocsin.ingest.cutting import Maker, line_groups
+from tocsin.ingest.otlp_value import (
+    OtlpFault,
+    attributes,
+    list_in,
+    object_in,
+    plain_value,
+    whole_number,
+)
+from tocsin.ingest.sent_names import clean_name
+from tocsin.model.record import Framing, RawBatch
+
+_KEPT = (
+    *("timeUnixNano", "observedTimeUnixNano", "severityNumber", "severityText"),
+    *("eventName", "traceId", "spanId", "flags"),
+)
+_NUMBERS = ("count", "sum", "min", "max", "scale", "zeroCount", "zeroThreshold")
+_LISTS = ("bucketCounts", "explicitBounds", "quantileValues")
+_METRICS = ("gauge", "sum", "histogram", "exponentialHistogram", "summary")
+
+
+@dataclass(frozen=True, slots=True)
+class Otlp:
+    """Batches for the spool, one source a service, and how many records were refused.
+
+    Refused records are in the batches, too, and end in quarantine; ``reason`` is the first one's.
+    """
+
+    batches: list[RawBatch]
+    records: int
+    refused: int
+    reason: str = ""
+
+
+def take_logs(body: bytes, maker: Maker) -> Otlp:
+    """An ``ExportLogsServiceRequest`` in JSON; raises OtlpFault when it is none."""
+    return _take(body, maker, "resourceLogs", "scopeLogs", _log_lines)
+
+
+def take_metrics(body: bytes, maker: Maker) -> Otlp:
+    """An ``ExportMetricsServiceRequest`` in JSON, a record for each data point."""
+    return _take(body, maker, "resourceMetrics", "scopeMetrics", _metric_lines)
+
+
+_UNSOUND = (OtlpFault, RecursionError, TypeError)
+"""TypeError is what orjson raises for what is nested too deeply to be written."""
+
+
+class _Lines:
+    """Lines of one source, and what was refused."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.refused = 0
+        self.reason = ""
+
+    def refuse(self, item: Any, error: Exception) -> None:
+        self.reason = self.reason or str(error)
+        self.refused += 1
+        self.lines.append(_dumped({"refused": item, "reason": str(error)}))
+
+
+Taker = Callable[[dict[str, Any], dict[str, orjson.Fragment], _Lines], None]
+
+
+def _take(body: bytes, maker: Maker, top: str, inner: str, take: Taker) -> Otlp:
+    try:
+        request: Any = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise OtlpFault(f"the body is no JSON: {error}") from error
+    if not isinstance(request, dict):
+        raise OtlpFault("the body is no JSON object")
+    by_source: dict[str, _Lines] = {}
+    for of_resource in _objects(request, top):
+        resource = attributes(list_in(object_in(of_resource, "resource"), "attributes"))
+        lines = by_source.setdefault(_name_of(resource), _Lines())
+        told = {"resource": orjson.Fragment(orjson.dumps(resource))} if resource else {}
+        for of_scope in _objects(of_resource, inner):
+            scope = _scope(object_in(of_scope, "scope"))
+            about = told | ({"scope": orjson.Fragment(orjson.dumps(scope))} if scope else {})
+            take(of_scope, about, lines)
+    return _made(by_source, maker)
+
+
+def _dumped(refused: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(refused)
+    except TypeError:
+        return json.dumps(refused).encode("utf-8", "replace")
+
+
+def _objects(holder: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
+    for number, one in enumerate(list_in(holder, name)):
+        if not isinstance(one, dict):
+            raise OtlpFault(f"{name}[{number}] is no object")
+        yield one
+
+
+def _name_of(resource: dict[str, Any]) -> str:
+    for key in ("service.name", "host.name"):
+        name = resource.get(key)
+        if isinstance(name, str) and clean_name(name):
+            return clean_name(name)
+    return ""
+
+
+def _scope(scope: dict[str, Any]) -> dict[str, Any]:
+    told = {name: scope[name] for name in ("name", "version") if scope.get(name)}
+    own = attributes(list_in(scope, "attributes"))
+    return told | ({"attributes": own} if own else {})
+
+
+def _log_lines(of_scope: dict[str, Any], about: dict[str, orjson.Fragment], lines: _Lines) -> None:
+    for record in list_in(of_scope, "logRecords"):
+        try:
+            lines.lines.append(_log_line(record, about))
+        except _UNSOUND as error:
+            lines.refuse(record, error)
+
+
+def _log_line(record: Any, about: dict[str, orjson.Fragment]) -> bytes:
+    if not isinstance(record, dict):
+        raise OtlpFault("a log record is no object")
+    otel: dict[str, Any] = {name: record[name] for name in _KEPT if record.get(name)}
+    for name in ("timeUnixNano", "observedTimeUnixNano"):
+        if name in otel:
+            otel[name] = whole_number(otel[name])
+    own = attributes(list_in(record, "attributes"))
+    if own:
+        otel["attributes"] = own
+    return orjson.dumps({"body": plain_value(record.get("body")), "otel": otel | about})
+
+
+def _metric_lines(
+    of_scope: dict[str, Any], about: dict[str, orjson.Fragment], lines: _Lines
+) -> None:
+    for metric in list_in(of_scope, "metrics"):
+        try:
+            kind, points = _points(metric)
+        except OtlpFault as error:
+            lines.refuse(metric, error)
+            continue
+        for point in points:
+            try:
+                lines.lines.append(_metric_line(metric, kind, point, about))
+            except _UNSOUND as error:
+                lines.refuse(point, error)
+
+
+def _points(metric: Any) -> tuple[str, list[Any]]:
+    if not isinstance(metric, dict) or not isinstance(metric.get("name"), str):
+        raise OtlpFault("a metric has no name")
+    kind = next((kind for kind in _METRICS if kind in metric), None)
+    if kind is None:
+        raise OtlpFault(f"metric {metric['name']!r:.100} is of no known kind")
+    return kind, list_in(object_in(metric, kind), "dataPoints")
+
+
+def _metric_line(
+    metric: dict[str, Any], kind: str, point: Any, about: dict[str, orjson.Fragment]
+) -> bytes:
+    if not isinstance(point, dict):
+        raise OtlpFault(f"a data point of {metric['name']!r:.100} is no object")
+    told: dict[str, Any] = {"name": metric["name"], "kind": kind}
+    if metric.get("unit"):
+        told["unit"] = metric["unit"]
+    if point.get("asDouble") is not None:
+        told["value"] = plain_value({"doubleValue": point["asDouble"]})
+    elif point.get("asInt") is not None:
+        told["value"] = whole_number(point["asInt"])
+    told |= {name: point[name] for name in (*_NUMBERS, *_LISTS) if point.get(name) is not None}
+    own = attributes(list_in(point, "attributes"))
+    if own:
+        told["attributes"] = own
+    otel: dict[str, Any] = {}
+    if point.get("timeUnixNano"):
+        otel["timeUnixNano"] = whole_number(point["timeUnixNano"])
+    return orjson.dumps({"body": {"metric": told}, "otel": otel | about})
+
+
+def _made(by_source: dict[str, _Lines], maker: Maker) -> Otlp:
+    batches: list[RawBatch] = []
+    for name, lines in by_source.items():
+        named = replace(maker, source=f"{maker.source}/{name}") if name else maker
+        number = 1
+        for payload, count in line_groups(b"\n".join(lines.lines)):
+            batches.append(named.batch(payload, number, Framing.OTLP))
+            number += count
+    refused = sum(lines.refused for lines in by_source.values())
+    records = sum(len(lines.lines) for lines in by_source.values()) - refused
+    reason = next((lines.reason for lines in by_source.values() if lines.reason), "")
+    return Otlp(batches, records, refused, reason)
