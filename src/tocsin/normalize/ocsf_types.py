@@ -11,7 +11,7 @@ INTEGERS = frozenset(
     {"access_mask", "actual_permissions", "attempt", "code", "count", "duration", "exit_code"}
     | {"bytes", "bytes_in", "bytes_missed", "bytes_out", "packets", "packets_in", "packets_out"}
     | {"body_length", "length", "key_length", "size", "sequence", "lease_dur", "ttl"}
-    | {"pid", "tid", "port", "tcp_flags", "protocol_num", "opnum", "http_status"}
+    | {"pid", "tid", "port", "tcp_flags", "number", "protocol_num", "opnum", "http_status"}
     | {"class_uid", "category_uid", "type_uid"}
 )
 TEXT_IDS = frozenset({"event_id"})
