@@ -55,6 +55,21 @@ def test_fields_are_renamed_and_placeholders_get_their_values(tmp_path: Path) ->
     assert not matches(rule, {"Image": "cmd.exe", "User": "root"})
 
 
+@pytest.mark.parametrize("modifiers", ["expand", "re|expand"])
+def test_a_placeholder_without_a_value_is_refused_with_the_pipeline_that_would_give_it_one(
+    tmp_path: Path, modifiers: str
+) -> None:
+    rule = base(f"'User|{modifiers}': '%admins%'")
+    (problem,) = load(tmp_path, [], rule).problems
+    assert "--pipeline" in problem.reason
+    assert problem.line
+    told = problem.reason.partition("the file being: ")[2]
+    filled = told.replace("[VALUE]", "[root]")
+    found = load(tmp_path, [filled], rule)
+    assert not found.problems, "what it tells to write works"
+    assert matches(found.rules[0], {"User": "root"})
+
+
 def test_a_log_source_can_be_changed_and_conditions_added(tmp_path: Path) -> None:
     pipeline = (
         "transformations:\n"

@@ -10,6 +10,7 @@ from sigma.conditions import (
 from sigma.rule import SigmaRule
 from sigma.types import (
     CompareOperators,
+    Placeholder,
     SigmaBool,
     SigmaCasedString,
     SigmaCIDRExpression,
@@ -130,7 +131,7 @@ def _reference(value: SigmaFieldReference) -> Operator:
 
 def _regex(field: str, value: SigmaRegularExpression) -> Matcher:
     if value.contains_placeholder():
-        raise Unsupported("a placeholder (%name%) in an expression has no value here", field)
+        raise _without_value(field, value.regexp)
     flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
     prefix = f"(?{flags})" if flags else ""
     pattern = str(value.regexp).replace(ESCAPED_PERCENT, "%")
@@ -139,7 +140,7 @@ def _regex(field: str, value: SigmaRegularExpression) -> Matcher:
 
 def _string(field: str, value: SigmaString) -> Matcher:
     if value.contains_placeholder():
-        raise Unsupported("a placeholder (%name%) has no value here: put the value in", field)
+        raise _without_value(field, value)
     pieces: list[wildcard.Piece] = []
     for part in value.s:
         piece: wildcard.Piece
@@ -155,6 +156,18 @@ def _string(field: str, value: SigmaString) -> Matcher:
         pieces = _unanchored(pieces)
     operator, text = _text_operator(pieces)
     return Matcher(field, operator, (text,), cased=isinstance(value, SigmaCasedString))
+
+
+def _without_value(field: str, value: SigmaString) -> Unsupported:
+    """Refuses placeholders that no pipeline has put a value for, and says what to write."""
+    names = list(dict.fromkeys(part.name for part in value.s if isinstance(part, Placeholder)))
+    given = ", ".join(f"{name}: [VALUE]" for name in names)
+    return Unsupported(
+        f"no value for {', '.join(f'%{name}%' for name in names)}: put the value in, or load the "
+        f"rule with --pipeline FILE, the file being: {{vars: {{{given}}}, "
+        "transformations: [{type: value_placeholders}]}",
+        field,
+    )
 
 
 def _plain(text: str, field: str) -> str:
