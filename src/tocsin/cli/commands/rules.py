@@ -1,11 +1,12 @@
 """``tocsin rules``: check, test and list detection rules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tocsin.app.history import states_kept
 from tocsin.app.shipped import cache_folder, rule_paths
 from tocsin.cli.commands.rules_add_pack import add_pack
 from tocsin.cli.commands.rules_backtest import run_backtest
@@ -20,6 +21,7 @@ from tocsin.cli.commands.rules_lint import run_lint
 from tocsin.cli.commands.rules_looks import show_looks
 from tocsin.cli.commands.rules_new import new_rule
 from tocsin.cli.commands.rules_packs import list_packs, pin_pack, remove_pack
+from tocsin.cli.commands.rules_reload import reload_rules
 from tocsin.cli.commands.rules_state import set_rule_level, set_rule_state
 from tocsin.cli.commands.rules_test import run_rule_tests
 from tocsin.cli.commands.rules_update_pack import rollback_pack, update_pack
@@ -27,6 +29,7 @@ from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_fo
 from tocsin.cli.output import Exit, err, fail, item_progress, out, print_json, print_table
 from tocsin.detect.eql_import import sigma_from_eql
 from tocsin.detect.eql_tokens import EqlRefused
+from tocsin.detect.overlay import LifeState
 from tocsin.detect.ruleset import RuleSet, load_rules
 from tocsin.detect.stateful_rule import CorrelationRule
 from tocsin.model.rule import Rule, RuleKind
@@ -57,8 +60,9 @@ def list_rules(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List rules; files that can't be loaded are told on stderr with their reason."""
+    """List rules with their state; files that can't be loaded are told on stderr with their reason."""
     ruleset = _load(paths, home, config, pipeline)
+    states = {} if paths else states_kept(settings_for(home, config).home)
     wanted = [
         rule
         for rule in ruleset.all_rules()
@@ -72,11 +76,12 @@ def list_rules(
         takes = {
             one.rule.id: one.rules for one in ruleset.stateful if isinstance(one, CorrelationRule)
         }
-        print_json([_facts(rule, ruleset, takes.get(rule.id, ())) for rule in wanted])
+        print_json([_facts(rule, ruleset, takes.get(rule.id, ()), states) for rule in wanted])
         return
     rows = (
         (
             rule.level.value,
+            states.get(rule.id, LifeState.ACTIVE).value,
             rule.kind.value,
             rule.title,
             _logsource(rule),
@@ -85,14 +90,16 @@ def list_rules(
         )
         for rule in sorted(wanted, key=lambda rule: (-rule.level.rank, rule.title))
     )
-    print_table("", ("level", "kind", "title", "log source", "techniques", "id"), rows)
+    print_table("", ("level", "state", "kind", "title", "log source", "techniques", "id"), rows)
     out.print(
         f"{len(wanted)} rules, {len(ruleset.problems)} files or documents with problems",
         markup=False,
     )
 
 
-def _facts(rule: Rule, ruleset: RuleSet, takes: Sequence[str]) -> dict[str, object]:
+def _facts(
+    rule: Rule, ruleset: RuleSet, takes: Sequence[str], states: Mapping[str, LifeState]
+) -> dict[str, object]:
     """``rules`` are the ids a correlation takes; ``silent``: its own hits are no findings."""
     match = ruleset.by_id(rule.id)
     return {
@@ -100,6 +107,7 @@ def _facts(rule: Rule, ruleset: RuleSet, takes: Sequence[str]) -> dict[str, obje
         "title": rule.title,
         "kind": rule.kind,
         "level": rule.level,
+        "state": states.get(rule.id, LifeState.ACTIVE),
         "status": rule.status,
         "logsource": rule.logsource,
         "techniques": rule.techniques,
@@ -139,6 +147,7 @@ app.command("remove-pack")(remove_pack)
 app.command("coverage")(show_coverage)
 app.command("health")(show_rule_health)
 app.command("fields")(show_fields)
+app.command("reload")(reload_rules)
 
 
 def _where(paths: list[Path] | None, home: Path | None, config: Path | None) -> list[Path]:
