@@ -89,6 +89,20 @@ def test_many_rules_move_and_those_that_cant_say_why(client: TestClient) -> None
     ]
 
 
+def test_rules_that_do_not_run_are_listed_with_their_state(client: TestClient) -> None:
+    def listed() -> tuple[list[str], list[str]]:
+        told = client.get("/api/v1/rules").json()
+        return tuple([one["state"] for one in told[name] if one["id"] == RULE] for name in kinds)
+
+    kinds = ("rules", "idle")
+    assert listed() == (["active"], [])
+    for state, expected in (("staging", (["staging"], [])), ("retired", ([], ["retired"]))):
+        body = {"rule_ids": [RULE], "state": state, "reason": "look"}
+        client.post("/api/v1/rules/state", json=body)
+        assert listed() == expected
+        assert client.get(f"/api/v1/rules/{RULE}").json()["state"] == state
+
+
 def test_going_back_and_another_level(client: TestClient) -> None:
     client.post(f"{AT}/level", json={"level": "critical", "reason": "crown jewels"})
     assert client.get(AT).json()["level"] == "critical"

@@ -40,6 +40,7 @@ def test_a_rule_moves_and_says_how_many_tests_it_passed(tocsin: Tocsin) -> None:
     assert "1 of its own tests passed" in ran.out
     back = tocsin("rules", "state", "password is refused", "draft", "--reason", "no", "--json")
     assert [one["after"] for one in back.json] == ["draft"]
+    assert [one["state"] for one in tocsin("rules", "list", "--json").json] == ["draft"]
     refused = tocsin("rules", "state", RULE, "active", "--reason", "now")
     assert refused.code == 2
     assert "may become staging or retired" in refused.out

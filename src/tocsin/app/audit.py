@@ -8,6 +8,7 @@ give it to ``verify`` as ``anchor``.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -53,27 +54,45 @@ class AuditLog:
         now: datetime,
     ) -> AuditEntry:
         """Add one entry; it counts when the transaction commits. Put no secret in ``detail``."""
+        self.append_many(tx, [(action, subject, detail)], actor=actor, outcome=outcome, now=now)
+        latest = select(AUDIT_ENTRIES).order_by(AUDIT_ENTRIES.c.number.desc()).limit(1)
+        return _entry(tx.execute(latest).mappings().one())
+
+    def append_many(
+        self,
+        tx: Connection,
+        told: Sequence[tuple[str, str, str]],
+        *,
+        actor: str,
+        outcome: str = "done",
+        now: datetime,
+    ) -> None:
+        """Add an entry for each (action, subject, detail), in their order, in one statement."""
         head = tx.execute(_HEAD).mappings().one_or_none()
-        number = (head["entries"] if head else 0) + 1
+        number = head["entries"] if head else 0
         previous = head["digest"] if head else FIRST_PREVIOUS
-        fields = {
-            "number": number,
-            "time": now.astimezone(UTC).isoformat(timespec="microseconds"),
-            "actor": _storable(actor),
-            "action": _storable(action),
-            "subject": _storable(subject),
-            "detail": _storable(detail)[:_LONGEST_DETAIL],
-            "outcome": _storable(outcome),
-            "previous": previous,
-        }
-        digest = digest_of(fields)
-        tx.execute(insert(AUDIT_ENTRIES).values(**fields, digest=digest))
+        rows = []
+        for action, subject, detail in told:
+            number += 1
+            fields = {
+                "number": number,
+                "time": now.astimezone(UTC).isoformat(timespec="microseconds"),
+                "actor": _storable(actor),
+                "action": _storable(action),
+                "subject": _storable(subject),
+                "detail": _storable(detail)[:_LONGEST_DETAIL],
+                "outcome": _storable(outcome),
+                "previous": previous,
+            }
+            previous = digest_of(fields)
+            rows.append({**fields, "digest": previous})
+        if not rows:
+            return
+        tx.execute(insert(AUDIT_ENTRIES), rows)
         if head is None:
-            tx.execute(insert(AUDIT_HEAD).values(id=_HEAD_ID, entries=number, digest=digest))
+            tx.execute(insert(AUDIT_HEAD).values(id=_HEAD_ID, entries=number, digest=previous))
         else:
-            tx.execute(update(AUDIT_HEAD).values(entries=number, digest=digest))
-        row = tx.execute(select(AUDIT_ENTRIES).where(AUDIT_ENTRIES.c.number == number))
-        return _entry(row.mappings().one())
+            tx.execute(update(AUDIT_HEAD).values(entries=number, digest=previous))
 
     def page(self, tx: Connection, cursor: str | None = None, size: int = 100) -> Page[AuditEntry]:
         """Entries, latest first."""

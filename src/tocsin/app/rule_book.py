@@ -27,6 +27,7 @@ from tocsin.detect.overlay import (
 )
 from tocsin.detect.overlay_book import HistoryEntry, OverlayBook
 from tocsin.detect.overlay_content import DamagedOverlay, read_fields
+from tocsin.detect.ruleset import RuleSet
 from tocsin.detect.text_book import text_digest
 from tocsin.model.identifier import new_id
 from tocsin.model.rule import Rule
@@ -56,6 +57,7 @@ class RuleBook:
         self._keeper = keeper
         self._overlays = overlays
         self._laying = laying
+        self._known_tests: tuple[RuleSet, dict[str, Tested]] | None = None
 
     def life(self, rule_id: str, now: datetime | None = None) -> RuleLife:
         """All that was decided on a rule. Raises ``UnknownRule``."""
@@ -94,13 +96,28 @@ class RuleBook:
         Going to staging or active runs the rule's own tests: one that fails keeps it where it is.
         """
         reason = _said(reason, "a change of state needs a reason")
-        tested = run_own_tests(self._keeper.written, rule_ids) if state in RUNNING else {}
+        tested = self._tested(rule_ids) if state in RUNNING else {}
+        now = datetime.now(UTC)
         moved: list[Moved] = []
+        changes: list[tuple[OverlayVersion, Overlay, str]] = []
         with self._state.begin() as tx:
+            kept = {one.overlay.rule_id: one for one in self._overlays.all(tx)}
             for rule_id in dict.fromkeys(rule_ids):
-                one = self._move(tx, rule_id, state, tested, reason, by)
+                before = kept.get(rule_id) or OverlayVersion(Overlay(rule_id))
+                one = self._moved(before, state, tested)
                 moved.append(one)
-        self._keeper.lay_over_again()
+                if one.before is not one.after:
+                    after = self._with_base(replace(before.overlay, state=state))
+                    changes.append((before, after, f"{one.before.value} → {state.value}"))
+            versions = self._overlays.put_many(tx, changes, by=by, now=now, reason=reason)
+            told = [
+                _audited(before.overlay, version, what, reason)
+                for (before, _, what), version in zip(changes, versions, strict=True)
+            ]
+            self._audit.append_many(tx, told, actor=by, now=now)
+        if changes:
+            _log.info("rules_moved", state=state.value, rules=len(changes), by=by)
+            self._keeper.lay_over_again()
         return moved
 
     def set_level(
@@ -121,9 +138,7 @@ class RuleBook:
         """
         now = datetime.now(UTC)
         reason = _said(reason, "a change needs a reason")
-        tested = (
-            run_own_tests(self._keeper.written, [wanted.rule_id]) if wanted.state in RUNNING else {}
-        )
+        tested = self._tested([wanted.rule_id]) if wanted.state in RUNNING else {}
 
         def changed(before: Overlay) -> Overlay:
             if wanted.state is not before.state:
@@ -196,7 +211,7 @@ class RuleBook:
         with self._state.read() as tx:
             self._known(tx, rule_id)
             earlier = self._overlays.at_version(tx, rule_id, version)
-        tested = run_own_tests(self._keeper.written, [rule_id]) if earlier.state in RUNNING else {}
+        tested = self._tested([rule_id]) if earlier.state in RUNNING else {}
 
         def back(before: Overlay) -> Overlay:
             if earlier.state is not before.state and rule_id in tested:
@@ -237,32 +252,30 @@ class RuleBook:
             self._keeper.lay_over_again()
         return sum(len(each) for _, each in ended)
 
-    def _move(
-        self,
-        tx: Connection,
-        rule_id: str,
-        state: LifeState,
-        tested: Mapping[str, Tested],
-        reason: str,
-        by: str,
-    ) -> Moved:
+    def _moved(self, kept: OverlayVersion, state: LifeState, tested: Mapping[str, Tested]) -> Moved:
+        """What becomes of a rule that is to move; it stays where it was when that is refused."""
+        rule_id, before = kept.overlay.rule_id, kept.overlay.state
         rule = self._keeper.written.rule(rule_id)
         title = rule.title if rule else ""
-        before = LifeState.ACTIVE
         try:
-            overlay = self._known(tx, rule_id).overlay
-            before = overlay.state
+            if not kept.version:
+                self._loaded(rule_id)
             if before is state:
                 return Moved(rule_id, title, before, state)
             allow_move(rule_id, before, state, tested)
         except (RefusedDecision, UnknownRule) as error:
             return Moved(rule_id, title, before, before, refused=str(error))
-        what = f"{before.value} → {state.value}"
-        after = self._with_base(replace(overlay, state=state))
-        self._put(tx, after, what=what, reason=reason, by=by, now=datetime.now(UTC))
-        return Moved(
-            rule_id, title, before, state, tests=tested[rule_id].count if rule_id in tested else 0
-        )
+        tests = tested[rule_id].count if rule_id in tested else 0
+        return Moved(rule_id, title, before, state, tests=tests)
+
+    def _tested(self, rule_ids: Sequence[str]) -> Mapping[str, Tested]:
+        """The rules' own tests; those of rules that are as they were need not run again."""
+        written = self._keeper.written
+        if self._known_tests is None or self._known_tests[0] is not written:
+            self._known_tests = written, {}
+        known = self._known_tests[1]
+        known |= run_own_tests(written, [one for one in rule_ids if one not in known])
+        return known
 
     def _change(
         self,
@@ -291,16 +304,8 @@ class RuleBook:
         before = self._overlays.get(tx, overlay.rule_id)
         kept = self._overlays.put(tx, overlay, what=what, by=by, now=now, reason=reason)
         if kept.version != before.version:
-            told = [one.in_words() for one in changes_between(before.overlay, overlay)]
-            detail = {"version": kept.version, "what": what, "reason": reason, "changes": told}
-            self._audit.append(
-                tx,
-                actor=by,
-                action="rules.decide",
-                subject=overlay.rule_id,
-                detail=json.dumps(detail, ensure_ascii=False),
-                now=now,
-            )
+            told = _audited(before.overlay, kept, what, reason)
+            self._audit.append_many(tx, [told], actor=by, now=now)
             _log.info("rule_decided", rule=overlay.rule_id, what=what, by=by)
         return kept
 
@@ -333,6 +338,13 @@ class RuleBook:
         if not version.version:
             self._loaded(rule_id)
         return version
+
+
+def _audited(before: Overlay, kept: OverlayVersion, what: str, reason: str) -> tuple[str, str, str]:
+    """What the audit chain is told of a decision."""
+    told = [one.in_words() for one in changes_between(before, kept.overlay)]
+    detail = {"version": kept.version, "what": what, "reason": reason, "changes": told}
+    return "rules.decide", kept.overlay.rule_id, json.dumps(detail, ensure_ascii=False)
 
 
 def _said(text: str, otherwise: str) -> str:

@@ -46,6 +46,7 @@ def apply_overlays(
         silent=ruleset.silent | (out & needed),
         staged=frozenset(one for one, state in states.items() if state is LifeState.STAGING),
         exceptions=exceptions,
+        out=frozenset(present),
     )
 
 

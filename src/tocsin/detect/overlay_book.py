@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
 
 from tocsin.detect.errors import DetectError
 from tocsin.detect.overlay import FieldChange, Overlay, OverlayVersion, changes_between
@@ -23,6 +23,13 @@ class Blobs(Protocol):
     def put(self, content: bytes) -> str: ...
 
     def get(self, digest: str) -> bytes | None: ...
+
+
+_CHANGE = (
+    update(RULE_OVERLAYS)
+    .where(RULE_OVERLAYS.c.rule_id == bindparam("of_rule"))
+    .values({name: bindparam(f"new_{name}") for name in ("version", "content", "by", "at")})
+)
 
 
 class OverlayChanged(DetectError):
@@ -127,6 +134,51 @@ class OverlayBook:
         )
         self._write(tx, entry)
         return OverlayVersion(overlay, version, by, now)
+
+    def put_many(
+        self,
+        tx: Connection,
+        changes: Sequence[tuple[OverlayVersion, Overlay, str]],
+        *,
+        by: str,
+        now: datetime,
+        reason: str = "",
+    ) -> list[OverlayVersion]:
+        """Keep many at once: thousands take a few statements, not thousands.
+
+        Each is what there was (as ``all`` gave it), what is wanted, and what to call it.
+        """
+        versions = self._latest_versions(tx)
+        added, changed, entries, kept = [], [], [], []
+        for before, overlay, what in changes:
+            rule_id, text = overlay.rule_id, written(overlay)
+            version = max(versions.get(rule_id, 0), before.version) + 1
+            row = {"version": version, "content": text, "by": by, "at": now}
+            if before.version:
+                changed.append({f"new_{name}": value for name, value in row.items()})
+                changed[-1]["of_rule"] = rule_id
+            else:
+                added.append({"rule_id": rule_id, **row})
+            names = (f"version {before.version}", f"version {version}")
+            diff = unified_diff(before.overlay, overlay, *names)
+            content, digest = self._keep(text)
+            facts = {"rule_id": rule_id, "version": version, "what": what, "diff": diff, "by": by}
+            facts |= {"at": now, "reason": reason, "content": content, "content_digest": digest}
+            entries.append({**facts, "text_digest": overlay.base_digest})
+            kept.append(OverlayVersion(overlay, version, by, now))
+        if added:
+            tx.execute(insert(RULE_OVERLAYS), added)
+        if changed:
+            tx.execute(_CHANGE, changed)
+        if entries:
+            tx.execute(insert(RULE_HISTORY), entries)
+        return kept
+
+    @staticmethod
+    def _latest_versions(tx: Connection) -> dict[str, int]:
+        columns = RULE_HISTORY.c
+        query = select(columns.rule_id, func.max(columns.version)).group_by(columns.rule_id)
+        return {rule_id: version for rule_id, version in tx.execute(query)}
 
     def note(
         self,

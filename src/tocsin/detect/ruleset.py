@@ -28,7 +28,8 @@ class RuleSet:
     ``silent`` are ids of rules whose hits are no findings by themselves: what a correlation (of
     matches or of other correlations) refers to without ``generate``, and the detection of a
     new-terms rule (same id as the rule). ``staged`` are ids of rules that page nobody yet,
-    ``exceptions`` keep rules (by id) quiet; both come of overlays, not of files.
+    ``exceptions`` keep rules (by id) quiet, ``out`` are those somebody put out of force (draft,
+    retired); these come of overlays, not of files.
     """
 
     rules: tuple[SigmaMatchRule, ...] = ()
@@ -38,6 +39,7 @@ class RuleSet:
     silent: frozenset[str] = frozenset()
     staged: frozenset[str] = frozenset()
     exceptions: Mapping[str, RuleExceptions] = field(default_factory=dict)
+    out: frozenset[str] = frozenset()
     _by_id: dict[str, SigmaMatchRule] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )

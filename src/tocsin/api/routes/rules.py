@@ -10,6 +10,7 @@ from tocsin.api.problem import Problem
 from tocsin.app.plain import as_json
 from tocsin.app.rule_facts import rule_facts
 from tocsin.app.rule_health import reach_facts
+from tocsin.detect.overlay import LifeState
 from tocsin.model.principal import Permission, Principal
 from tocsin.model.rule import RuleKind
 
@@ -25,27 +26,40 @@ def rules(house: House) -> dict[str, Any]:
     ``facts`` say of a rule over several events or measurements what it takes, looks for and
     remembers; ``is_silent`` ones are counted by others and make no finding by themselves;
     ``reach`` says whether the rule can match what has come in, and if not, what is missing.
+    ``state`` is draft, staging, active or retired; ``idle`` are the rules that don't run by a
+    decision (draft, retired), ``problems`` those that can't, each with the reason.
     """
     listed = [as_json(rule) for rule in house.rules()]
     verdicts = house.reach.verdicts()
+    states = {one: overlay.state.value for one, overlay in house.rule_book.overlays().items()}
+    idle = [
+        {**as_json(rule), "state": states.get(rule.id, LifeState.ACTIVE.value)}
+        for rule in house.rule_keeper.written.all_rules()
+        if house.ruleset.rule(rule.id) is None and rule.id in house.ruleset.out
+    ]
+    for rule in idle:
+        rule.pop("source_text")
     for rule in listed:
         rule.pop("source_text")
         rule["reach"] = reach_facts(verdicts.get(rule["id"]))
+        rule["state"] = states.get(rule["id"], LifeState.ACTIVE.value)
         rule["is_silent"] = rule["id"] in house.ruleset.silent_verdicts
         if rule["kind"] != RuleKind.SIGMA:
             rule["facts"] = as_json(rule_facts(house.ruleset, house.correlator, rule["id"]))
-    return {"rules": listed, "problems": as_json(house.ruleset.problems)}
+    return {"rules": listed, "idle": idle, "problems": as_json(house.ruleset.problems)}
 
 
 @router.get("/{rule_id}", summary="One rule")
 def rule(house: House, rule_id: str) -> dict[str, Any]:
     """The rule with its text, and what it takes, looks for and remembers."""
-    found = house.rule(rule_id)
+    found = house.rule(rule_id) or house.rule_keeper.written.rule(rule_id)
     if found is None:
         raise Problem(404, "No such rule", f"{rule_id} is not loaded")
     facts = rule_facts(house.ruleset, house.correlator, rule_id)
     reach = reach_facts(house.reach.verdicts().get(rule_id))
-    return {**as_json(found), "facts": as_json(facts), "reach": reach}
+    overlay = house.rule_book.overlays().get(rule_id)
+    state = overlay.state if overlay is not None else LifeState.ACTIVE
+    return {**as_json(found), "state": state.value, "facts": as_json(facts), "reach": reach}
 
 
 @router.post("/reload", summary="Take up changed rules")
