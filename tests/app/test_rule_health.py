@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from tests.app.test_flow import ENCODED
 from tocsin.app.given_event import given_of_record
-from tocsin.app.rule_health import narrowed, rule_health
+from tocsin.app.rule_health import Slow, narrowed, rule_health
 from tocsin.app.stored_explaining import explain_stored
 from tocsin.app.wiring import Tocsin
 from tocsin.detect.exceptions import compile_exceptions
@@ -23,13 +23,27 @@ def test_rules_that_can_not_match_come_first_and_problems_where_they_belong() ->
         RuleProblem("lost.yml", "no such field", 3, "lost", "Lost"),
     ]
     verdicts = {"unable": Reach("unable", Obstacle.NO_SOURCE, "nothing has come in")}
-    health = rule_health([able, unable], problems, verdicts)
+    health = rule_health([able, unable], problems, verdicts, Slow())
     assert [one["id"] for one in health["rules"]] == ["unable", "able"]
     assert health["rules"][1]["notes"] == ["exception x fails"]
     assert [one["path"] for one in health["refused"]] == ["lost.yml"]
     assert health["counts"] == {"no_source": 1, "can_match": 1, "refused": 1, "noted": 1}
     assert narrowed(health, "LOST")["counts"] == {"refused": 1, "noted": 0}
     assert narrowed(health, "able")["counts"] == {"can_match": 1, "refused": 0, "noted": 1}
+
+
+def test_an_expression_that_takes_too_long_is_told_aloud() -> None:
+    rules = [Rule(name, name, Level.LOW, LogSource()) for name in ("well", "slow", "paused")]
+    slow = Slow({"slow": 3, "paused": 1200, "gone": 7}, frozenset({"paused"}))
+    health = rule_health(rules, [], {}, slow)
+    told = {one["id"]: (one["is_paused"], one["notes"]) for one in health["rules"]}
+    assert told["well"] == (False, [])
+    (note,) = told["paused"][1]
+    assert note.startswith("paused: an expression takes too long")
+    assert "1,200 values" in note
+    assert told["slow"][0] is False
+    assert "3 values" in told["slow"][1][0]
+    assert health["counts"]["noted"] == 2
 
 
 def test_an_exception_that_hides_a_match_is_named(house: Tocsin) -> None:

@@ -1,7 +1,8 @@
 """What is known of the health of every rule: whether it can match, and what keeps it from it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from tocsin.app.plain import as_json
@@ -29,13 +30,38 @@ def reach_facts(reach: Reach | None) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """Rules with an expression that took too long, by id, since the start of the process.
+
+    ``unfinished`` are values not looked at to the end; of ``paused`` ones none is at present.
+    """
+
+    unfinished: Mapping[str, int] = field(default_factory=dict)
+    paused: Collection[str] = ()
+
+    def notes(self) -> Iterator[tuple[str, str]]:
+        """A rule's id and what is to be said of it."""
+        for rule_id in {*self.unfinished, *self.paused}:
+            count = self.unfinished.get(rule_id, 0)
+            state = "paused" if rule_id in self.paused else "slow"
+            yield (
+                rule_id,
+                f"{state}: an expression takes too long; {count:,} values were not looked at to "
+                "the end and count as not matching; write it without lookaround or backreference",
+            )
+
+
 def rule_health(
-    rules: Iterable[Rule], problems: Sequence[RuleProblem], verdicts: Mapping[str, Reach]
+    rules: Iterable[Rule],
+    problems: Sequence[RuleProblem],
+    verdicts: Mapping[str, Reach],
+    slow: Slow,
 ) -> dict[str, Any]:
     """Every rule with its verdict, those that can't match first; refused documents; counts.
 
     ``notes`` of a rule in force are its problems: an exception that fails, a newer text that
-    can't be used.
+    can't be used, an expression that takes too long (``is_paused``: it is not searched for now).
     """
     running = {rule.id: rule for rule in rules}
     refused = [one for one in problems if one.rule_id not in running]
@@ -44,6 +70,9 @@ def rule_health(
         if problem.rule_id in running:
             place = f"{problem.path}:{problem.line}: " if problem.line else ""
             notes.setdefault(problem.rule_id, []).append(f"{place}{problem.reason}")
+    for rule_id, note in slow.notes():
+        if rule_id in running:
+            notes.setdefault(rule_id, []).append(note)
     listed: list[dict[str, Any]] = [
         {
             "id": rule.id,
@@ -53,6 +82,7 @@ def rule_health(
             "path": rule.path,
             "reach": reach_facts(verdicts.get(rule.id)),
             "notes": notes.get(rule.id, []),
+            "is_paused": rule.id in slow.paused,
         }
         for rule in sorted(running.values(), key=lambda rule: (-rule.level.rank, rule.title))
     ]

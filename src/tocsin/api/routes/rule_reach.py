@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 
 from tocsin.api.guard import House, needs
 from tocsin.app.plain import as_json
-from tocsin.app.rule_health import rule_health
+from tocsin.app.rule_health import Slow, rule_health
 from tocsin.model.principal import Permission
 
 router = APIRouter(
@@ -18,9 +18,11 @@ router = APIRouter(
 def health(house: House) -> dict[str, Any]:
     """Whether each rule can match what has come in; if not, the obstacle and what is missing.
 
-    Those that can't come first. ``refused`` are files and documents that can't be used.
+    Those that can't come first. ``refused`` are files and documents that can't be used. A rule
+    with ``is_paused`` has an expression that took too long and is not searched for at present.
     """
-    return rule_health(house.rules(), house.ruleset.problems, house.reach.verdicts())
+    slow = Slow(house.engine.limits, house.engine.paused)
+    return rule_health(house.rules(), house.ruleset.problems, house.reach.verdicts(), slow)
 
 
 @router.get("/fields", summary="Fields seen, and fields rules wait for")

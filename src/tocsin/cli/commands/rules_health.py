@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tocsin.app.rule_health import ABLE, NOTED, REFUSED, narrowed, rule_health
+from tocsin.app.rule_health import ABLE, NOTED, REFUSED, Slow, narrowed, rule_health
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, fail, out, print_json, print_table
@@ -18,7 +18,8 @@ _WORDS = {
     "unseen_field": "a field they need was never seen",
     "base": "a rule they build on gives them nothing",
     REFUSED: "files or documents that can't be used",
-    NOTED: "in force with a problem: an exception that fails, a newer text that can't be used",
+    NOTED: "in force with a problem: an exception that fails, a newer text that can't be used, "
+    "an expression that takes too long",
 }
 
 
@@ -57,7 +58,8 @@ def _health_in(home: Any, config: Any) -> dict[str, Any]:
         return Remote(facts).get("/api/v1/rules/health")
     house = open_house(home, config)
     try:
-        return rule_health(house.rules(), house.ruleset.problems, house.reach.verdicts())
+        slow = Slow(house.engine.limits, house.engine.paused)
+        return rule_health(house.rules(), house.ruleset.problems, house.reach.verdicts(), slow)
     finally:
         house.close()
 
