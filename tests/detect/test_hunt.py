@@ -87,3 +87,5 @@ def test_an_event_is_told_as_it_was_read_whatever_stands_beside_it() -> None:
 )
 def test_any_time_is_told(time_us: int, told: str) -> None:
     assert iso_time(time_us) == told
+    (hit, _) = found_in(batch_of(LANE, EVENTS))
+    assert json.loads(ndjson_line(RULE.rule, hit._replace(time_us=time_us)))["time"] == told

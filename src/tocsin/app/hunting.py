@@ -123,9 +123,10 @@ class Hunt:
                 for hit in found.hits:
                     rule = ruleset.rule(hit.rule_id)
                     if rule is not None:
-                        moved = hit._replace(ordinal=hit.ordinal + before[file])
-                        summary.add_hit(moved, rule)
-                        yield rule, moved
+                        if before[file]:
+                            hit = hit._replace(ordinal=hit.ordinal + before[file])
+                        summary.add_hit(hit, rule)
+                        yield rule, hit
                 before[file] += found.numbered
             for rule, hit in correlations.hits():
                 summary.add_hit(hit, rule)

@@ -15,6 +15,7 @@ from tocsin.model.rule import Rule
 _RECORD_ID_FIELDS = ("EventRecordID", "RecordNumber", "eventID", "uid", "auditID", "uuid", "id")
 """Fields that sources number their records with, the first that is present is told."""
 _HOST_FIELDS = ("Computer", "hostname", "host", "Hostname", "HostName", "computer_name", "device")
+_SCALARS = frozenset((str, int, float, bool))
 _NAMING = frozenset((*_RECORD_ID_FIELDS, *_HOST_FIELDS))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = datetime.min.replace(tzinfo=UTC)
@@ -105,11 +106,14 @@ def _events(
     beside = batch.native.select(derived).take(pa.array(rows, pa.int64())).to_pylist()
     events = []
     for record, extra in zip(records, beside or [{}] * len(rows), strict=True):
-        event = {
-            name: without_nulls(value) if isinstance(value, dict | list) else value
-            for name, value in record.items()
-            if value is not None and (name in shared or extra.get(name) is not None)
-        }
+        if shared.issuperset(record) and _SCALARS.issuperset(map(type, record.values())):
+            event = dict(record)  # as nearly all are: nothing to leave out
+        else:
+            event = {
+                name: without_nulls(value) if isinstance(value, dict | list) else value
+                for name, value in record.items()
+                if value is not None and (name in shared or extra.get(name) is not None)
+            }
         event.update(
             (name, without_nulls(value))
             for name, value in extra.items()
@@ -138,18 +142,21 @@ def host_of(event: dict[str, object]) -> str:
 def event_json(event: dict[str, object]) -> bytes:
     """Native fields as JSON; times and bytes inside as text."""
     try:
-        return orjson.dumps(event, default=_plain, option=orjson.OPT_NON_STR_KEYS)
-    except TypeError:  # integers beyond 64 bits, half surrogates, nested without end
+        return orjson.dumps(event, default=_plain)
+    except TypeError:  # integers beyond 64 bits, half surrogates, nested without end, odd keys
         return json.dumps(event, default=_plain).encode()
 
 
 def iso_time(time_us: int) -> str:
     """ISO 8601 in UTC, ``Z`` at its end; a time no calendar has becomes the nearest it has."""
+    return _moment(time_us).isoformat().replace("+00:00", "Z")
+
+
+def _moment(time_us: int) -> datetime:
     try:
-        moment = _EPOCH + timedelta(microseconds=time_us)
+        return _EPOCH + timedelta(microseconds=time_us)
     except OverflowError:
-        moment = _FIRST if time_us < 0 else _LAST
-    return moment.isoformat().replace("+00:00", "Z")
+        return _FIRST if time_us < 0 else _LAST
 
 
 def ndjson_line(rule: Rule, hit: HuntHit) -> bytes:
@@ -162,7 +169,7 @@ def ndjson_line(rule: Rule, hit: HuntHit) -> bytes:
         "rule_title": rule.title,
         "level": rule.level.value,
         "tags": rule.tags,
-        "time": iso_time(hit.time_us),
+        "time": _moment(hit.time_us),
         "source": hit.source,
         "record_id": hit.record,
         "file": hit.file,
@@ -170,7 +177,7 @@ def ndjson_line(rule: Rule, hit: HuntHit) -> bytes:
     }
     if hit.correlation:
         told["correlation"] = orjson.Fragment(hit.correlation)
-    return orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 
 
 def without_nulls(value: object) -> object:

@@ -15,6 +15,8 @@ from tocsin.ingest.recognition import HEAD_BYTES, Shape, recognize
 from tocsin.model.record import Unreadable
 
 _BLOCK_BYTES = 1 << 16
+_LARGE_SLICES = 4
+"""A file of more slices is large; its smallest slice is this part of the others."""
 _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
 
 
@@ -58,6 +60,7 @@ def find_files(paths: Iterable[Path]) -> tuple[list[Path], list[Unreadable]]:
 def slices_of(path: Path, slice_bytes: int, now: datetime) -> Iterator[Slice]:
     """The file in slices of about ``slice_bytes``; whole when it is small or can't be cut.
 
+    The last ones of a large file are smaller, so that who share the work end together.
     Text of one record a line and Windows event logs can be cut; what is compressed, in UTF-16, a
     JSON array or under a header (Zeek) is read from its start. Raises OSError.
     """
@@ -68,24 +71,33 @@ def slices_of(path: Path, slice_bytes: int, now: datetime) -> Iterator[Slice]:
         received_at = changed if _OLDEST < changed <= now else now
         source = source_name(path)
         whole = Slice(str(path), source, received_at, size)
-        if size <= slice_bytes * 3 // 2 or (step := _step(file, slice_bytes)) is None:
+        if size <= slice_bytes * 3 // 2 or (step := _step(file)) is None:
             yield whole
             return
-    shape, first, width = step
-    for start in range(first, size, width):
-        end = min(start + width, size)
+    shape, start, unit = step
+    while start < size:
+        end = min(start + _width(size, start, slice_bytes, unit), size)
         yield Slice(str(path), source, received_at, end - start, shape, start, end)
+        start = end
 
 
-def _step(file: BinaryIO, slice_bytes: int) -> tuple[Shape, int, int] | None:
-    """What the file is, where its first slice begins and how wide slices are; None: no slices."""
+def _width(size: int, start: int, slice_bytes: int, unit: int) -> int:
+    """How many bytes the slice from ``start`` on has, in whole units (one at least)."""
+    width = slice_bytes
+    if size > _LARGE_SLICES * slice_bytes:
+        width = max(min(width, (size - start) // 2), width // _LARGE_SLICES)
+    return max(1, width // unit) * unit
+
+
+def _step(file: BinaryIO) -> tuple[Shape, int, int] | None:
+    """What the file is, where its first slice begins and the unit of slices; None: no slices."""
     head = file.read(HEAD_BYTES)
     if head.startswith((GZIP, *UTF16)):
         return None
     shape = recognize(head.removeprefix(b"\xef\xbb\xbf"))
     if shape is Shape.EVTX:
-        return shape, HEADER_BYTES, max(1, slice_bytes // CHUNK_BYTES) * CHUNK_BYTES
-    return (shape, 0, slice_bytes) if shape is Shape.LINES else None
+        return shape, HEADER_BYTES, CHUNK_BYTES
+    return (shape, 0, 1) if shape is Shape.LINES else None
 
 
 def read_slice(part: Slice) -> Iterator[tuple[Cut, int]]:

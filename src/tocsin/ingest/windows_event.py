@@ -68,7 +68,8 @@ def _put_data(record: dict[str, Any], part: str, content: Any) -> None:
                     unnamed if isinstance(unnamed, list) else [unnamed]
                 )
         elif value is not None:
-            record[_free(record, part, name)] = _without_namespaces(value)
+            plain = _without_namespaces(value) if isinstance(value, dict | list) else value
+            record[name if name not in record else f"{part}_{name}"] = plain
 
 
 def _put_user_data(record: dict[str, Any], content: Any) -> None:
