@@ -120,7 +120,9 @@ def test_all_that_can_be_watched_is_measured(
         return []
 
     monkeypatch.setattr(health_round, "judge", hear)
-    house = open_tocsin(load_settings(home=tmp_path / "home", syslog__enabled=False))
+    house = open_tocsin(
+        load_settings(home=tmp_path / "home", syslog__enabled=False, detect__shipped_pack=False)
+    )
     try:
         house.upkeep.judge_health(NOW)
     finally:

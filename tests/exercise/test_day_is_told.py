@@ -47,7 +47,7 @@ def test_every_stage_but_the_silence_is_seen_by_rules(told: Told) -> None:
 
 
 def test_the_day_is_worth_exploring_and_not_a_flood(told: Told) -> None:
-    assert 30 <= len(told.alerts) <= 60
+    assert 30 <= len(told.alerts) <= 50
     assert sum(told.alerts.values()) > 4 * len(told.alerts)
 
 
@@ -58,7 +58,7 @@ def test_an_ordinary_day_raises_nothing_serious(quiet: Told) -> None:
         if level.rank >= Level.HIGH.rank
     ]
     assert loud == []
-    assert 8 <= len(quiet.alerts) <= 20
+    assert 6 <= len(quiet.alerts) <= 12
 
 
 def test_several_events_tell_what_no_single_one_does(told: Told, quiet: Told) -> None:
@@ -66,6 +66,7 @@ def test_several_events_tell_what_no_single_one_does(told: Told, quiet: Told) ->
         "Account is created soon after a sign-in from outside",
         "SSH passwords are guessed from one address",
         "The trail is switched off soon after an access key was made",
+        "Memory of LSASS is read soon after a document started a shell",
     }
     assert quiet.correlated == set()
 

@@ -59,7 +59,7 @@ STAGES = (
     Stage(
         "ssh guessing",
         "Passwords are guessed on the jump host from the internet",
-        ("linux/ssh_guessing_cut_off", "zeek/password_guessing_noticed"),
+        ("linux/ssh_passwords_guessed", "zeek/password_guessing_noticed"),
         (f"address:{ATTACKER}",),
     ),
     Stage(
