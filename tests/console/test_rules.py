@@ -11,7 +11,7 @@ from anyio.from_thread import BlockingPortal
 from tests.console.conftest import Visitor, Visitors
 from tests.console.living import open_house
 from tocsin.app.wiring import Tocsin
-from tocsin.console.pages.rule_life import fields_written
+from tocsin.console.exception_form import fields_written
 from tocsin.console.rule_list import RulesState
 from tocsin.console.sparkline import sparkline
 from tocsin.console.visit import Refused

@@ -20,10 +20,11 @@ from tocsin.console.finding_chart import FindingChart, day_chart, finding_chart
 from tocsin.console.highlight import yaml_lines
 from tocsin.console.pages.rule_backtest import DAYS as BACKTEST_DAYS
 from tocsin.console.pages.rule_backtest import backtest_desk
+from tocsin.console.pages.rule_exceptions import exceptions_view
 from tocsin.console.panes import Pane, attempt
 from tocsin.console.rule_view import life_with, rule_with
 from tocsin.console.visit import Missing, Needs, Refused, Visit, with_query
-from tocsin.detect.overlay import MOVES, LifeState, fields_in_words
+from tocsin.detect.overlay import MOVES, LifeState
 from tocsin.model.alert import Alert
 from tocsin.model.page import Page
 from tocsin.model.principal import Permission
@@ -125,7 +126,7 @@ def _page(
     elif query.tab == "backtest":
         view |= _backtest(visit, rule_id)
     elif query.tab == "exceptions":
-        view["fields_in_words"] = fields_in_words
+        view |= exceptions_view(visit, rule_id, query.event)
     elif query.tab == "history":
         view["history"] = attempt("Its history", lambda: tocsin.rule_book.history(rule_id))
     else:

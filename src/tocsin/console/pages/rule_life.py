@@ -1,9 +1,8 @@
-"""What people decide about a rule: its state, level, exceptions, and going back to earlier ones."""
+"""What people decide about a rule: its state and level, and going back to earlier decisions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -23,7 +22,6 @@ from tocsin.store.ports import StoreError
 router = APIRouter(prefix="/rules")
 Writer = Annotated[Visit, Depends(Needs(Permission.RULES_WRITE))]
 _TOLD = 3
-_VALUES_LIMIT = 900_000
 
 
 @router.post("/state")
@@ -51,7 +49,7 @@ def decide(visit: Writer, rule_id: str) -> Response:
     book = visit.tocsin.rule_book
     reason = visit.required("reason", "the reason for the change")
     seen = visit.text("version")
-    with _refusals():
+    with refusals():
         overlay = book.overlays().get(rule_id, Overlay(rule_id))
         wanted = replace(
             overlay,
@@ -67,44 +65,13 @@ def decide(visit: Writer, rule_id: str) -> Response:
     return visit.done("Saved; in force now.")
 
 
-@router.post("/{rule_id:path}/exceptions")
-def add_exception(visit: Writer, rule_id: str) -> Response:
-    fields = fields_written(visit.text("fields", limit=_VALUES_LIMIT))
-    with _refusals():
-        _, hides = visit.tocsin.rule_book.add_exception(
-            rule_id,
-            fields,
-            owner=visit.required("owner", "an owner, who is asked when the exception ends"),
-            reason=visit.required("reason", "the reason for the exception"),
-            by=visit.principal.name,
-            expires=_end_of(visit.text("expires")),
-        )
-    if hides:
-        return visit.done(
-            f"The exception is in force, but it hides what the rule's own tests must find: "
-            f"{', '.join(hides[:_TOLD])}.",
-            kind="bad",
-        )
-    return visit.done("The exception is in force.")
-
-
-@router.post("/{rule_id:path}/exceptions/remove")
-def remove_exception(visit: Writer, rule_id: str) -> Response:
-    reason = visit.required("reason", "the reason for removing it")
-    with _refusals():
-        visit.tocsin.rule_book.remove_exception(
-            rule_id, visit.text("exception"), reason=reason, by=visit.principal.name
-        )
-    return visit.done("The exception is removed; what it hid stays counted.")
-
-
 @router.post("/{rule_id:path}/revert")
 def revert(visit: Writer, rule_id: str) -> Response:
     reason = visit.required("reason", "the reason for going back")
     version = visit.text("version")
     if not version.isdecimal():
         raise Refused("Choose a version to go back to.")
-    with _refusals():
+    with refusals():
         visit.tocsin.rule_book.revert(rule_id, int(version), reason=reason, by=visit.principal.name)
     return visit.done(f"What was decided in version {version} is in force again.")
 
@@ -113,32 +80,11 @@ def revert(visit: Writer, rule_id: str) -> Response:
 def settle(visit: Writer, rule_id: str) -> Response:
     """End a conflict with a changed rule text."""
     keeps = visit.text("keep") == "ours"
-    with _refusals():
+    with refusals():
         visit.tocsin.rule_book.settle(
             rule_id, keep_ours=keeps, reason=visit.text("reason"), by=visit.principal.name
         )
     return visit.done("Settled: yours stays." if keeps else "Settled: the rule's own is in force.")
-
-
-def fields_written(text: str) -> dict[str, list[str]]:
-    """Lines of ``field|modifier: value`` as a map; a field given again has all its values.
-
-    Raises ``Refused`` with the line that is none.
-    """
-    fields: dict[str, list[str]] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        name, colon, value = line.partition(":")
-        if not colon or not name.strip() or not value.strip():
-            raise Refused(
-                f"Line {number} is no condition: write a field, a colon and a value, such as "
-                "User: svc-backup or Image|endswith: \\backup.exe."
-            )
-        fields.setdefault(name.strip(), []).append(value.strip())
-    if not fields:
-        raise Refused("Say what the exception is for: a field, a colon and a value on each line.")
-    return fields
 
 
 def _moved(visit: Visit, ids: list[str]) -> Response:
@@ -146,7 +92,7 @@ def _moved(visit: Visit, ids: list[str]) -> Response:
     if state is None:
         raise Refused("Choose a state to move to.")
     reason = visit.required("reason", "the reason for the change")
-    with _refusals():
+    with refusals():
         moved = visit.tocsin.rule_book.set_state(ids, state, reason=reason, by=visit.principal.name)
     refused = [one for one in moved if one.refused]
     done = sum(one.before is not one.after for one in moved)
@@ -162,19 +108,8 @@ def _in_words(done: int, state: LifeState, refused: list[Moved]) -> str:
     return f"{told} {len(refused):,} could not move. {reasons}{more}"
 
 
-def _end_of(text: str) -> datetime | None:
-    """The end of a day (UTC) as a date field sends it; None when it was left empty."""
-    if not text:
-        return None
-    try:
-        day = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Refused(f"{text[:40]} is no date; write it as 2026-12-31.") from error
-    return day.replace(hour=23, minute=59, second=59, tzinfo=UTC)
-
-
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
     """What the book refuses, as a message on the page."""
     try:
         yield
