@@ -281,6 +281,40 @@ def test_samples_may_be_kept_apart_from_the_rules(
     assert tocsin("rules", "test", rules, "--samples", suited).code == 0
 
 
+SEVERAL_SUITED = (
+    SUITED.replace("regression_tests_path: regression_data/curl/info.yml\n", "")
+    + """\
+name: curl_run
+---
+title: Curl again and again
+id: 6a3c9a70-0000-4000-8000-000000000009
+status: test
+correlation:
+  type: event_count
+  rules: [curl_run]
+  group-by: [Image]
+  timespan: 5m
+  condition: {gte: %d}
+level: medium
+regression_tests_path: regression_data/curl/info.yml
+"""
+)
+
+
+@pytest.mark.parametrize(("least", "expected"), [(2, 0), (3, 1)])
+def test_the_suite_of_a_correlation_counts_its_findings(
+    tocsin: Tocsin, suited: Path, least: int, expected: int
+) -> None:
+    (suited / "regression_data" / "curl" / "info.yml").write_text(INFO % 1)
+    (suited / "rules" / "windows" / "curl.yml").write_text(SEVERAL_SUITED % least)
+    ran = tocsin("rules", "test", suited / "rules", "--json")
+    assert ran.code == expected, ran.out
+    (result,) = ran.json["results"]
+    assert result["rule_title"] == "Curl again and again"
+    assert result["line"] == 22
+    assert ("0 findings in 2 events" in result["reason"]) is bool(expected)
+
+
 @pytest.mark.slow
 def test_the_regression_suites_of_the_public_rules_pass(
     tocsin: Tocsin, test_data: Path, tmp_path: Path

@@ -2,7 +2,7 @@
 
 A rule names its suite by ``regression_tests_path``: an ``info.yml`` (or the folder it is in) whose
 ``regression_tests_info`` lists samples by ``path`` with ``match_count``, the least number of hits
-(none: one). Paths are relative to a folder above the rule, or to one that is told.
+(none: one); of a rule over several events, of findings that stand when the sample is over. Paths are relative to a folder above the rule, or to one that is told.
 """
 
 import re
@@ -17,6 +17,8 @@ from tocsin.detect.engine import Engine
 from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.rule_tests import RuleTestResult
 from tocsin.detect.ruleset import RuleSet
+from tocsin.detect.sequence_play import Taken, needed_by, standing_of
+from tocsin.detect.stateful_rule import StatefulRule
 from tocsin.ingest.decode import decode
 from tocsin.ingest.files import read_paths
 from tocsin.model.record import Origin, Unreadable
@@ -30,11 +32,24 @@ def run_suites(
     ruleset: RuleSet, normalizer: Normalizer, folders: Sequence[Path] = ()
 ) -> list[RuleTestResult]:
     """Each sample of each rule that names a suite; ``folders`` are looked in first."""
-    return [result for one in ruleset.rules for result in _suite(one, normalizer, folders)]
+    asked = [(one, RuleSet((one,))) for one in ruleset.rules if _KEY.search(one.rule.source_text)]
+    several = [
+        (one, needed_by(one, ruleset))
+        for one in ruleset.stateful
+        if _KEY.search(one.rule.source_text)
+    ]
+    return [
+        result
+        for one, needed in (*asked, *several)
+        for result in _suite(one, needed, normalizer, folders)
+    ]
 
 
 def _suite(
-    one: SigmaMatchRule, normalizer: Normalizer, folders: Sequence[Path]
+    one: SigmaMatchRule | StatefulRule,
+    needed: RuleSet,
+    normalizer: Normalizer,
+    folders: Sequence[Path],
 ) -> Iterator[RuleTestResult]:
     named = _KEY.search(one.rule.source_text)
     if named is None:
@@ -59,7 +74,9 @@ def _suite(
         name = f"{test.get('name') or 'regression test'} ({Path(str(test['path'])).name})"
         sample = _below(str(test["path"]), [*bases, info.parent])
         least = test.get("match_count")
-        reason = _failure(one, normalizer, sample, test["path"], 1 if least is None else least)
+        reason = _failure(
+            one.rule.id, needed, normalizer, sample, test["path"], 1 if least is None else least
+        )
         yield RuleTestResult(one.rule, name, line, not reason, reason)
 
 
@@ -77,27 +94,39 @@ def _tests(info: Any) -> list[dict[str, Any]]:
 
 
 def _failure(
-    one: SigmaMatchRule, normalizer: Normalizer, sample: Path | None, written: str, least: int
+    rule_id: str,
+    needed: RuleSet,
+    normalizer: Normalizer,
+    sample: Path | None,
+    written: str,
+    least: int,
 ) -> str:
     """Why the sample fails the test; empty when it doesn't."""
     if sample is None or not sample.is_file():
         return f"{written}: no such sample"
-    engine = Engine(RuleSet((one,)))
-    events = hits = 0
-    lanes: set[str] = set()
+    engine = Engine(needed)
+    events = 0
+    asked = False
+    taken: list[Taken] = []
     for cut in read_paths([sample], None, _RECEIVED):
         if isinstance(cut, Unreadable):
             return f"{sample}: {cut.reason}"
         origin = Origin(cut.source, cut.received_at, "regression", 0, place=str(sample))
         for batch in normalizer.normalize(decode(cut), origin):
             events += len(batch)
-            if batch.lane.accepts(one.rule.logsource):
-                lanes.add(batch.lane.id)
-            hits += sum(len(hit.rows) for hit in engine.evaluate(batch))
-    if hits >= least:
+            asked |= any(batch.lane.accepts(rule.rule.logsource) for rule in needed.rules)
+            if hits := engine.evaluate(batch):
+                taken.append((batch, hits))
+    several = bool(needed.stateful)
+    if several:
+        found = len(standing_of(needed, rule_id, taken))
+    else:
+        found = sum(len(hit.rows) for _, hits in taken for hit in hits)
+    if found >= least:
         return ""
-    told = "" if lanes else ", none of the rule's log source"
-    return f"{hits} hits in {events} events{told}; at least {least} expected ({sample})"
+    told = "" if asked else ", none of the rule's log source"
+    what = "findings" if several else "hits"
+    return f"{found} {what} in {events} events{told}; at least {least} expected ({sample})"
 
 
 def _below(written: str, bases: Sequence[Path]) -> Path | None:
@@ -109,6 +138,6 @@ def _below(written: str, bases: Sequence[Path]) -> Path | None:
     return None
 
 
-def _line(one: SigmaMatchRule, row: str) -> int:
+def _line(one: SigmaMatchRule | StatefulRule, row: str) -> int:
     rows = one.rule.source_text.splitlines()
     return one.line + next((at for at, text in enumerate(rows) if text.startswith(row.strip())), 0)

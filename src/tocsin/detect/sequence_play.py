@@ -1,6 +1,6 @@
 """Playing a sequence of events to rules that look at several, as their tests and examples do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 Timed = tuple[float, str, Mapping[str, Any]]
 """Seconds since the start, the match rule (name or id) whose log source it is of, the fields."""
 
-Played = list[tuple[EventBatch, list[Hit]]]
+Taken = tuple[EventBatch, list[Hit]]
 
 
 def play(ruleset: RuleSet, rule: StatefulRule, events: Sequence[Timed]) -> list[Correlated]:
@@ -32,9 +32,14 @@ def play(ruleset: RuleSet, rule: StatefulRule, events: Sequence[Timed]) -> list[
     for a name that is no match rule the stateful one takes.
     """
     needed = needed_by(rule, ruleset)
+    return standing_of(needed, rule.rule.id, hits_of(needed, events))
+
+
+def standing_of(needed: RuleSet, rule_id: str, played: Iterable[Taken]) -> list[Correlated]:
+    """What stands of a rule's findings when each batch was a turn of its own and all is over."""
     correlator = Correlator(needed.stateful, limits=Limits(lateness=None))
     standing: dict[str, Correlated] = {}
-    for batch, hits in hits_of(needed, events):
+    for batch, hits in played:
         turn = correlator.begin()
         turn.take(batch, hits)
         _settle(standing, turn.finish(START))
@@ -43,12 +48,12 @@ def play(ruleset: RuleSet, rule: StatefulRule, events: Sequence[Timed]) -> list[
     _settle(standing, last.finish(START, final=True))
     last.keep()
     return sorted(
-        (found for found in standing.values() if found.rule.id == rule.rule.id),
+        (found for found in standing.values() if found.rule.id == rule_id),
         key=lambda found: (found.time, found.group),
     )
 
 
-def hits_of(needed: RuleSet, events: Sequence[Timed]) -> Played:
+def hits_of(needed: RuleSet, events: Sequence[Timed]) -> list[Taken]:
     """Each event as a batch of one, with what the engine finds in it."""
     engine = Engine(needed)
     names = {key: one for one in needed.rules for key in (one.rule.id, one.name) if key}

@@ -48,7 +48,7 @@ def run_rule_tests(
             fail(f"{path}: no such file or folder", Exit.BAD_CONFIGURATION)
     ruleset = _loaded(paths or rule_paths(settings_for(home, config)))
     results = run_tests(ruleset)
-    if "regression_tests_path" in "".join(one.rule.source_text for one in ruleset.rules):
+    if any("regression_tests_path" in rule.source_text for rule in ruleset.all_rules()):
         results += run_suites(ruleset, open_normalizer(), samples or [])
     if junit_file is not None:
         try:
