@@ -91,10 +91,10 @@ def test_every_bulk_item_is_answered_for(items: list[tuple[str, dict[str, str], 
         if verb != "delete":
             body += document + b"\n"
     bulk = take_bulk(body, "", MAKER)
-    assert [item.action.verb for item in bulk.items] == [verb for verb, _, _ in items]
+    assert [action.verb for action in bulk.actions] == [verb for verb, _, _ in items]
     records, unreadable = counts(bulk.batches)
-    assert records == sum(1 for item in bulk.items if not item.reason)
-    refused = sum(1 for item in bulk.items if item.action.reason)
+    assert records == len(items) - len(bulk.reasons)
+    refused = sum(1 for action in bulk.actions if action.reason)
     assert unreadable == len(items) - records - refused
 
 
@@ -104,7 +104,7 @@ def test_noise_for_bulk_is_refused_or_kept(body: bytes) -> None:
         bulk = take_bulk(body, "i", MAKER)
     except BulkFault:
         return
-    assert sum(counts(bulk.batches)) <= len(bulk.items)
+    assert sum(counts(bulk.batches)) <= len(bulk.actions)
 
 
 kinds = ["stringValue", "intValue", "doubleValue", "boolValue", "arrayValue", "kvlistValue", "x"]

@@ -1,7 +1,7 @@
 """Answers as Elasticsearch gives them: its headers, its errors, its way of leaving parts out."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 
 from tocsin.api.guard import NotPermitted, TokenMissing, TokenRefused
 from tocsin.api.problem import Problem
-from tocsin.ingest.bulk_body import BulkFault
+from tocsin.ingest.bulk_body import Action, Bulk, BulkFault
 from tocsin.store.ports import SpoolFull, StoreError
 
 _JSON = "application/json"
@@ -25,14 +25,13 @@ _ASK_AGAIN_S = "5"
 def reply(
     request: Request, content: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """JSON, with the header that Elastic's clients look for before they go on."""
+    """JSON (bytes are it already), with the header that Elastic's clients look for before they go on."""
+    written = content if isinstance(content, bytes) else orjson.dumps(content)
     asked = _COMPATIBLE.search(request.headers.get("accept", ""))
     media = _JSON
     if asked:
         media = f"application/vnd.elasticsearch+json;compatible-with={asked[1]}"
-    return Response(
-        orjson.dumps(content), status, {**_PRODUCT, **(headers or {})}, media_type=media
-    )
+    return Response(written, status, {**_PRODUCT, **(headers or {})}, media_type=media)
 
 
 def version_for(request: Request) -> str:
@@ -69,27 +68,62 @@ def answer_error(request: Request, error: Exception) -> Response | None:
     return reply(request, content, status, headers)
 
 
-def filtered(content: dict[str, Any], filter_path: str) -> dict[str, Any]:
-    """What ``filter_path`` names of a bulk answer: names at the top, and ``items.*.<name>``."""
-    if not filter_path:
-        return content
-    paths = [path.strip().split(".") for path in filter_path.split(",")]
-    kept: dict[str, Any] = {
-        name: value
-        for name, value in content.items()
-        if name != "items" and any(path[0] in (name, "*", "**") for path in paths)
-    }
-    wanted = [path for path in paths if path[0] in ("items", "*", "**")]
-    if wanted:
-        items = [_item(one, wanted) for one in content["items"]]
-        kept["items"] = [one for one in items if one]
-    return kept
+class BulkReply:
+    """Writes the answer to a bulk request, item by item, with the parts that are wanted.
+
+    ``filter_path`` names them as Elasticsearch has it: names at the top, ``items.*.<name>``.
+    """
+
+    def __init__(self, filter_path: str) -> None:
+        self._paths = [path.strip().split(".") for path in filter_path.split(",") if path.strip()]
+        self._wanted = [path for path in self._paths if path[0] in ("items", "*", "**")]
+        self._taken: dict[tuple[str, str], list[bytes]] = {}
+
+    def written(self, bulk: Bulk, position: int, took_ms: int) -> bytes:
+        """The JSON; ``position`` is where in the spool the last batch ended."""
+        top = {"errors": bool(bulk.reasons), "took": took_ms}
+        kept = {name: value for name, value in top.items() if self._has(name)}
+        head = orjson.dumps(kept)
+        if self._paths and not self._wanted:
+            return head
+        items = [self._item(*one, bulk.reasons, position) for one in enumerate(bulk.actions)]
+        joined = b'"items":[' + b",".join(filter(None, items)) + b"]}"
+        return head[:-1] + (b"," if kept else b"") + joined
+
+    def _has(self, name: str) -> bool:
+        return not self._paths or any(path[0] in (name, "*", "**") for path in self._paths)
+
+    def _item(
+        self, number: int, action: Action, reasons: Mapping[int, str], position: int
+    ) -> bytes:
+        if number in reasons:
+            told = told_item(action, number, position, reasons[number])
+            return self._part(action.verb, told)
+        key = (action.verb, action.index)
+        pieces = self._taken.get(key)
+        if pieces is None:
+            # No text holds this: its quotes would be escaped.
+            written = self._part(action.verb, told_item(action, number, position) | {"_id": ""})
+            pieces = self._taken[key] = written.split(b'"_id":""')
+        if len(pieces) == 1:
+            return pieces[0]
+        given = action.id or f"{position}-{number}"
+        return pieces[0] + b'"_id":' + orjson.dumps(given) + pieces[1]
+
+    def _part(self, verb: str, told: dict[str, Any]) -> bytes:
+        wanted = self._wanted
+        if wanted and not any(
+            len(path) < 3 and path[-1] in ("items", verb, "*", "**") for path in wanted
+        ):
+            names = {path[2] for path in wanted if len(path) > 2 and path[1] in (verb, "*", "**")}
+            told = told if "*" in names else {name: told[name] for name in told if name in names}
+        return orjson.dumps({verb: told}) if told else b""
 
 
-def _item(one: dict[str, dict[str, Any]], wanted: Sequence[Sequence[str]]) -> dict[str, Any]:
-    ((verb, told),) = one.items()
-    if any(len(path) < 3 and path[-1] in ("items", verb, "*", "**") for path in wanted):
-        return one
-    names = {path[2] for path in wanted if len(path) > 2 and path[1] in (verb, "*", "**")}
-    kept = told if "*" in names else {name: told[name] for name in told if name in names}
-    return {verb: kept} if kept else {}
+def told_item(action: Action, number: int, position: int, reason: str = "") -> dict[str, Any]:
+    """What became of one document; without a ``reason`` it is on disk."""
+    told: dict[str, Any] = {"_index": action.index, "_id": action.id or f"{position}-{number}"}
+    if reason:
+        kind = "illegal_argument_exception" if action.reason else "document_parsing_exception"
+        return told | {"status": 400, "error": {"type": kind, "reason": reason}}
+    return told | {"_version": 1, "result": "created", "status": 201}

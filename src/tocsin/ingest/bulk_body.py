@@ -32,45 +32,45 @@ class Action:
 
 
 @dataclass(slots=True)
-class BulkItem:
-    """One item of the answer: taken in, unless there is a ``reason``."""
-
-    action: Action
-    reason: str = ""
-
-
-@dataclass(slots=True)
 class _Group:
     """The documents for one index, and the number of the item that each is."""
 
     documents: list[bytes] = field(default_factory=list)
     items: list[int] = field(default_factory=list)
 
+    def add(self, document: bytes, action: Action, item: int) -> None:
+        self.documents.append(document if action.id is None else _with_id(document, action.id))
+        self.items.append(item)
+
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """Batches for the spool, one source an index, and what each item is to be told.
+    """Batches for the spool, one source an index; what was asked for, item by item, and refused.
 
-    Documents that can't be read are in the batches, too, and end in quarantine.
+    Of ``actions`` those are taken in that have no line in ``reasons``. Documents that can't be
+    read are in the batches, too, and end in quarantine.
     """
 
     batches: list[RawBatch]
-    items: list[BulkItem]
+    actions: list[Action]
+    reasons: Mapping[int, str]
 
 
 def take_bulk(body: bytes, index: str, maker: Maker) -> Bulk:
     """``index`` is that of the path, for actions that name none; raises BulkFault."""
-    items: list[BulkItem] = []
+    actions: list[Action] = []
     groups: dict[str, _Group] = {}
+    reasons: dict[int, str] = {}
     for action, document in _pairs(body, index):
-        if document is not None and not action.reason:
+        if action.reason:
+            reasons[len(actions)] = action.reason
+        elif document is not None:
             group = groups.get(action.index)
             if group is None:
                 group = groups[action.index] = _Group()
-            group.documents.append(document if action.id is None else _with_id(document, action.id))
-            group.items.append(len(items))
-        items.append(BulkItem(action, action.reason))
-    return Bulk(list(_batches(groups, items, maker)), items)
+            group.add(document, action, len(actions))
+        actions.append(action)
+    return _made(groups, actions, reasons, maker)
 
 
 def take_document(body: bytes, action: Action, maker: Maker) -> Bulk:
@@ -78,11 +78,9 @@ def take_document(body: bytes, action: Action, maker: Maker) -> Bulk:
     document = body.strip().translate(_ONE_LINE)
     if not document:
         raise BulkFault("the request has no body; send a JSON object")
-    item = BulkItem(action)
-    if action.id is not None:
-        document = _with_id(document, action.id)
-    group = {action.index: _Group([document], [0])}
-    return Bulk(list(_batches(group, [item], maker)), [item])
+    group = _Group()
+    group.add(document, action, 0)
+    return _made({action.index: group}, [action], {}, maker)
 
 
 _ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
@@ -111,11 +109,11 @@ def _pairs(body: bytes, index: str) -> Iterator[tuple[Action, bytes | None]]:
             continue
         document = next(lines, b"")
         number += 1
-        if not document.strip():
+        if not document or document.isspace():
             raise BulkFault(
                 f"line {number}: the action in line {number - 1} is followed by no document"
             )
-        yield action, document.removesuffix(b"\r")
+        yield action, document
 
 
 def _action(line: bytes, number: int, index: str) -> Action:
@@ -152,15 +150,17 @@ def _with_id(document: bytes, given: str) -> bytes:
     return b'{"_id":' + orjson.dumps(given) + comma + inside
 
 
-def _batches(
-    groups: Mapping[str, _Group], items: list[BulkItem], maker: Maker
-) -> Iterator[RawBatch]:
+def _made(
+    groups: Mapping[str, _Group], actions: list[Action], reasons: dict[int, str], maker: Maker
+) -> Bulk:
+    batches: list[RawBatch] = []
     for index, group in groups.items():
         named = replace(maker, source=f"{maker.source}/{source_part(index)}")
         at = 0
         for payload, count in line_groups(b"\n".join(group.documents)):
             batch = named.batch(payload, at + 1, Framing.DOCUMENTS)
-            for bad in decode(batch).unreadable:
-                items[group.items[bad.ordinal - 1]].reason = bad.reason
-            yield batch
+            for bad in decode(batch, read_text=False).unreadable:
+                reasons[group.items[bad.ordinal - 1]] = bad.reason
+            batches.append(batch)
             at += count
+    return Bulk(batches, actions, reasons)

@@ -1,7 +1,7 @@
 """A body sent to Splunk's HTTP Event Collector, cut into raw batches of one event a line."""
 
 import io
-import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -14,8 +14,6 @@ from tocsin.ingest.json_cutter import cut_json
 from tocsin.ingest.sent_names import names_of, regrouped
 from tocsin.model.record import Decoded, Framing, RawBatch
 
-# Where one object ends and the next begins; in a string it may be, too.
-_JOINT = re.compile(rb"\}[ \t\r\n]*\{")
 _NAMES = ("hec.sourcetype", "hec.source")
 
 
@@ -40,13 +38,13 @@ def take_events(body: bytes, maker: Maker) -> HecIntake:
         return HecIntake([], 0)
     parted = [
         maker.batch(group, number, Framing.HEC)
-        for group, number in _numbered(_JOINT.sub(b"}\n{", body))
+        for group, number in _numbered(body.replace(b"}{", b"}\n{"))
     ]
-    found = _Cut(parted, [decode(batch) for batch in parted])
+    found = _looked_at(parted)
     if found.unreadable:  # a joint in a string, an object over many lines, or no event indeed
         whole = [_framed(cut, maker) for cut in cut_json(io.BytesIO(body), maker)]
-        exact = _Cut(whole, [decode(batch) for batch in whole])
-        if (exact.events, -exact.unreadable) > (found.events, -found.unreadable):
+        exact = _looked_at(whole)
+        if whole and (exact.events, -exact.unreadable) > (found.events, -found.unreadable):
             found = exact
     return _intake(found)
 
@@ -67,13 +65,17 @@ class _Cut:
         return sum(len(one.unreadable) for one in self.decoded)
 
 
+def _looked_at(batches: list[RawBatch]) -> _Cut:
+    return _Cut(batches, [decode(batch, read_text=False) for batch in batches])
+
+
 def take_raw(body: bytes, about: Mapping[str, str], maker: Maker) -> HecIntake:
     """Text of one event a line; ``about`` is the envelope of them all."""
     rest = orjson.dumps(dict(about))[1:-1]
     end = (b"," + rest if rest else b"") + b"}"
     events = b"\n".join(b'{"event":' + _quoted(line) + end for line in _lines(body))
     batches = [maker.batch(group, number, Framing.HEC) for group, number in _numbered(events)]
-    return _intake(_Cut(batches, [decode(batch) for batch in batches]))
+    return _intake(_looked_at(batches))
 
 
 def _lines(body: bytes) -> Iterator[bytes]:
@@ -110,13 +112,15 @@ def _framed(cut: Cut, maker: Maker) -> RawBatch:
 
 
 def _intake(found: _Cut) -> HecIntake:
-    bad = [item for one in found.decoded for item in one.unreadable]
     named = regrouped(found.batches, found.decoded, names_of(found.decoded, _NAMES))
-    if not bad:
-        return HecIntake(named, found.events)
-    first = min(bad, key=lambda item: item.ordinal)
-    fault = _fault_of(first.payload, first.reason)
-    return HecIntake(named, found.events, fault, first.ordinal - 1)
+    before = 0
+    for batch, one in zip(found.batches, found.decoded, strict=True):
+        if one.unreadable:
+            first = one.unreadable[0]
+            at = before + bisect_left(one.ordinals, first.ordinal - batch.first_ordinal)
+            return HecIntake(named, found.events, _fault_of(first.payload, first.reason), at)
+        before += len(one.records)
+    return HecIntake(named, found.events)
 
 
 def _fault_of(line: bytes, reason: str) -> HecFault:

@@ -8,12 +8,12 @@ from fastapi import Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from tocsin.api.body import read_body
-from tocsin.api.elastic_reply import filtered, reply
+from tocsin.api.elastic_reply import BulkReply, reply, told_item
 from tocsin.api.elastic_router import ElasticRouter
 from tocsin.api.guard import House, sender
 from tocsin.api.sender_route import sender_name
 from tocsin.app.wiring import Tocsin
-from tocsin.ingest.bulk_body import Action, Bulk, BulkFault, BulkItem, take_bulk, take_document
+from tocsin.ingest.bulk_body import Action, Bulk, BulkFault, take_bulk, take_document
 from tocsin.ingest.cutting import Maker
 from tocsin.model.principal import Principal
 
@@ -35,19 +35,15 @@ async def take_documents(
     began = time.perf_counter()
     body = await read_body(request, house.settings.http.body_limit_bytes)
 
-    def take() -> dict[str, Any]:
+    def take() -> bytes:
         bulk = take_bulk(body, index, _maker(request, who))
-        if not bulk.items:
+        if not bulk.actions:
             raise BulkFault("the request has no body; send actions and documents")
         position = _store(house, bulk)
-        items = [_told(item, number, position) for number, item in enumerate(bulk.items)]
-        return {
-            "errors": any(item.reason for item in bulk.items),
-            "took": round((time.perf_counter() - began) * 1e3),
-            "items": items,
-        }
+        took_ms = round((time.perf_counter() - began) * 1e3)
+        return BulkReply(filter_path).written(bulk, position, took_ms)
 
-    return reply(request, filtered(await run_in_threadpool(take), filter_path))
+    return reply(request, await run_in_threadpool(take))
 
 
 @router.at("/{index}/_doc", ["POST"], "one document")
@@ -70,8 +66,7 @@ async def _take_one(request: Request, house: Tocsin, who: Principal, action: Act
 
     def take() -> dict[str, Any]:
         bulk = take_document(body, action, _maker(request, who))
-        told = _told(bulk.items[0], 0, _store(house, bulk))
-        return next(iter(told.values()))
+        return told_item(action, 0, _store(house, bulk), bulk.reasons.get(0, ""))
 
     told = await run_in_threadpool(take)
     return reply(request, told, told["status"])
@@ -88,14 +83,3 @@ def _store(house: Tocsin, bulk: Bulk) -> int:
     position = house.spool.append(bulk.batches)
     house.flow.wake()
     return position
-
-
-def _told(item: BulkItem, number: int, position: int) -> dict[str, dict[str, Any]]:
-    action = item.action
-    told: dict[str, Any] = {"_index": action.index, "_id": action.id or f"{position}-{number}"}
-    if item.reason:
-        kind = "illegal_argument_exception" if action.reason else "document_parsing_exception"
-        told |= {"status": 400, "error": {"type": kind, "reason": item.reason}}
-    else:
-        told |= {"_version": 1, "result": "created", "status": 201}
-    return {action.verb: told}
