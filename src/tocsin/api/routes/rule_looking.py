@@ -1,5 +1,6 @@
 """Rules and history: backtests, what each rule has looked at, and filling what it missed."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -8,13 +9,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
-from tocsin.app.backtest_opening import AskedBacktest
-from tocsin.app.backtest_process import backtest_apart
-from tocsin.app.history_jobs import HistoryJob, JobKind, TooManyJobs, Work
+from tocsin.app.history_jobs import HistoryJob, JobKind, TooManyJobs
 from tocsin.app.plain import as_json
-from tocsin.app.rule_fill import RuleFill
+from tocsin.app.rule_jobs import start_backtest as start_backtest_job
+from tocsin.app.rule_jobs import start_fill as start_fill_job
 from tocsin.app.rule_ledger import ledger_of
-from tocsin.app.shipped import rule_paths
 from tocsin.app.wiring import Tocsin
 from tocsin.model.principal import Permission, Principal
 
@@ -61,15 +60,17 @@ def start_backtest(
     start = wanted.start or end - timedelta(days=wanted.days)
     if start >= end:
         raise Problem(422, "No range of time", f"from {start} is not before to {end}")
-    in_force = tuple(rule_paths(house.settings))
-    asked = AskedBacktest(
-        *(house.settings.home, in_force, (rule_id,)), start, end, now, wanted.samples, wanted.text
+    return _started(
+        lambda: start_backtest_job(
+            house,
+            (rule_id,),
+            start,
+            end,
+            by=by.name,
+            samples=wanted.samples,
+            text=wanted.text,
+        )
     )
-
-    def work(job: HistoryJob) -> dict[str, Any]:
-        return backtest_apart(asked, job.moved, job.should_stop)
-
-    return _submitted(house, JobKind.BACKTEST, rule_id, by, work)
 
 
 @router.get(
@@ -105,17 +106,7 @@ def start_fill(house: House, rule_id: str, wanted: WantedFill, by: Engineer) -> 
             raise Problem(422, "No range of time", f"from {start} is not before to {end}")
         spans = [(start, end)]
 
-    def work(job: HistoryJob) -> list[dict[str, Any]]:
-        done = []
-        for start, end in spans:
-            fill = RuleFill(house, rule_id, start, end)
-            found = fill.run(by.name, datetime.now(UTC), job.moved, job.should_stop)
-            if found is None:
-                break
-            done.append(as_json(found))
-        return done
-
-    return _submitted(house, JobKind.FILL, rule_id, by, work)
+    return _started(lambda: start_fill_job(house, rule_id, spans, by=by.name))
 
 
 @router.get("/api/v1/rule-jobs", dependencies=[_reads], summary="Backtests and fills")
@@ -150,10 +141,8 @@ def _job(house: Tocsin, job_id: str) -> HistoryJob:
     return found
 
 
-def _submitted(
-    house: Tocsin, kind: JobKind, rule_id: str, by: Principal, work: Work
-) -> dict[str, Any]:
+def _started(start: Callable[[], HistoryJob]) -> dict[str, Any]:
     try:
-        return house.history_jobs.submit(kind, rule_id, by.name, work).as_json()
+        return start().as_json()
     except TooManyJobs as error:
         raise Problem(429, "Too many jobs", str(error)) from None

@@ -21,6 +21,7 @@ from tocsin.console.highlight import yaml_lines
 from tocsin.console.pages.rule_backtest import DAYS as BACKTEST_DAYS
 from tocsin.console.pages.rule_backtest import backtest_desk
 from tocsin.console.pages.rule_exceptions import exceptions_view
+from tocsin.console.pages.rule_ledger import ledger_view
 from tocsin.console.panes import Pane, attempt
 from tocsin.console.rule_view import life_with, rule_with
 from tocsin.console.visit import Missing, Needs, Refused, Visit, with_query
@@ -34,7 +35,7 @@ from tocsin.model.severity import Level
 router = APIRouter(prefix="/rules")
 Reader = Annotated[Visit, Depends(Needs(Permission.RULES_READ))]
 PASTED_LIMIT = 200_000
-TABS = ("text", "tests", "explain", "backtest", "exceptions", "history")
+TABS = ("text", "tests", "explain", "backtest", "exceptions", "ledger", "history")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,8 @@ def _page(
         view |= _backtest(visit, rule_id)
     elif query.tab == "exceptions":
         view |= exceptions_view(visit, rule_id, query.event)
+    elif query.tab == "ledger":
+        view |= ledger_view(visit, rule_id)
     elif query.tab == "history":
         view["history"] = attempt("Its history", lambda: tocsin.rule_book.history(rule_id))
     else:
