@@ -12,6 +12,7 @@ from tocsin.normalize.envelope import ENVELOPE_TIMES, with_fallbacks
 from tocsin.normalize.expression import Computed, Fields, compile_expression, repeat
 from tocsin.normalize.mapping import Expression, Mapping, Shape
 from tocsin.normalize.ocsf_classes import CLASS_UIDS, category_uid
+from tocsin.normalize.ocsf_columns import ocsf_columns
 from tocsin.normalize.ocsf_types import fitting, to_integer, to_text
 from tocsin.normalize.ocsf_version import OCSF_VERSION
 from tocsin.normalize.patterns import captured
@@ -94,6 +95,8 @@ class LaneShape:
             "metadata.product.name": repeat(self._mapping.product_name, rows),
             "metadata.product.vendor_name": repeat(self._mapping.vendor, rows),
         }
+        if self._shape.is_ocsf:
+            arrays |= _over(arrays, ocsf_columns(fields.batch))
         for path, compute, fit in self._mapped:
             array = compute(fields)
             if array is None:
@@ -107,6 +110,17 @@ class LaneShape:
         if found.original is not None and found.original.null_count < rows:
             arrays["metadata.original_time"] = found.original
         return pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays)), found.times
+
+
+def _over(told: dict[str, pa.Array], found: dict[str, pa.Array]) -> dict[str, pa.Array]:
+    """What was found, in the types and with the values of what is told anyway where it is null."""
+    return {
+        name: array
+        if name not in told
+        else pc.coalesce(array.cast(told[name].type, safe=False), told[name])
+        for name, array in found.items()
+        if name != "time"
+    }
 
 
 def _compiled(declared: dict[str, Expression]) -> dict[str, Computed]:

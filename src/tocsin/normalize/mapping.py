@@ -192,6 +192,8 @@ class Shape(Declared):
     """Native fields to add, under the names Sigma's rules ask for; none is overwritten."""
     use: list[str] = []
     map: dict[str, Derived] = {}
+    is_ocsf: bool = False
+    """The records are OCSF as they come; their attributes become the columns, class and all."""
 
     @model_validator(mode="after")
     def _class_is_known(self) -> "Shape":

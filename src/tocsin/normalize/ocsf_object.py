@@ -7,7 +7,7 @@ from typing import Any
 from tocsin.model.lane import Lane
 from tocsin.normalize.ocsf_version import OCSF_VERSION
 
-_ARRAYS_OF_OBJECTS = frozenset(
+ARRAYS_OF_OBJECTS = frozenset(
     {"answers", "evidences", "groups", "hashes", "policies", "resources", "tags", "attacks"}
 )
 _ARRAYS = frozenset({"types", "privileges", "labels", "profiles", "categories"})
@@ -57,7 +57,7 @@ def _put(event: dict[str, Any], steps: list[str], value: object) -> None:
             node = node.setdefault(step, {})
             node[".".join(steps[at + 1 :])] = value
             return
-        if step in _ARRAYS_OF_OBJECTS:
+        if step in ARRAYS_OF_OBJECTS:
             _put_members(node.setdefault(step, []), steps[at + 1 :], value)
             return
         inner = node.setdefault(step, {})
