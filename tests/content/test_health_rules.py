@@ -13,6 +13,7 @@ from tocsin.app import health_round
 from tocsin.app.config import load_settings
 from tocsin.app.health_measures import Measured
 from tocsin.app.health_watch import judge, mark_told
+from tocsin.app.rule_budget import Spent
 from tocsin.app.watch_tables import HEALTH_EPISODES
 from tocsin.app.wiring import open_tocsin
 from tocsin.detect.health_metrics import METRICS
@@ -66,7 +67,7 @@ def values(one: HealthRule) -> tuple[float, float]:
 
 def test_there_are_enough_of_them_over_every_subject() -> None:
     assert len(HEALTH) >= 12
-    assert {one.subject for one in HEALTH} == {"source", "disk", "platform"}
+    assert {one.subject for one in HEALTH} == {"source", "disk", "platform", "rule"}
 
 
 @pytest.mark.parametrize("one", HEALTH, ids=[one.rule.title for one in HEALTH])
@@ -124,6 +125,7 @@ def test_all_that_can_be_watched_is_measured(
         load_settings(home=tmp_path / "home", syslog__enabled=False, detect__shipped_pack=False)
     )
     try:
+        monkeypatch.setattr(house.budget, "spent", lambda: {"a rule": Spent(9.0, 0.5, -1.0, NOW)})
         house.upkeep.judge_health(NOW)
     finally:
         house.close()

@@ -84,6 +84,15 @@ class DetectSettings(_Section):
     reload_interval_s: float = Field(
         5.0, gt=0, description="Time between looks for changed rule files, in s."
     )
+    rule_cpu_share: float = Field(
+        0.2, gt=0, le=1, description="Share of a processor core a rule may use in the long run."
+    )
+    rule_cpu_burst_s: float = Field(
+        30.0, gt=0, description="Processor time a rule may use at once beyond its share, in s."
+    )
+    fill_days: float = Field(
+        7.0, ge=0, description="How far back gaps of rules are filled by themselves, in days."
+    )
 
 
 class HealthSettings(_Section):

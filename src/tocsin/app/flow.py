@@ -4,19 +4,18 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 import structlog
 from sqlalchemy import Connection
 
 from tocsin.app.correlated_findings import CorrelatedFindings
 from tocsin.app.correlation_memory import forget_changed, keep_state
+from tocsin.app.hunt_selection import with_takers
 from tocsin.app.identity import EntitiesOf
 from tocsin.app.look_ledger import LookLedger
 from tocsin.app.rule_sieve import Sieve, to_fold
+from tocsin.app.turn_sources import OfSource, by_source, moment_of
 from tocsin.detect.correlate.correlator import Correlator
 from tocsin.detect.correlate.turn import Turn
 from tocsin.detect.engine import Engine
@@ -35,7 +34,6 @@ from tocsin.triage.alerts import AlertBook
 from tocsin.triage.finding_events import findings_batch
 
 _log = structlog.get_logger()
-UNKNOWN_PRODUCT = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +103,7 @@ class Flow:
         self._turn = threading.Lock()
         self._work = threading.Event()
         self._position: int | None = None
+        self._held: frozenset[str] = frozenset()
         self.counts = FlowCounts()
         self.error: str = ""
 
@@ -141,7 +140,25 @@ class Flow:
             self._parts.correlator.replace(ruleset.stateful)
             with self._parts.state.begin() as tx:
                 forget_changed(tx, ruleset.stateful)
-                self._parts.looks.change(tx, ruleset, self.unlooked_from(datetime.now(UTC)))
+                since = self.unlooked_from(datetime.now(UTC))
+                self._parts.looks.change(tx, ruleset, since, self._unlooking(ruleset))
+
+    def hold(self, rule_ids: frozenset[str]) -> None:
+        """Let these rules pause, and no others, between two turns; the ledger knows who missed what."""
+        with self._turn:
+            ruleset = self._parts.engine.ruleset
+            self._held = rule_ids
+            self._parts.engine.hold(rule_ids)
+            with self._parts.state.begin() as tx:
+                since = self.unlooked_from(datetime.now(UTC))
+                self._parts.looks.change(tx, ruleset, since, self._unlooking(ruleset))
+
+    def unlooking(self) -> frozenset[str]:
+        """Ids of the rules that pause, and of those that build on them."""
+        return self._unlooking(self._parts.engine.ruleset)
+
+    def _unlooking(self, ruleset: RuleSet) -> frozenset[str]:
+        return with_takers(ruleset, self._held) if self._held else frozenset()
 
     def unlooked_from(self, now: datetime) -> datetime:
         """From when on what was received has not been looked at: ``now`` when nothing waits."""
@@ -309,9 +326,9 @@ class Flow:
     def _add_to_ledgers(self, tx: Connection, worked: _Worked, now: datetime) -> None:
         """One ledger entry a source: what it sent, what was stored of it, and when it happened."""
         quarantined = Counter((tenant, item.source) for tenant, _, item in worked.unreadable)
-        sent = _by_source(worked.batches)
+        sent = by_source(worked.batches)
         for key, received in worked.received.items():
-            of_source = sent.get(key, _OfSource())
+            of_source = sent.get(key, OfSource())
             times_us = of_source.times_us()
             self._parts.sources.add(
                 tx,
@@ -322,8 +339,8 @@ class Flow:
                 quarantined=quarantined[key],
                 unrecognized=of_source.unrecognized,
                 received_bytes=worked.received_bytes[key],
-                first_time=_from_us(times_us.min()) if len(times_us) else None,
-                last_time=_from_us(times_us.max()) if len(times_us) else None,
+                first_time=moment_of(times_us.min()) if len(times_us) else None,
+                last_time=moment_of(times_us.max()) if len(times_us) else None,
                 lanes=of_source.lanes,
                 now=now,
                 times_us=times_us,
@@ -353,37 +370,3 @@ def _set_aside(entry: SpoolEntry, error: Exception) -> _Worked:
     worked.unreadable = [(raw.tenant, raw.received_at, line) for line in lines]
     worked.skipped = {raw.tenant: len(lines)}
     return worked
-
-
-@dataclass(slots=True)
-class _OfSource:
-    """What one turn stored of one source."""
-
-    lanes: set[str] = field(default_factory=set)
-    unrecognized: int = 0
-    times: list[npt.NDArray[np.int64]] = field(default_factory=list)
-
-    def times_us(self) -> npt.NDArray[np.int64]:
-        """All event times, microseconds since 1970."""
-        return np.concatenate(self.times) if self.times else np.empty(0, np.int64)
-
-
-def _by_source(batches: Sequence[EventBatch]) -> dict[tuple[str, str], _OfSource]:
-    """What each (tenant, source) sent, from all batches."""
-    sent: dict[tuple[str, str], _OfSource] = {}
-    for batch in batches:
-        coded = batch.sources.dictionary_encode()
-        codes = coded.indices.to_numpy(zero_copy_only=False)
-        times_us = batch.times.cast(pa.int64()).to_numpy(zero_copy_only=False)
-        for code, name in enumerate(coded.dictionary.to_pylist()):
-            chosen = times_us[codes == code]
-            of_source = sent.setdefault((batch.tenant, name), _OfSource())
-            of_source.lanes.add(batch.lane.id)
-            of_source.times.append(chosen)
-            if batch.lane.product == UNKNOWN_PRODUCT:
-                of_source.unrecognized += len(chosen)
-    return sent
-
-
-def _from_us(moment: np.int64) -> datetime:
-    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(moment))

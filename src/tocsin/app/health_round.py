@@ -18,6 +18,7 @@ from tocsin.app.health_measures import (
     measure_sources,
 )
 from tocsin.app.health_watch import judge, mark_told
+from tocsin.app.rule_budget import RuleBudget
 from tocsin.app.rule_keeper import RuleKeeper
 from tocsin.detect.correlate.correlator import Correlator
 from tocsin.detect.engine import Engine
@@ -28,6 +29,8 @@ from tocsin.model.finding import Finding
 from tocsin.model.lane import Lane
 from tocsin.model.source import SourceLedger
 from tocsin.store.ports import StateStore, WorkQueue
+
+_WORTH_TELLING = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Watched:
     correlator: Correlator
     engine: Engine
     lanes: Callable[[], Sequence[Lane]]
+    budget: RuleBudget
 
 
 class HealthRound:
@@ -96,6 +100,7 @@ class HealthRound:
             measured = list(self._measures_of_sources(tx, ledgers, moment))
             measured += measure_disk(watched.folder)
             measured += self._measures_of_platform(moment)
+            measured += self._measures_of_rules(moment)
             findings = judge(tx, watched.rules.ruleset.health, measured, moment)
             forget_old_slots(tx, moment)
         if findings:
@@ -122,6 +127,17 @@ class HealthRound:
             "late_events": float(sum(one.late for one in held)),
         }
         return measure_platform(watched.spool, watched.spool_limit_bytes, now, counted)
+
+    def _measures_of_rules(self, now: datetime) -> Iterator[Measured]:
+        """Of rules that cost something worth telling, or pause because of it."""
+        for rule_id, spent in self._watched.budget.spent().items():
+            if spent.over_since is None and spent.share < _WORTH_TELLING:
+                continue
+            rule = self._watched.rules.ruleset.rule(rule_id)
+            name = f"{rule.title} ({rule_id})" if rule is not None else rule_id
+            since = spent.over_since or now
+            yield Measured("rule", name, "paused_s", max(0.0, (now - since).total_seconds()))
+            yield Measured("rule", name, "cpu_share", spent.share)
 
     def _with_blindness(
         self, findings: Sequence[Finding], ledgers: Sequence[SourceLedger]

@@ -54,6 +54,16 @@ def needs_of(stateful: StatefulRule) -> set[str]:
     return {stateful.rule.id}
 
 
+def with_takers(ruleset: RuleSet, rule_ids: Collection[str]) -> frozenset[str]:
+    """These rules and all that build on them, directly or through others."""
+    found = set(rule_ids)
+    while True:
+        takers = {one.rule.id for one in ruleset.stateful if not found.isdisjoint(needs_of(one))}
+        if takers <= found:
+            return frozenset(found)
+        found |= takers
+
+
 def needed_by_stateful(ruleset: RuleSet) -> frozenset[str]:
     """Ids of the match rules whose hits stateful rules take."""
     taken = set[str]().union(*(needs_of(one) for one in ruleset.stateful))

@@ -3,7 +3,7 @@
 Times are those of receipt: by them, what was stored before a rule came is told from what it saw.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,10 @@ from tocsin.detect.ruleset import RuleSet
 from tocsin.model.event import EventBatch
 from tocsin.store.state import Utc
 
+DECIDED = "decided"
+"""A watch ended because somebody put the rule out of force."""
+PAUSED = "budget"
+"""A watch ended because the rule, or one it builds on, was over its budget."""
 NO_LANE = ""
 """The lane of records that were set aside before anyone could tell it."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,31 +54,42 @@ class LookLedger:
             update(PLATFORM_RUNS).where(PLATFORM_RUNS.c.number == self._run).values(seen_at=now)
         )
 
-    def change(self, tx: Connection, ruleset: RuleSet, since: datetime) -> None:
-        """Other rules are in force for what was received from ``since`` on."""
-        digests = rule_digests(ruleset)
+    def change(
+        self,
+        tx: Connection,
+        ruleset: RuleSet,
+        since: datetime,
+        paused: Collection[str] = frozenset(),
+    ) -> None:
+        """Other rules are in force for what was received from ``since`` on; ``paused`` ones don't look."""
+        digests = {
+            rule_id: digest
+            for rule_id, digest in rule_digests(ruleset).items()
+            if rule_id not in paused
+        }
         columns = RULE_WATCHES.c
         query = select(columns.number, columns.rule_id, columns.digest)
         open_ones = {
             row.rule_id: (row.number, row.digest)
             for row in tx.execute(query.where(columns.until.is_(None)))
         }
-        gone = [
-            number
-            for rule_id, (number, digest) in open_ones.items()
-            if digests.get(rule_id) != digest
-        ]
+        gone: dict[str, list[int]] = {}
+        for rule_id, (number, digest) in open_ones.items():
+            if digests.get(rule_id) != digest:
+                cause = PAUSED if rule_id in paused else DECIDED if rule_id in ruleset.out else ""
+                gone.setdefault(cause, []).append(number)
         new = [one for one in digests if open_ones.get(one, (0, ""))[1] != digests[one]]
         changes = select(func.max(columns.since_change), func.max(columns.until_change))
         latest = max((one for one in tx.execute(changes).one() if one is not None), default=0)
         self._change = latest + 1 if gone or new else latest
-        for start in range(0, len(gone), 500):
-            of_part = columns.number.in_(gone[start : start + 500])
-            until = case((columns.since > since, columns.since), else_=since)
-            ended = {"until": until, "until_change": self._change}
-            tx.execute(update(RULE_WATCHES).where(of_part).values(ended))
+        until = case((columns.since > since, columns.since), else_=since)
+        for cause, numbers in gone.items():
+            ended = {"until": until, "until_change": self._change, "cause": cause}
+            for start in range(0, len(numbers), 500):
+                of_part = columns.number.in_(numbers[start : start + 500])
+                tx.execute(update(RULE_WATCHES).where(of_part).values(ended))
         begun = {"since": since, "since_change": self._change}
-        fresh = [{"rule_id": one, "digest": digests[one], **begun} for one in new]
+        fresh = [{"rule_id": one, "digest": digests[one], "cause": "", **begun} for one in new]
         if fresh:
             tx.execute(insert(RULE_WATCHES), fresh)
         self._rules = set_digest(digests)

@@ -35,6 +35,8 @@ RULE_WATCHES = Table(
     # between two changes, whenever they were received.
     Column("since_change", Integer, nullable=False),
     Column("until_change", Integer, nullable=True),
+    # Why it ended: "decided", "budget", or "" (its file went, or it still lasts).
+    Column("cause", String, nullable=False, server_default=""),
     Index(None, "rule_id", "since"),
     Index(None, "until"),
 )
@@ -52,6 +54,25 @@ RULE_FILLS = Table(
     Column("by", String, nullable=False),
     Column("at", Utc, nullable=False),
     Index(None, "rule_id"),
+)
+
+HISTORY_JOBS = Table(
+    "history_jobs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("rule_id", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("asked_at", Utc, nullable=False),
+    Column("started_at", Utc, nullable=True),
+    Column("finished_at", Utc, nullable=True),
+    Column("state", String, nullable=False),
+    Column("done", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("error", Text, nullable=False),
+    # JSON: what was asked for, so that it can be asked for again; and what came of it.
+    Column("asked", Text, nullable=False),
+    Column("result", Text, nullable=False),
 )
 
 PLATFORM_RUNS = Table(

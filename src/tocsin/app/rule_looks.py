@@ -16,10 +16,15 @@ _STEP = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A span of receipt time; ``until`` None: it lasts."""
+    """A span of receipt time; ``until`` None: it lasts.
+
+    ``cause`` of a gap is ``decided`` (somebody put the rule out of force), ``budget`` (it was over
+    its budget of processor time), or "" (its file was gone or could not be used).
+    """
 
     since: datetime
     until: datetime | None
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ class _Watch:
     span: Span
     since_change: int
     until_change: int | None
+    cause: str = ""
 
     def looked_at(self, change: int) -> bool:
         """Whether it was in force after that change of rules."""
@@ -124,9 +130,10 @@ def rule_looks(
 
 def _watches(tx: Connection, rule_id: str) -> list[_Watch]:
     columns = RULE_WATCHES.c
-    query = select(columns.since, columns.until, columns.since_change, columns.until_change)
+    changes = (columns.since_change, columns.until_change)
+    query = select(columns.since, columns.until, *changes, columns.cause)
     ordered = query.where(columns.rule_id == rule_id).order_by(columns.number)
-    return [_Watch(Span(row[0], row[1]), row[2], row[3]) for row in tx.execute(ordered)]
+    return [_Watch(Span(row[0], row[1]), *row[2:]) for row in tx.execute(ordered)]
 
 
 def _fills(tx: Connection, rule_id: str) -> list[Fill]:
@@ -157,7 +164,7 @@ def _joined(watches: list[_Watch]) -> list[_Watch]:
         last = found[-1] if found else None
         if last is not None and last.until_change == one.since_change:
             span = Span(last.span.since, one.span.until)
-            found[-1] = _Watch(span, last.since_change, one.until_change)
+            found[-1] = _Watch(span, last.since_change, one.until_change, one.cause)
         else:
             found.append(one)
     return found
@@ -178,9 +185,9 @@ def _gaps(watched: list[_Watch], rows: list[tuple[int, LaneLook]], fills: list[F
         span = _spanning(missed)
         if after is None:
             begin = one.span.until if span is None else min(span.since, one.span.until)
-            found.append(Span(begin, None))
+            found.append(Span(begin, None, one.cause))
         elif span is not None:
-            found.append(span)
+            found.append(Span(span.since, span.until, one.cause))
     return [part for gap in found for part in _without(gap, fills)]
 
 
@@ -202,9 +209,9 @@ def _without(gap: Span, fills: list[Fill]) -> list[Span]:
                 cut.append(one)
                 continue
             if one.since < fill.since:
-                cut.append(Span(one.since, fill.since))
+                cut.append(Span(one.since, fill.since, one.cause))
             if one.until is None or fill.until < one.until:
-                cut.append(Span(fill.until, one.until))
+                cut.append(Span(fill.until, one.until, one.cause))
         left = cut
     return left
 

@@ -22,11 +22,14 @@ class ReachBoard:
         ruleset: Callable[[], RuleSet],
         lanes: Callable[[], Sequence[Lane]],
         seen: SeenFields,
+        at_present: Callable[[Mapping[str, Reach]], Mapping[str, Reach]] = lambda found: found,
     ) -> None:
+        """``at_present`` adds what keeps rules from matching for the moment."""
         self._state = state
         self._ruleset = ruleset
         self._lanes = lanes
         self._seen = seen
+        self._at_present = at_present
         self._one = threading.Lock()
         self._as_of: object = None
         self._fields: Fields = {}
@@ -41,7 +44,7 @@ class ReachBoard:
             if judged is None or judged[0] is not ruleset or judged[1:] != (lanes, fields):
                 self._found = reach_of(ruleset, lanes, fields)
                 self._judged = ruleset, lanes, fields
-            return self._found
+            return self._at_present(self._found)
 
     def fields(self, tx: Connection) -> Fields:
         """By lane and source of every tenant, the fields that ever had a value.

@@ -12,11 +12,13 @@ from tocsin.app.config import Settings
 from tocsin.app.flow import Flow
 from tocsin.app.health_round import HealthRound
 from tocsin.app.rule_book import RuleBook
+from tocsin.app.rule_budget import RuleBudget
 from tocsin.app.rule_keeper import RuleKeeper
 from tocsin.store.ports import EventStore, WorkQueue
 
 _log = structlog.get_logger()
 _CLOSE_INTERVAL_S = 2.0
+_BUDGET_INTERVAL_S = 2.0
 _GRACE_S = 60.0
 _BEAT_INTERVAL_S = 30.0
 
@@ -34,6 +36,7 @@ class Upkeep:
         rules: RuleKeeper,
         book: RuleBook,
         *,
+        budget: RuleBudget,
         beat: Callable[[datetime], None],
     ) -> None:
         """Nothing runs before ``start``. ``beat`` notes that the platform is up."""
@@ -44,6 +47,7 @@ class Upkeep:
         self._health = health
         self._rules = rules
         self._book = book
+        self._budget = budget
         self._beat = beat
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -100,6 +104,10 @@ class Upkeep:
         self._events.merge_small()
         self._spool.trim()
 
+    def keep_budget(self) -> None:
+        """Pause rules that cost too much, and let those back that have earned time again."""
+        self._budget.look(datetime.now(UTC))
+
     def note_being_up(self) -> None:
         """So that a time when the platform did not run is known afterwards."""
         self._beat(datetime.now(UTC))
@@ -120,6 +128,7 @@ class Upkeep:
             (settings.health.measure_interval_s, self._judge_regularly),
             (settings.detect.reload_interval_s, self.take_up_rules),
             (_CLOSE_INTERVAL_S, self.close_windows),
+            (_BUDGET_INTERVAL_S, self.keep_budget),
             (_BEAT_INTERVAL_S, self.note_being_up),
         ]
         due = [time.monotonic() + interval for interval, _ in jobs]

@@ -22,6 +22,7 @@ from tocsin.app.overlay_laying import OverlayLaying
 from tocsin.app.pack_desk import PackDesk
 from tocsin.app.response import Witnesses, open_response
 from tocsin.app.rule_book import RuleBook
+from tocsin.app.rule_budget import RuleBudget
 from tocsin.app.rule_keeper import RuleKeeper
 from tocsin.app.rule_reach import ReachBoard
 from tocsin.app.shipped import open_normalizer, rule_paths
@@ -75,6 +76,7 @@ class Tocsin:
     response: ResponseDesk
     flow: Flow
     upkeep: Upkeep
+    budget: RuleBudget
     history_jobs: HistoryJobs
     packs: PackDesk
     closers: list[Callable[[], None]]
@@ -157,6 +159,8 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         entities_with(assets),
     )
     flow = _open_flow(settings, parts, rule_keeper)
+    detect = settings.detect
+    budget = RuleBudget(engine, flow, share=detect.rule_cpu_share, burst_s=detect.rule_cpu_burst_s)
     history_jobs = HistoryJobs()
     closers.append(history_jobs.close)
     return Tocsin(
@@ -170,7 +174,9 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         rule_keeper=rule_keeper,
         rule_book=rule_book,
         reach=ReachBoard(
-            state, lambda: rule_keeper.ruleset, lambda: normalizer.lanes, SeenFields()
+            state,
+            *(lambda: rule_keeper.ruleset, lambda: normalizer.lanes, SeenFields()),
+            budget.reach,
         ),
         engine=engine,
         correlator=correlator,
@@ -184,7 +190,8 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         blocklist=blocklist,
         response=response,
         flow=flow,
-        upkeep=_open_upkeep(settings, parts, flow, rule_keeper, rule_book),
+        upkeep=_open_upkeep(settings, parts, flow, rule_keeper, rule_book, budget),
+        budget=budget,
         history_jobs=history_jobs,
         packs=PackDesk(settings, state, blobs, audit),
         closers=closers,
@@ -217,16 +224,23 @@ def _open_flow(settings: Settings, parts: FlowParts, rule_keeper: RuleKeeper) ->
 
 
 def _open_upkeep(
-    settings: Settings, parts: FlowParts, flow: Flow, rule_keeper: RuleKeeper, rule_book: RuleBook
+    settings: Settings,
+    parts: FlowParts,
+    flow: Flow,
+    rule_keeper: RuleKeeper,
+    rule_book: RuleBook,
+    budget: RuleBudget,
 ) -> Upkeep:
     watched = Watched(
         *(parts.state, parts.sources, parts.spool, settings.spool.limit_bytes, settings.home),
         *(flow, rule_keeper, parts.correlator, parts.engine),
         lanes=lambda: parts.normalizer.lanes,
+        budget=budget,
     )
     return Upkeep(
         settings,
         *(flow, parts.events, parts.spool, HealthRound(watched), rule_keeper, rule_book),
+        budget=budget,
         beat=partial(_beat, parts.state, parts.looks),
     )
 

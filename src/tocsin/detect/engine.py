@@ -1,7 +1,7 @@
 """The engine: which rules recognize which events of a batch, by columns."""
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +108,11 @@ class Engine:
         and of rules that ask the same of the same values, the first one bears the cost.
         """
         return dict(self._tools.cpu_s)
+
+    def hold(self, rule_ids: Collection[str]) -> None:
+        """Let these rules pause, and no others, from the next batch on. Not during a batch."""
+        self._tools.held.clear()
+        self._tools.held.update(rule_ids)
 
     def replace(self, ruleset: RuleSet) -> None:
         """Put other rules in force from the next batch on; a batch in work keeps its rules.

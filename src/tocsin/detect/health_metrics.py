@@ -24,6 +24,8 @@ METRICS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("platform", "flow_failing"): "1 while the flow can't store what it takes in, else 0",
         ("platform", "rule_problems"): "rules that can't be used",
         ("platform", "paused_rules"): "rules of which a pattern is paused because it used up its time",
+        ("rule", "paused_s"): "time for which it has been pausing, as it is over its budget of processor time",
+        ("rule", "cpu_share"): "share of a processor core it uses",
         ("platform", "evicted_entries"): "entries correlations gave up for want of room",
         ("platform", "late_events"): "events that came too late for a correlation's window",
     }

@@ -45,6 +45,8 @@ class Tools:
     store: CompiledStore | None = None
     cpu_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     """What looking at each rule's candidates has cost, by rule id; looking for them is shared."""
+    held: set[str] = field(default_factory=set)
+    """Ids of rules that pause: their candidates are not looked at."""
 
 
 class LanePlan:
@@ -87,9 +89,11 @@ class LanePlan:
             self._reader.keep_hits(self._watch.scans.values())
             self._watch_is_new = False
         candidates = self._watch.candidates(view)
-        cpu_s = self._tools.cpu_s
+        cpu_s, held = self._tools.cpu_s, self._tools.held
         self._drift.saw(native.num_rows, sum(len(rows) for rows in candidates.values()))
         for number in sorted(candidates, key=self._rank.__getitem__):
+            if self._rules[number].rule.id in held:
+                continue
             rows = candidates[number]
             began = thread_time()
             passed = self._passed(number, view, rows)

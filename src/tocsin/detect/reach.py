@@ -29,6 +29,7 @@ class Obstacle(StrEnum):
     NO_SOURCE = "no source has sent such events"
     UNSEEN_FIELD = "a field it needs was never seen"
     BASE = "a rule it builds on can't match"
+    OVER_BUDGET = "it used up its processor time and pauses"
 
 
 @dataclass(frozen=True, slots=True)

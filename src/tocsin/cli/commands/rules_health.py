@@ -17,6 +17,7 @@ _WORDS = {
     "no_source": "no source has sent such events",
     "unseen_field": "a field they need was never seen",
     "base": "a rule they build on gives them nothing",
+    "over_budget": "over their budget of processor time: they pause",
     REFUSED: "files or documents that can't be used",
     NOTED: "in force with a problem: an exception that fails, a newer text that can't be used, "
     "an expression that takes too long",

@@ -1,0 +1,48 @@
+"""What one turn of the flow stored, source by source."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tocsin.model.event import EventBatch
+
+UNKNOWN_PRODUCT = "unknown"
+
+
+@dataclass(slots=True)
+class OfSource:
+    """What one turn stored of one source."""
+
+    lanes: set[str] = field(default_factory=set)
+    unrecognized: int = 0
+    times: list[npt.NDArray[np.int64]] = field(default_factory=list)
+
+    def times_us(self) -> npt.NDArray[np.int64]:
+        """All event times, microseconds since 1970."""
+        return np.concatenate(self.times) if self.times else np.empty(0, np.int64)
+
+
+def by_source(batches: Sequence[EventBatch]) -> dict[tuple[str, str], OfSource]:
+    """What each (tenant, source) sent, from all batches."""
+    sent: dict[tuple[str, str], OfSource] = {}
+    for batch in batches:
+        coded = batch.sources.dictionary_encode()
+        codes = coded.indices.to_numpy(zero_copy_only=False)
+        times_us = batch.times.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        for code, name in enumerate(coded.dictionary.to_pylist()):
+            chosen = times_us[codes == code]
+            of_source = sent.setdefault((batch.tenant, name), OfSource())
+            of_source.lanes.add(batch.lane.id)
+            of_source.times.append(chosen)
+            if batch.lane.product == UNKNOWN_PRODUCT:
+                of_source.unrecognized += len(chosen)
+    return sent
+
+
+def moment_of(moment: np.int64) -> datetime:
+    """Microseconds since 1970 as a time."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(moment))
