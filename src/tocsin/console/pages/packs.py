@@ -1,19 +1,28 @@
-"""Packs: which rule sets are installed, where they came from, their licence, and their problems."""
+"""Packs: which rule sets are installed, and adding, updating, pinning, rolling back, removing them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from tocsin.app.pack_content import PackRefused
-from tocsin.app.pack_shelf import Manifest, PackShelf
+from tocsin.app.pack_desk import PackPlan, key_to_ask
+from tocsin.app.pack_install import PackSource, Proof, read_pack
+from tocsin.app.pack_shelf import Manifest, name_from
+from tocsin.console.choosing import choice
 from tocsin.console.panes import attempt
-from tocsin.console.visit import Needs, Visit
+from tocsin.console.visit import Needs, Refused, Visit
+from tocsin.detect.overlay import LifeState
 from tocsin.model.principal import Permission
 
 router = APIRouter(prefix="/packs")
 Reader = Annotated[Visit, Depends(Needs(Permission.RULES_READ))]
+Writer = Annotated[Visit, Depends(Needs(Permission.RULES_WRITE))]
+UPDATE, ROLLBACK = "update", "rollback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +31,151 @@ class ShownPack:
 
     name: str
     manifest: Manifest | None
+    earlier: tuple[Manifest, ...] = ()
     trouble: str = ""
 
 
 @router.get("")
 def packs(visit: Reader) -> Response:
-    shelf = PackShelf(visit.tocsin.settings.home)
+    shelf = visit.tocsin.packs.shelf
     return visit.page(
         "packs.html",
-        packs=attempt("The packs", lambda: [_shown(shelf, name) for name in shelf.names()]),
+        packs=attempt("The packs", lambda: [_shown(visit, name) for name in shelf.names()]),
         shipped=visit.tocsin.settings.detect.shipped_pack,
     )
 
 
-def _shown(shelf: PackShelf, name: str) -> ShownPack:
+@router.post("/preview")
+def preview(visit: Writer) -> Response:
+    """What adding or updating a pack would change; nothing changes yet."""
+    origin, name = visit.text("origin"), visit.text("name")
+    if not name:
+        name = name_from(visit.required("origin", "the https address of an archive of rules"))
+    with _refusals():
+        plan = _planned(visit, name, origin)
+        visit.tocsin.packs.give_up(plan)
+    return _plan_page(visit, plan, UPDATE, origin)
+
+
+@router.post("/update")
+def take(visit: Writer) -> Response:
+    """Put the version that was looked at in force."""
+    name = visit.required("name", "the name of the pack")
+    with _refusals():
+        plan = _planned(visit, name, visit.text("origin"))
+        try:
+            _check_seen(visit, plan)
+        except Refused:
+            visit.tocsin.packs.give_up(plan)
+            raise
+        what = "add" if plan.change is None else "update"
+        return _carried_out(visit, plan, what)
+
+
+@router.post("/{name}/rollback")
+def rollback(visit: Writer, name: str) -> Response:
+    """Shows what going back changes; with the version that was shown, goes back."""
+    with _refusals():
+        plan = visit.tocsin.packs.plan_rollback(name, by=visit.principal.name, now=visit.now)
+        if not visit.text("seen"):
+            return _plan_page(visit, plan, ROLLBACK, "")
+        _check_seen(visit, plan)
+        return _carried_out(visit, plan, "rollback")
+
+
+@router.post("/{name}/pin")
+def pin(visit: Writer, name: str) -> Response:
+    pinned = visit.text("pinned") == "yes"
+    with _refusals():
+        visit.tocsin.packs.pin(name, pinned, by=visit.principal.name, now=visit.now)
+    told = "is held at its version" if pinned else "may be updated again"
+    return visit.done(f"{name} {told}.", to="/packs")
+
+
+@router.post("/{name}/remove")
+def remove(visit: Writer, name: str) -> Response:
+    """Its rules stop at once; what was decided on them is kept for when they come back."""
+    with _refusals():
+        manifest = visit.tocsin.packs.remove(name, by=visit.principal.name, now=visit.now)
+    visit.tocsin.rule_keeper.reload(visit.principal.name, datetime.now(UTC))
+    return visit.done(
+        f"{name} is removed: {manifest.rules:,} rules run no more. What was decided on them is kept.",
+        to="/packs",
+    )
+
+
+def _shown(visit: Visit, name: str) -> ShownPack:
+    shelf = visit.tocsin.packs.shelf
     try:
-        return ShownPack(name, shelf.current(name))
+        return ShownPack(name, shelf.current(name), tuple(shelf.earlier(name)))
     except PackRefused as error:
-        return ShownPack(name, None, str(error))
+        return ShownPack(name, None, trouble=str(error))
+
+
+def _planned(visit: Visit, name: str, origin: str) -> PackPlan:
+    """The plan for a pack from ``origin``, or from where it came the last time."""
+    tocsin = visit.tocsin
+    before = tocsin.packs.shelf.current(name) if name in tocsin.packs.shelf.names() else None
+    if before is not None and before.pinned:
+        raise Refused(f"{name} is held at its version: release it first.")
+    source = _read(visit, origin, before)
+    state = choice(LifeState, visit.text("state"))
+    plan = tocsin.packs.plan(name, source, state=state, by=visit.principal.name, now=visit.now)
+    if not plan.account.rules:
+        tocsin.packs.give_up(plan)
+        why = plan.account.refused[0].reason if plan.account.refused else "it holds no rule file"
+        raise Refused(f"No rule of it can be used: {why}.")
+    return plan
+
+
+def _read(visit: Visit, origin: str, before: Manifest | None) -> PackSource:
+    """A path of this machine counts only where a pack came from it before."""
+    if before is None or (origin and origin != before.origin):
+        if not origin.startswith("https://"):
+            raise Refused(
+                "Give the https address of an archive. One on this machine is added with: "
+                "tocsin rules add-pack PATH."
+            )
+        return read_pack(origin, proof=Proof(visit.text("sha256"), "", visit.text("key")))
+    key = key_to_ask(before, visit.text("key"))
+    return read_pack(before.origin, proof=Proof(visit.text("sha256"), "", key))
+
+
+def _check_seen(visit: Visit, plan: PackPlan) -> None:
+    change = plan.change
+    if plan.manifest.digest != visit.text("seen"):
+        raise Refused("What is there now is not what you looked at: look at what changes again.")
+    if change is not None and change.takes_most_away and visit.text("sure") != "yes":
+        gone = len(change.removed) + len(change.unusable)
+        raise Refused(
+            f"It takes away {gone:,} of {change.before:,} rules: tick that you want this."
+        )
+
+
+def _plan_page(visit: Visit, plan: PackPlan, what: str, origin: str) -> Response:
+    return visit.page(
+        "pack_plan.html",
+        plan=plan,
+        what=what,
+        origin=origin,
+        sha256=visit.text("sha256"),
+        state=visit.text("state"),
+        key=visit.text("key"),
+    )
+
+
+def _carried_out(visit: Visit, plan: PackPlan, what: str) -> Response:
+    visit.tocsin.packs.carry_out(plan, visit.now, what=what)
+    told = visit.tocsin.rule_keeper.reload(visit.principal.name, datetime.now(UTC))
+    name = plan.manifest.name
+    return visit.done(f"{name} is in force: {told.in_words()}.", to="/packs")
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the desk refuses, as a message on the page."""
+    try:
+        yield
+    except PackRefused as error:
+        told = str(error)
+        raise Refused(f"{told[:1].upper()}{told[1:]}.") from error

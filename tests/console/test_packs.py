@@ -1,0 +1,152 @@
+"""The packs page: what an update would change is shown before it is put in force."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from anyio.from_thread import BlockingPortal
+
+from tests.console.conftest import Visitor, Visitors
+from tests.console.living import PASSWORD
+from tests.detect.rule_texts import rule_text
+from tocsin.app.config import load_settings
+from tocsin.app.pack_install import read_pack
+from tocsin.app.wiring import Tocsin, open_tocsin
+from tocsin.detect.overlay import LifeState
+from tocsin.model.principal import Role
+
+
+@dataclass
+class Pack:
+    """A pack of the house, and the folder it came from."""
+
+    house: Tocsin
+    name: str
+    folder: Path
+
+    def write(self, *numbers: int, level: str = "high") -> None:
+        """These rules are in the folder from now on."""
+        for old in self.folder.glob("*.yml"):
+            old.unlink()
+        for number in numbers:
+            text = rule_text(
+                f"  s: {{Image: a{number}}}\n  condition: s", rule_id=self.rule_id(number)
+            )
+            text = text.replace("title: A rule", f"title: Rule <b>{number}</b>")
+            (self.folder / f"{number}.yml").write_text(
+                re.sub(r"level: \w+", f"level: {level}", text)
+            )
+
+    def rule_id(self, number: int) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.name}/{number}"))
+
+    @property
+    def running(self) -> set[int]:
+        """The rules of it in force."""
+        ids = {rule.id for rule in self.house.ruleset.all_rules()}
+        return {number for number in range(6) if self.rule_id(number) in ids}
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tocsin]:
+    home = tmp_path_factory.mktemp("packs") / "home"
+    opened = open_tocsin(load_settings(home=home, detect__shipped_pack=False))
+    now = datetime.now(UTC)
+    for name, role in (("ebba.only", Role.ENGINEER), ("nils.only", Role.ANALYST)):
+        opened.access.create_user(name, [role], password=PASSWORD, by="test", now=now)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def pack(own: Tocsin, tmp_path: Path) -> Pack:
+    """A pack of four rules, which no other test has."""
+    made = Pack(own, f"theirs-{uuid.uuid4().hex[:8]}", tmp_path / "theirs")
+    made.folder.mkdir()
+    made.write(0, 1, 2, 3)
+    now = datetime.now(UTC)
+    source = read_pack(str(made.folder))
+    plan = own.packs.plan(made.name, source, state=LifeState.ACTIVE, by="test", now=now)
+    own.packs.carry_out(plan, now, what="add")
+    own.rule_keeper.reload("test", now)
+    return made
+
+
+@pytest.fixture(scope="module")
+def visitors(own: Tocsin, portal: BlockingPortal) -> Iterator[Visitors]:
+    made = Visitors(portal, own)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def engineer(visitors: Visitors) -> Visitor:
+    return visitors("ebba.only")
+
+
+def digest_in(page: str) -> str:
+    found = re.search(r'name="seen" value="([0-9a-f]{64})"', page)
+    assert found is not None
+    return found.group(1)
+
+
+def test_an_update_is_looked_at_taken_and_rolled_back(engineer: Visitor, pack: Pack) -> None:
+    pack.write(0, 1, 2, 4, level="low")
+    page = engineer.post("/packs/preview", name=pack.name).text
+    assert "nothing has changed yet" in page
+    assert "Rule &lt;b&gt;3&lt;/b&gt;" in page
+    assert "Lower level" in page
+    assert pack.running == {0, 1, 2, 3}
+    engineer.post("/packs/update", name=pack.name, seen=digest_in(page))
+    assert pack.running == {0, 1, 2, 4}
+    back = engineer.post(f"/packs/{pack.name}/rollback").text
+    assert "Go back to this version" in back
+    engineer.post(f"/packs/{pack.name}/rollback", seen=digest_in(back))
+    assert pack.running == {0, 1, 2, 3}
+
+
+def test_an_update_that_changed_meanwhile_or_takes_most_away_is_asked_again(
+    engineer: Visitor, pack: Pack
+) -> None:
+    pack.write(0)
+    page = engineer.post("/packs/preview", name=pack.name).text
+    assert "takes most of the pack" in page
+    seen = digest_in(page)
+    engineer.post("/packs/update", name=pack.name, seen=seen)
+    pack.write(0, 5)
+    engineer.post("/packs/update", name=pack.name, seen=seen, sure="yes")
+    assert pack.running == {0, 1, 2, 3}
+    pack.write(0)
+    engineer.post("/packs/update", name=pack.name, seen=seen, sure="yes")
+    assert pack.running == {0}
+
+
+def test_a_pack_is_held_released_and_removed(engineer: Visitor, pack: Pack) -> None:
+    engineer.post(f"/packs/{pack.name}/pin", pinned="yes")
+    refused = engineer.post("/packs/preview", name=pack.name, back="/packs")
+    assert "held at its version" in engineer.get(refused.headers["location"]).text
+    engineer.post(f"/packs/{pack.name}/pin", pinned="no")
+    assert not pack.house.packs.shelf.current(pack.name).pinned
+    engineer.post(f"/packs/{pack.name}/remove")
+    assert pack.running == set()
+    assert pack.name not in engineer.get("/packs").text.partition('class="column')[2]
+
+
+def test_what_is_no_archive_at_an_https_address_is_refused(engineer: Visitor, pack: Pack) -> None:
+    for origin in (str(pack.folder), "http://example.org/a.zip", "file:///etc", ""):
+        answer = engineer.post("/packs/preview", origin=origin, name="other")
+        assert answer.status_code == 303, origin
+    assert "other" not in pack.house.packs.shelf.names()
+
+
+def test_who_may_only_read_rules_changes_no_pack(visitors: Visitors, pack: Pack) -> None:
+    reader = visitors("nils.only")
+    for path in ("preview", "update", f"{pack.name}/pin", f"{pack.name}/remove"):
+        assert reader.post(f"/packs/{path}").status_code == 403, path
+    page = reader.get("/packs").text
+    assert pack.name in page
+    assert "Remove" not in page
