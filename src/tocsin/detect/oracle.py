@@ -49,6 +49,12 @@ _COMPARE: dict[Operator, Callable[[AnyValue, AnyValue], bool]] = {
     Operator.GREATER: compare.gt,
     Operator.GREATER_EQUAL: compare.ge,
 }
+_OF_TEXTS: dict[Operator, Callable[[str, str], bool]] = {
+    Operator.EXACT: compare.eq,
+    Operator.CONTAINS: compare.contains,
+    Operator.STARTSWITH: str.startswith,
+    Operator.ENDSWITH: str.endswith,
+}
 
 
 def matches(rule: SigmaMatchRule, record: Record) -> bool:
@@ -130,6 +136,13 @@ def _matched_values(matcher: Matcher, name: str, text: str) -> Iterator[MatchedF
         if listed is not None:
             yield MatchedField(name, text, matcher.words(listed))
         return
+    kind = matcher.operator
+    if kind in _OF_TEXTS:
+        holds, seen = _OF_TEXTS[kind], text if matcher.cased else text.casefold()
+        for value in matcher.values:
+            if holds(seen, value if matcher.cased else value.casefold()):
+                yield MatchedField(name, text, matcher.words(value))
+        return
     for value in matcher.values:
         if _compares(matcher, text, value):
             yield MatchedField(name, text, matcher.words(value))
@@ -164,14 +177,7 @@ def _compares(matcher: Matcher, text: str, value: str) -> bool:
         return address is not None and address.version == network.version and address in network
     if not matcher.cased:
         text, value = text.casefold(), value.casefold()
-    if kind is Operator.GLOB:
-        return wildcard.matches(text, wildcard.read(value))
-    return {
-        Operator.EXACT: text == value,
-        Operator.CONTAINS: value in text,
-        Operator.STARTSWITH: text.startswith(value),
-        Operator.ENDSWITH: text.endswith(value),
-    }[kind]
+    return wildcard.matches(text, wildcard.read(value))
 
 
 def _is_found(pattern: str, text: str) -> bool:

@@ -3,6 +3,7 @@
 import operator as compare
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_network
 from typing import Any as AnyValue
 
@@ -15,6 +16,7 @@ from tocsin.detect import wildcard
 from tocsin.detect.errors import Unsupported
 from tocsin.detect.expression import ExpressionKind, Searcher, compiled
 from tocsin.detect.matcher import Matcher, Operator
+from tocsin.detect.needle_set import NeedleSet
 from tocsin.detect.patience import Patience
 from tocsin.detect.value_list import ValueList
 from tocsin.detect.value_text import address_in, number_in, time_part_in
@@ -39,6 +41,12 @@ _COST = {
     Operator.LISTED: 4.0,
 }
 
+
+_MOST_COSTS = {Operator.CONTAINS: 20, Operator.CIDR: 3}
+"""From so many values on they are looked for together: further ones cost nothing."""
+
+_BY_HAND = 4_000
+"""Up to so many comparisons of a text and a value it is quicker to make them one by one."""
 
 _FEW = 24
 """Up to so many texts it is quicker not to have Arrow compile the expression anew."""
@@ -110,9 +118,9 @@ def predicate_of(matcher: Matcher, patience: Patience) -> Predicate:
     if kind is Operator.CONTAINS:
         return Predicate(folded, _contains(values))
     if kind is Operator.STARTSWITH:
-        return Predicate(folded, lambda texts: [text.startswith(values) for text in texts])
+        return Predicate(folded, _at_edge(values, at_end=False))
     if kind is Operator.ENDSWITH:
-        return Predicate(folded, lambda texts: [text.endswith(values) for text in texts])
+        return Predicate(folded, _at_edge(values, at_end=True))
     if kind is Operator.GLOB:
         return _wildcards(folded, values)
     if kind is Operator.REGEX:
@@ -131,7 +139,7 @@ def cost_of(matcher: Matcher) -> float:
     several_as_one = (Operator.EXACT, Operator.STARTSWITH, Operator.ENDSWITH, Operator.LISTED)
     if matcher.operator in several_as_one:
         return per_value
-    return per_value * max(1, len(matcher.values))
+    return per_value * min(max(1, len(matcher.values)), _MOST_COSTS.get(matcher.operator, 10**9))
 
 
 def _exact(wanted: frozenset[str]) -> Test:
@@ -143,18 +151,35 @@ def _contains(needles: tuple[str, ...]) -> Test:
         needle = needles[0]
         return lambda texts: [needle in text for text in texts]
 
+    @cache
+    def together() -> NeedleSet:
+        return NeedleSet(needles)
+
     def test(texts: Sequence[str]) -> list[bool]:
-        found = []
-        for text in texts:
-            for needle in needles:
-                if needle in text:
-                    found.append(True)
-                    break
-            else:
-                found.append(False)
-        return found
+        if len(texts) * len(needles) > _BY_HAND:
+            return together().occur_in(texts)
+        return [any(needle in text for needle in needles) for text in texts]
 
     return test
+
+
+def _at_edge(values: tuple[str, ...], *, at_end: bool) -> Test:
+    if len(values) <= _FEW:
+        if at_end:
+            return lambda texts: [text.endswith(values) for text in texts]
+        return lambda texts: [text.startswith(values) for text in texts]
+    wanted = frozenset(values)
+    lengths = sorted({len(value) for value in values})
+
+    def is_wanted(text: str) -> bool:
+        size = len(text)
+        return any(
+            (text[size - length :] if at_end else text[:length]) in wanted
+            for length in lengths
+            if length <= size
+        )
+
+    return lambda texts: [is_wanted(text) for text in texts]
 
 
 def _wildcards(folded: bool, values: Sequence[str]) -> Predicate:
@@ -182,12 +207,17 @@ def _expressions(patterns: Sequence[str], patience: Patience) -> Predicate:
 
 
 def _within(networks: Sequence[str]) -> Test:
-    wanted = [ip_network(network) for network in networks]
+    wanted: dict[tuple[int, int], set[int]] = {}
+    for network in map(ip_network, networks):
+        host_bits = network.max_prefixlen - network.prefixlen
+        starts = wanted.setdefault((network.version, host_bits), set())
+        starts.add(int(network.network_address) >> host_bits)
 
     def one(text: str) -> bool:
         address = address_in(text)
         return address is not None and any(
-            address.version == network.version and address in network for network in wanted
+            address.version == version and int(address) >> host_bits in starts
+            for (version, host_bits), starts in wanted.items()
         )
 
     return lambda texts: [one(text) for text in texts]
