@@ -39,7 +39,7 @@ TACTICS = {
 }
 CONNECTORS = {
     *("windows", "linux", "aws", "zeek", "suricata", "webserver", "okta", "kubernetes", "github"),
-    "tocsin",
+    *("tocsin", "database"),
 }
 
 

@@ -36,7 +36,7 @@ def test_every_record_is_recognized(told: Told) -> None:
     connectors = {lane.partition(".")[0] for lane in told.lanes}
     assert connectors - {"unknown"} == {
         *("windows", "linux", "auditd", "aws", "zeek", "suricata", "webserver", "okta"),
-        *("kubernetes", "github"),
+        *("kubernetes", "github", "postgresql"),
     }
 
 

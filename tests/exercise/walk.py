@@ -1,8 +1,9 @@
 """A day walked through decode, normalize and detect, without a server or a store."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from tocsin.app.correlated_findings import entities_by_group
@@ -23,6 +24,16 @@ from tocsin.model.severity import Level
 from tocsin.normalize.mapping import load_mapping
 from tocsin.normalize.normalizer import Normalizer
 from tocsin.triage.entities import entities_of
+
+SENDINGS_A_TURN = 40
+"""The flow takes what has come meanwhile in one turn, not each sending in one of its own."""
+
+
+def batched(sendings: Iterable[Sending], size: int) -> Iterator[list[Sending]]:
+    """The sendings in their order, so many at a time; the last time what is left."""
+    left = iter(sendings)
+    while together := list(islice(left, size)):
+        yield together
 
 
 @dataclass
@@ -50,11 +61,13 @@ class Walk:
         told = Told()
         correlator = Correlator(self._ruleset.stateful)
         standing: dict[str, Correlated] = {}
-        for position, sending in enumerate(sendings):
+        for first, together in enumerate(batched(sendings, SENDINGS_A_TURN)):
             turn = correlator.begin()
-            for batch in self._batches(sending):
-                self._take(told, batch, position, turn)
-            self._hear(standing, turn.finish(sending.at))
+            for place, sending in enumerate(together):
+                position = first * SENDINGS_A_TURN + place
+                for batch in self._batches(sending):
+                    self._take(told, batch, position, turn)
+            self._hear(standing, turn.finish(together[-1].at))
             turn.keep()
         for verdict in standing.values():
             rule = verdict.rule

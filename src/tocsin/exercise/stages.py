@@ -126,7 +126,7 @@ STAGES = (
     Stage(
         "full disk",
         "The orders database has no space left",
-        ("linux/disk_full",),
+        ("linux/disk_full", "database/disk_full"),
         (f"host:{DATABASE}",),
         is_attack=False,
     ),
