@@ -138,7 +138,9 @@ def test_the_table_names_every_route_with_its_permission(house: Tocsin) -> None:
         if route.path not in OPEN
     }
     who_is_there = {(verb, "/") for verb in ("GET", "HEAD")}
-    assert found == EXPECTED | dict.fromkeys(SENDERS | who_is_there, Permission.EVENTS_INGEST)
+    asked_openly = {("OPTIONS", f"/services/collector/event{end}"): None for end in ("", "/1.0")}
+    ingest = dict.fromkeys(SENDERS | who_is_there, Permission.EVENTS_INGEST)
+    assert found == EXPECTED | ingest | asked_openly
 
 
 @pytest.mark.parametrize("role", Role)

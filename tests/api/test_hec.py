@@ -228,3 +228,7 @@ def test_a_full_spool_makes_the_sender_wait(tmp_path: Any) -> None:
 def test_health_is_told_to_anyone(door: Door) -> None:
     answer = door.client.get(f"{URL}/health")
     assert (answer.status_code, answer.json()) == (200, {"text": "HEC is healthy", "code": 17})
+
+
+def test_dockers_log_driver_is_answered_before_it_sends(door: Door) -> None:
+    assert door.client.request("OPTIONS", f"{URL}/event/1.0").status_code == 200

@@ -127,6 +127,13 @@ async def take_hec_events(
     return await run_in_threadpool(_take, house, request, who, channel, body, take_events)
 
 
+@router.options(f"{_PREFIX}/event", summary="HEC: is it there")
+@router.options(f"{_PREFIX}/event/1.0", summary="HEC: is it there")
+def tell_methods() -> Response:
+    """Docker's log driver starts no container before it has been answered this, without a token."""
+    return Response(headers={"Allow": "OPTIONS, POST"})
+
+
 @router.post(f"{_PREFIX}/raw", summary="HEC: send lines of text")
 @router.post(f"{_PREFIX}/raw/1.0", summary="HEC: send lines of text")
 async def take_hec_lines(
