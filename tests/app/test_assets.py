@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tocsin.app.assets import AssetRegister, dump_assets, load_assets
-from tocsin.app.config import ConfigError
+from tocsin.app.config_errors import ConfigError
 from tocsin.model.asset import Asset, BusinessService
 from tocsin.model.entity import Entity, EntityKind
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.app.config import ConfigError, load_settings
+from tocsin.app.config import load_settings
+from tocsin.app.config_errors import ConfigError
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from tocsin.app.config import ConfigError
+from tocsin.app.config_errors import ConfigError
 from tocsin.model.asset import Asset, BusinessService
 from tocsin.model.entity import Entity, EntityKind
 

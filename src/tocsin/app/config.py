@@ -12,9 +12,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-
-class ConfigError(Exception):
-    """Settings that can't be used; says which, where they were set and what is allowed."""
+from tocsin.app.config_errors import ConfigError
 
 
 class _Section(BaseModel):

@@ -8,7 +8,7 @@ import typer
 
 from tocsin import __version__
 from tocsin.app.access_errors import AccessError
-from tocsin.app.config import ConfigError
+from tocsin.app.config_errors import ConfigError
 from tocsin.app.rehearsal_errors import RehearsalError
 from tocsin.cli.lazy import LazyCommands
 from tocsin.cli.output import Exit, err
@@ -17,8 +17,7 @@ from tocsin.exercise.company import ExerciseError
 from tocsin.ingest.errors import IngestError
 from tocsin.normalize.errors import NormalizeError
 from tocsin.respond.errors import RespondError
-from tocsin.store.durable import DurableError
-from tocsin.store.ports import StoreError
+from tocsin.store.errors import StoreError
 
 
 class _Commands(LazyCommands):
@@ -73,7 +72,6 @@ _KNOWN = (
     NormalizeError,
     DetectError,
     RespondError,
-    DurableError,
     AccessError,
     ExerciseError,
     RehearsalError,

@@ -11,6 +11,11 @@ from sqlalchemy import Connection
 from tocsin.model.event import EventBatch
 from tocsin.model.lane import Lane
 from tocsin.model.record import RawBatch
+from tocsin.store.errors import HomeInUse as HomeInUse
+from tocsin.store.errors import QueryError as QueryError
+from tocsin.store.errors import SpoolFull as SpoolFull
+from tocsin.store.errors import StoreError as StoreError
+from tocsin.store.errors import StoreMoved as StoreMoved
 from tocsin.store.query import Bucket, EventPage, EventQuery, StoredEvent, TopValue
 
 
@@ -201,27 +206,3 @@ class WorkQueue(Protocol):
     def backlog_bytes(self) -> int: ...
 
     def close(self) -> None: ...
-
-
-class StoreError(Exception):
-    """Root of what the store raises; says what, where and what to do."""
-
-
-class StoreMoved(StoreError):
-    """Segments were merged away while they were read; the query can be begun anew."""
-
-
-class SpoolFull(StoreError):
-    """The spool has reached its limit; nothing was taken in."""
-
-
-class HomeInUse(StoreError):
-    """Another process serves this data folder."""
-
-
-class QueryError(StoreError):
-    """A query that can't be run; ``at`` is the 0-based character it fails at, None if unknown."""
-
-    def __init__(self, message: str, at: int | None = None) -> None:
-        super().__init__(message)
-        self.at = at

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.config import ConfigError
+from tocsin.app.config_errors import ConfigError
 from tocsin.app.doorkeeper import Doorkeeper, open_doorkeeper
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, out, print_json, print_table
