@@ -7,13 +7,14 @@ ENVELOPE_TIMES = (
     TimeField(field="elastic.@timestamp", format="iso"),
     TimeField(field="otel.timeUnixNano", format="epoch_ns"),
     TimeField(field="otel.observedTimeUnixNano", format="epoch_ns"),
+    TimeField(field="syslog.timestamp", format="syslog"),
 )
 """Asked after a shape's own times."""
 
 _FALLBACKS = {
     "device.hostname": (
         *("hec.host", "elastic.host.hostname", "elastic.host.name", "elastic.host"),
-        *("otel.resource.host.name",),
+        *("otel.resource.host.name", "syslog.hostname"),
     ),
 }
 

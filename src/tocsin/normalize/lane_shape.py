@@ -1,6 +1,7 @@
 """One shape of a mapping, compiled: builds the event batch of its lane from records."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from tocsin.normalize.expression import Computed, Fields, compile_expression, re
 from tocsin.normalize.mapping import Expression, Mapping, Shape
 from tocsin.normalize.ocsf_classes import CLASS_UIDS, category_uid
 from tocsin.normalize.ocsf_columns import ocsf_columns
-from tocsin.normalize.ocsf_types import fitting, to_integer, to_text
+from tocsin.normalize.ocsf_types import Fitting, fitting, to_integer, to_text
 from tocsin.normalize.ocsf_version import OCSF_VERSION
 from tocsin.normalize.patterns import captured
 from tocsin.normalize.timestamps import event_times
@@ -33,18 +34,35 @@ class LaneShape:
         self._mapping = mapping
         self._shape = shape
         self._class_uid = CLASS_UIDS[shape.class_name]
-        self._activity = compile_expression(shape.activity)
-        self._severity = compile_expression(shape.severity)
-        self._alias = _compiled(
-            {name: _alias(name, paths) for name, paths in mapping.alias.items()}
-        )
-        self._added = _compiled(shape.add)
-        self._mapped = [
-            (path, compile_expression(expression), fitting(path))
-            for path, expression in with_fallbacks(_merged(mapping, shape)).items()
-        ]
         own_times = shape.time if shape.time is not None else mapping.time
         self._time = (*own_times, *ENVELOPE_TIMES)
+
+    # What follows is compiled when the first record of the shape comes: most never do.
+
+    @cached_property
+    def _activity(self) -> Computed:
+        return compile_expression(self._shape.activity)
+
+    @cached_property
+    def _severity(self) -> Computed:
+        return compile_expression(self._shape.severity)
+
+    @cached_property
+    def _alias(self) -> dict[str, Computed]:
+        aliases = self._mapping.alias.items()
+        return _compiled({name: _first_of(name, paths) for name, paths in aliases})
+
+    @cached_property
+    def _added(self) -> dict[str, Computed]:
+        return _compiled(self._shape.add)
+
+    @cached_property
+    def _mapped(self) -> list[tuple[str, Computed, Fitting]]:
+        merged = with_fallbacks(_merged(self._mapping, self._shape))
+        return [
+            (path, compile_expression(expression), fitting(path))
+            for path, expression in merged.items()
+        ]
 
     def columns(
         self, decoded: pa.RecordBatch, received_us: npt.NDArray[np.int64]
@@ -127,7 +145,7 @@ def _compiled(declared: dict[str, Expression]) -> dict[str, Computed]:
     return {name: compile_expression(expression) for name, expression in declared.items()}
 
 
-def _alias(name: str, paths: Sequence[str]) -> Expression:
+def _first_of(name: str, paths: Sequence[str]) -> Expression:
     return Expression(first_of=[Expression(field=path) for path in (name, *paths)])
 
 

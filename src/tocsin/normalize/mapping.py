@@ -169,6 +169,9 @@ class LogSourceNames(Declared):
     services: list[str] = []
 
 
+_UNKNOWN, _INFORMATIONAL, _NO_NAMES = Expression(const=0), Expression(const=1), LogSourceNames()
+
+
 class Shape(Declared):
     """Records of one kind: how they are told, what Sigma calls them, what they mean in OCSF."""
 
@@ -183,11 +186,11 @@ class Shape(Declared):
     """Group names to field names, for names RE2 can't spell (``cs_method: cs-method``)."""
     absent: list[str] = []
     """What a pattern may capture that means "nothing there", such as ``-``."""
-    logsource: LogSourceNames = LogSourceNames()
+    logsource: LogSourceNames = Field(default_factory=lambda: _NO_NAMES)
     time: list[TimeField] | None = None
     class_name: str = Field(default="base_event", alias="class")
-    activity: Derived = Expression(const=0)
-    severity: Derived = Expression(const=1)
+    activity: Derived = Field(default_factory=lambda: _UNKNOWN)
+    severity: Derived = Field(default_factory=lambda: _INFORMATIONAL)
     add: dict[str, Derived] = {}
     """Native fields to add, under the names Sigma's rules ask for; none is overwritten."""
     use: list[str] = []
