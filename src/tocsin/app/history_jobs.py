@@ -128,6 +128,11 @@ class HistoryJobs:
             found = [one for one in self._jobs.values() if not rule_id or one.rule_id == rule_id]
         return found[::-1]
 
+    @property
+    def is_busy(self) -> bool:
+        """True while a job runs or waits."""
+        return any(not one.is_over for one in self.all())
+
     def close(self) -> None:
         """End what runs, drop what waits."""
         for job in self.all():

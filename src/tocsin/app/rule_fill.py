@@ -1,43 +1,71 @@
-"""Fills a gap: lets a rule look at stored events it has not seen, and its findings fold late."""
+"""Fills a gap: lets rules look at stored events they have not seen, and their findings fold late."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
+import pyarrow.compute as pc
 from sqlalchemy import insert
 
+from tocsin.app.assets import AssetRegister
+from tocsin.app.audit import AuditLog
 from tocsin.app.backtest_rules import named_rules
-from tocsin.app.correlated_findings import CorrelatedFindings
+from tocsin.app.filled_windows import FilledWindows, reach_of
+from tocsin.app.flow import Flow
 from tocsin.app.history import NOT_EVALUATED, lanes_by_id
 from tocsin.app.identity import entities_with
 from tocsin.app.look_tables import RULE_FILLS
 from tocsin.app.rule_looks import Fill
 from tocsin.app.rule_sieve import Sieve
-from tocsin.app.wiring import Tocsin
-from tocsin.detect.correlate.correlator import Correlator
-from tocsin.detect.correlate.limits import Limits
 from tocsin.detect.engine import Engine
 from tocsin.detect.findings import findings_of
 from tocsin.detect.ruleset import RuleSet
-from tocsin.detect.stateful_rule import CorrelationRule
+from tocsin.model.event import EventBatch
 from tocsin.model.finding import Finding
-from tocsin.store.ports import Damage, ReplayQuery
+from tocsin.normalize.normalizer import Normalizer
+from tocsin.store.ports import Damage, EventStore, ReplayQuery, StateStore
 from tocsin.triage.finding_events import FINDING_LANE
 
 _AT_ONCE = 500
 
 
+class House(Protocol):
+    """What a fill works with."""
+
+    @property
+    def state(self) -> StateStore: ...
+    @property
+    def events(self) -> EventStore: ...
+    @property
+    def ruleset(self) -> RuleSet: ...
+    @property
+    def normalizer(self) -> Normalizer: ...
+    @property
+    def assets(self) -> AssetRegister: ...
+    @property
+    def audit(self) -> AuditLog: ...
+    @property
+    def flow(self) -> Flow: ...
+
+
 @dataclass(slots=True)
 class RuleFill:
-    """One look at what was received in ``since <= t < until`` by one rule in force.
+    """One look at what was received in ``since <= t < until`` by rules in force, together.
 
-    Findings that are already stored are left alone, so a fill may be done again.
+    Findings that are already stored are left alone, so a fill may be done again. Rules over
+    several events look at all stored events around the gap, so windows that reach beyond it are
+    right as well, and what they had found without those events is corrected. While such windows
+    are still open (``open_until``), a fill tells what it finds and is not noted as done.
     """
 
-    house: Tocsin
+    house: House
     rule_id: str
     since: datetime
     until: datetime
+    others: tuple[str, ...] = ()
+    open_until: datetime | None = None
+    _span: list[datetime] = field(default_factory=list)
 
     def run(
         self,
@@ -51,58 +79,60 @@ class RuleFill:
         Raises ``NoSuchRule`` for a rule that is not in force.
         """
         house = self.house
-        ruleset = named_rules(house.ruleset, [self.rule_id])
-        events = added = 0
+        ids = (self.rule_id, *self.others)
+        ruleset = named_rules(house.ruleset, ids)
+        engine, sieve = Engine(ruleset), Sieve(ruleset, now)
+        entities_of = entities_with(house.assets)
         damage: dict[str, Damage] = {}
+        events = added = 0
         total = sum(one.rows for one in house.events.segments(None, None))
-        for looked, findings in self._findings(ruleset, now, damage):
+        wanted = ReplayQuery(
+            received_from=self.since, received_until=self.until, without_lanes=NOT_EVALUATED
+        )
+        for batch in house.events.replay(wanted, self._lane_of(), _noted_in(damage)):
             if should_stop():
                 return None
-            events += looked
-            added += self._add(findings)
+            events += len(batch)
+            self._saw(batch)
+            hits = sieve.hits(batch, engine.evaluate(batch))
+            if hits:
+                added += self._add(findings_of(batch, hits, ruleset, entities_of))
             if on_progress is not None:
                 on_progress(min(events, total), total)
+        if ruleset.stateful and self._span:
+            windows = FilledWindows(house, ruleset, *self._span)
+            found = windows.findings(now, _noted_in(damage), should_stop)
+            if found is None:
+                return None
+            added += self._add(found)
+            open_until = self._span[1] + reach_of(ruleset)
+            self.open_until = open_until if open_until > now else None
         told = "; ".join(one.reason for one in damage.values())
         fill = Fill(self.since, self.until, events, added, told, by, now)
-        self._note(fill)
+        if self.open_until is None:
+            self._note(ids, fill)
         return fill
 
-    def _findings(
-        self, ruleset: RuleSet, now: datetime, damage: dict[str, Damage]
-    ) -> Iterator[tuple[int, Sequence[Finding]]]:
-        """Events looked at and findings, batch by batch; what several events make comes last."""
-        house = self.house
-        lane_of = lanes_by_id(house.normalizer.lanes)
-        engine, sieve = Engine(ruleset), Sieve(ruleset, now)
-        correlator = Correlator(ruleset.stateful, limits=Limits(lateness=None))
-        turn = correlator.begin()
-        wanted = ReplayQuery(
-            received_from=self.since - _reach_back(ruleset),
-            received_until=self.until,
-            without_lanes=NOT_EVALUATED,
-        )
+    def _lane_of(self) -> Callable[..., object]:
+        return lanes_by_id(self.house.normalizer.lanes)
 
-        def harmed(one: Damage) -> None:
-            damage[one.place] = one
-
-        entities_of = entities_with(house.assets)
-        for batch in house.events.replay(wanted, lane_of, harmed):
-            hits = sieve.hits(batch, engine.evaluate(batch))
-            turn.take(batch, hits)
-            yield len(batch), findings_of(batch, hits, ruleset, entities_of) if hits else ()
-        verdicts = [one for one in turn.finish(self.until, final=True) if one.time < self.until]
-        made = CorrelatedFindings(ruleset, entities_of, house.events.get)
-        yield 0, made.of(verdicts)
+    def _saw(self, batch: EventBatch) -> None:
+        """Keep the first and last event time of the gap."""
+        ends = pc.min_max(batch.times).as_py()
+        first, last = (one.astimezone(UTC) for one in (ends["min"], ends["max"]))
+        if self._span:
+            first, last = min(first, self._span[0]), max(last, self._span[1])
+        self._span = [first, last]
 
     def _add(self, findings: Sequence[Finding]) -> int:
         """Fold those that are new, marked late; how many."""
         added = 0
         for start in range(0, len(findings), _AT_ONCE):
-            part = [one for one in findings[start : start + _AT_ONCE] if not one.retracted]
+            part = findings[start : start + _AT_ONCE]
             known = self._known(part)
             fresh = [replace(one, late=True) for one in part if one.finding_id not in known]
             self.house.flow.add_findings(fresh)
-            added += len(fresh)
+            added += sum(not one.retracted for one in fresh)
         return added
 
     def _known(self, findings: Sequence[Finding]) -> set[str]:
@@ -122,31 +152,28 @@ class RuleFill:
             known.update(name for name in names if name is not None)
         return known
 
-    def _note(self, fill: Fill) -> None:
+    def _note(self, rule_ids: Sequence[str], fill: Fill) -> None:
+        facts = {"since": fill.since, "until": fill.until, "events": fill.events}
+        facts |= {"damage": fill.damage, "by": fill.by, "at": fill.at}
+        rows = [
+            {"rule_id": one, "findings": fill.findings if one == self.rule_id else 0, **facts}
+            for one in rule_ids
+        ]
         with self.house.state.begin() as tx:
-            tx.execute(
-                insert(RULE_FILLS).values(
-                    rule_id=self.rule_id,
-                    since=fill.since,
-                    until=fill.until,
-                    events=fill.events,
-                    findings=fill.findings,
-                    damage=fill.damage,
-                    by=fill.by,
-                    at=fill.at,
-                )
-            )
+            tx.execute(insert(RULE_FILLS), rows)
+            more = f", {len(rule_ids) - 1} more rules" if len(rule_ids) > 1 else ""
             self.house.audit.append(
                 tx,
                 actor=fill.by,
                 action="rules.fill",
                 subject=self.rule_id,
-                detail=f"{fill.events} events, {fill.findings} findings",
+                detail=f"{fill.events} events, {fill.findings} findings{more}",
                 now=fill.at,
             )
 
 
-def _reach_back(ruleset: RuleSet) -> timedelta:
-    """How far before a gap the windows of rules over several events may have begun."""
-    spans = [one.timespan for one in ruleset.stateful if isinstance(one, CorrelationRule)]
-    return max(spans, default=timedelta(0))
+def _noted_in(damage: dict[str, Damage]) -> Callable[[Damage], None]:
+    def harmed(one: Damage) -> None:
+        damage[one.place] = one
+
+    return harmed

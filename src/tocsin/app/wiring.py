@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
@@ -13,6 +13,7 @@ from tocsin.app.config import Settings
 from tocsin.app.correlation_memory import remember
 from tocsin.app.doorkeeper import open_access
 from tocsin.app.flow import Flow, FlowParts
+from tocsin.app.gap_filling import GapFiller
 from tocsin.app.health_round import HealthRound, Watched
 from tocsin.app.history_jobs import HistoryJobs
 from tocsin.app.home import Home
@@ -80,6 +81,12 @@ class Tocsin:
     history_jobs: HistoryJobs
     packs: PackDesk
     closers: list[Callable[[], None]]
+    gap_filler: GapFiller = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gap_filler = GapFiller(
+            self, self.settings.detect.fill_days, lambda: self.history_jobs.is_busy
+        )
 
     @property
     def ruleset(self) -> RuleSet:
@@ -108,6 +115,8 @@ class Tocsin:
         self.response.open()
         self.closers.append(self.upkeep.stop)
         self.upkeep.start()
+        self.closers.append(self.gap_filler.stop)
+        self.gap_filler.start()
 
     def close(self) -> None:
         """Stop what runs, then close what is open, in reverse order."""

@@ -38,6 +38,16 @@ def metrics(house: House) -> str:
             "Bytes taken in, not yet stored",
             house.spool.backlog_bytes(),
         ),
+        "tocsin_rules_over_budget": (
+            "gauge",
+            "Rules that pause as they cost too much",
+            len(house.budget.over()),
+        ),
+        "tocsin_rules_being_filled": (
+            "gauge",
+            "Rules of which a gap is being filled",
+            len(filling.rule_ids) if (filling := house.gap_filler.now_filling) else 0,
+        ),
         "tocsin_resident_bytes": ("gauge", "Resident memory", psutil.Process().memory_info().rss),
     }
     lines = []

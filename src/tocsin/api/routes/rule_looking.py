@@ -80,7 +80,9 @@ def looks(house: House, rule_id: str) -> dict[str, Any]:
     """Since when it looks, the lanes it looked at with events, late and skipped, gaps and fills.
 
     ``unfinished_values`` are values it gave up on as an expression took too long, ``is_paused``
-    says that it is not run on at present, ``cpu_s`` what it has cost since the start.
+    says that it is not run on at present, ``cpu_s`` what it has cost since the start. Gaps with
+    another ``cause`` than ``decided`` are filled by themselves: ``filling`` tells how far that is,
+    ``windows_open_until`` when what windows over a gap say is final. ``budget`` is what it may cost.
     """
     ledger = ledger_of(house, rule_id)
     if ledger is None:

@@ -74,9 +74,25 @@ def _show(ledger: dict[str, Any]) -> None:
     )
     for gap in looks["gaps"]:
         until = _time(gap["until"]) if gap["until"] else "now"
+        why, then = _CAUSES[gap["cause"]]
         out.print(
-            f"not looked from {_time(gap['since'])} to {until}: fill it with tocsin rules fill "
+            f"not looked from {_time(gap['since'])} to {until} ({why}): {then} tocsin rules fill "
             f"{looks['rule_id']}",
+            markup=False,
+        )
+    if filling := ledger["filling"]:
+        out.print(
+            f"being filled: {_time(filling['since'])} to {_time(filling['until'])}, "
+            f"{filling['done']:,} of {filling['total']:,} stored events",
+            markup=False,
+        )
+    if ledger["windows_open_until"]:
+        until = _time(ledger["windows_open_until"])
+        out.print(f"windows over a gap are open: final after {until}", markup=False)
+    if (budget := ledger["budget"])["over_since"]:
+        out.print(
+            f"over its budget since {_time(budget['over_since'])}: it used {budget['share']:.0%} "
+            f"of a core, {budget['allowed_share']:.0%} is allowed; it pauses and comes back",
             markup=False,
         )
     if looks["before"]:
@@ -90,6 +106,13 @@ def _show(ledger: dict[str, Any]) -> None:
             f"Tocsin did not run from {_time(one['since'])} to {_time(one['until'])}",
             markup=False,
         )
+
+
+_CAUSES = {
+    "": ("its file could not be used", "a running server fills it by itself, or"),
+    "budget": ("over its budget", "a running server fills it by itself, or"),
+    "decided": ("somebody put it out of force", "fill it with"),
+}
 
 
 def _time(text: str) -> str:
