@@ -9,8 +9,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from fastapi.testclient import TestClient
 
 from tests.api.sending import Door, close_door, open_door
+from tocsin.cli.server import create_application
 from tocsin.ingest.bulk_body import source_part
 
 PREFIXES = ["", "/elastic"]
@@ -280,3 +282,12 @@ def test_a_full_spool_makes_the_sender_wait(tmp_path: Path) -> None:
         assert ask(door, "POST", "/_bulk", body).status_code == 200
     finally:
         close_door(door)
+
+
+def test_beside_the_console_a_program_is_told_who_is_there(door: Door) -> None:
+    with TestClient(create_application(door.house), follow_redirects=False) as both:
+        told = {"Authorization": f"ApiKey {door.token}", "Accept": "application/json"}
+        assert both.get("/", headers=told).json()["name"] == "tocsin"
+        browser = both.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*"})
+        assert browser.status_code in (302, 303)
+        assert "/sign-in" in browser.headers["location"]

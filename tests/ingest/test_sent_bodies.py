@@ -59,6 +59,17 @@ def test_a_line_that_is_cut_off_costs_no_other() -> None:
     assert (found.events, found.fault_at) == (2, 0)
 
 
+def test_a_large_body_of_one_shape_is_split_by_sourcetype() -> None:
+    events = [
+        {"time": n, "sourcetype": f"kind{n % 2}", "event": {"n": n, "text": "x" * 50}}
+        for n in range(2_000)
+    ]
+    found = take_events(b"".join(map(orjson.dumps, events)), MAKER)
+    kept = [(batch.source, record) for batch in found.batches for record in decode(batch).records]
+    assert len(kept) == found.events == 2_000
+    assert all(source == f"hec/x/{record['hec']['sourcetype']}" for source, record in kept)  # type: ignore[index]
+
+
 @given(noise)
 def test_noise_for_hec_is_kept(body: bytes) -> None:
     found = take_events(body, MAKER)

@@ -1,5 +1,6 @@
 """The body of a request, whole and unpacked, within bounds."""
 
+import asyncio
 import zlib
 
 from fastapi import Request
@@ -8,20 +9,33 @@ from starlette.concurrency import run_in_threadpool
 from tocsin.api.problem import Problem
 
 _GZIP, _ZLIB = 31, 15
+_PATIENCE_S = 30.0
 _MOST_MEMBERS = 1_000
 """Of a gzip body; each costs a copy of what follows it."""
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body, unpacked; raises Problem for more than ``limit`` bytes, packed or not."""
+async def read_body(request: Request, limit: int, patience_s: float = _PATIENCE_S) -> bytes:
+    """The whole body, unpacked; raises Problem for more than ``limit`` bytes, packed or not.
+
+    ``patience_s`` is how long the next part of it may take.
+    """
     told = request.headers.get("content-length", "")
     if told.isdigit() and int(told) > limit:
         raise _too_large(limit)
     packed = bytearray()
-    async for chunk in request.stream():
-        packed += chunk
-        if len(packed) > limit:
-            raise _too_large(limit)
+    try:
+        async with asyncio.timeout(patience_s) as waiting:
+            async for chunk in request.stream():
+                packed += chunk
+                if len(packed) > limit:
+                    raise _too_large(limit)
+                waiting.reschedule(asyncio.get_running_loop().time() + patience_s)
+    except TimeoutError:
+        raise Problem(
+            408,
+            "The body did not come",
+            f"nothing came for {patience_s:g} s after {len(packed)} bytes; send it again",
+        ) from None
     encoding = request.headers.get("content-encoding", "").strip().lower()
     match encoding:
         case "" | "identity":

@@ -39,9 +39,11 @@ def attributes(pairs: list[Any]) -> dict[str, Any]:
     """A list of ``KeyValue`` as an object; of a key that comes again the last value counts."""
     found: dict[str, Any] = {}
     for pair in pairs:
-        if not isinstance(pair, dict) or not isinstance(pair.get("key"), str):
+        if type(pair) is not dict or type(key := pair.get("key")) is not str:
             raise OtlpFault(f"no KeyValue: {_shown(pair)}")
-        found[pair["key"]] = plain_value(pair.get("value"))
+        value = pair.get("value")
+        text = value.get("stringValue") if type(value) is dict and len(value) == 1 else None
+        found[key] = text if type(text) is str else plain_value(value)  # most are text
     return found
 
 

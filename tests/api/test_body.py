@@ -1,0 +1,66 @@
+"""Bodies of requests are read whole, within bounds of size and of patience."""
+
+import asyncio
+import gzip
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from fastapi import Request
+
+from tocsin.api.body import read_body
+from tocsin.api.problem import Problem
+
+LIMIT = 10_000
+
+
+def read(chunks: Sequence[bytes], *, stalls: bool = False, **headers: str) -> bytes:
+    waiting = list(chunks)
+
+    async def receive() -> dict[str, Any]:
+        if not waiting:
+            assert stalls, "asked for more than there is"
+            await asyncio.Event().wait()
+        chunk = waiting.pop(0)
+        return {"type": "http.request", "body": chunk, "more_body": stalls or bool(waiting)}
+
+    told = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    request = Request({"type": "http", "method": "POST", "headers": told}, receive)
+    return asyncio.run(read_body(request, LIMIT, 0.01 if stalls else 30))
+
+
+def status_of(chunks: Sequence[bytes], **more: Any) -> int:
+    with pytest.raises(Problem) as caught:
+        read(chunks, **more)
+    return caught.value.status
+
+
+def test_parts_are_put_together() -> None:
+    assert read([b"a", b"", b"bc"]) == b"abc"
+    assert read([b"abc"], content_encoding="identity") == b"abc"
+
+
+def test_packed_bodies_are_unpacked() -> None:
+    packed = gzip.compress(b"abc")
+    assert read([packed[:5], packed[5:]], content_encoding="GZIP") == b"abc"
+    assert read([packed + gzip.compress(b"de")], content_encoding="gzip") == b"abcde"
+    assert read([zlib.compress(b"abc")], content_encoding="deflate") == b"abc"
+
+
+def test_too_much_is_refused_however_it_comes() -> None:
+    assert status_of([b"x" * 6_000] * 2) == 413
+    assert status_of([], content_length="10001") == 413
+    assert status_of([gzip.compress(b"x" * 10_001)], content_encoding="gzip") == 413
+    assert status_of([gzip.compress(b"x" * 6_000) * 2], content_encoding="gzip") == 413
+    assert len(read([gzip.compress(b"x" * LIMIT)], content_encoding="gzip")) == LIMIT
+
+
+def test_what_can_not_be_unpacked_is_told() -> None:
+    assert status_of([b"plain"], content_encoding="gzip") == 400
+    assert status_of([gzip.compress(b"abc")[:-1]], content_encoding="gzip") == 400
+    assert status_of([b"abc"], content_encoding="br") == 415
+
+
+def test_a_sender_that_falls_silent_is_not_waited_for() -> None:
+    assert status_of([b"beginning"], stalls=True) == 408
