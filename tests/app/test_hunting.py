@@ -344,6 +344,21 @@ def test_slices_of_an_event_log_give_every_record_once(
         assert told(sliced) == told(in_one)
 
 
+def test_records_after_a_lost_slice_of_an_event_log_keep_their_numbers(
+    large_sample: Path, any_event: RuleSet
+) -> None:
+    in_one, _ = hunt(plan(large_sample), any_event)
+    with Hunt(plan(large_sample, jobs=2, task=200_000)) as opened:
+        opened.prepare(any_event)
+        victim = next(one for one in active_children() if one.name == "tocsin-hunt")
+        victim.kill()
+        victim.join()
+        summary, hits = opened.hits(any_event)
+        found = [hit for _, hit in hits]
+    assert summary.troubles
+    assert set(told(found)) < set(told(in_one))
+
+
 @pytest.fixture
 def large_sample(evtx_samples: Path, test_data: Path, tmp_path: Path) -> Path:
     index = (test_data / "evtx-attack-samples" / "index.jsonl").read_text(encoding="utf-8")
