@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tocsin.connectors.catalog import mapping_paths, sample_folders
 from tocsin.ingest import decode as decoding
-from tocsin.ingest import decode_shaped
+from tocsin.ingest import decode_shaped, decode_split
 from tocsin.ingest.files import read_paths
 from tocsin.model.event import EventBatch
 from tocsin.model.record import Decoded, Framing, Origin, RawBatch
@@ -27,13 +27,21 @@ RECEIVED = datetime(2026, 7, 1, tzinfo=UTC)
 NORMALIZER = Normalizer([load_mapping(path) for path in mapping_paths()])
 
 
-def decoded(payload: bytes, framing: Framing, shaped: bool) -> Decoded:
+SPLIT, GROUPED, LINE_BY_LINE = "split", "grouped", "line by line"
+
+
+def decoded(payload: bytes, framing: Framing, way: str) -> Decoded:
     with pytest.MonkeyPatch.context() as patch:
-        if shaped:
+        if way == LINE_BY_LINE:
+            patch.setattr(decoding, "worth_shaping", lambda _: False)
+        else:
             patch.setattr(decode_shaped, "FEWEST_BYTES", 1)
             patch.setattr(decode_shaped, "FEWEST_ALIKE", 1)
-        else:
-            patch.setattr(decoding, "worth_shaping", lambda _: False)
+            patch.setattr(decode_shaped, "FEWEST_ROWS", 2)
+            patch.setattr(decode_split, "_ODD_SHARE", 4)
+            patch.setattr(decode_split, "_PAUSE", 0)
+        if way == GROUPED:
+            patch.setattr(decode_shaped, "split_lines", lambda *_: None)
         return decoding.decode(RawBatch("test", payload, RECEIVED, framing))
 
 
@@ -71,29 +79,37 @@ def plain_type(kind: pa.DataType) -> object:
 
 
 def compare(payloads: list[bytes], framing: Framing = Framing.LINES) -> tuple[int, int]:
-    """Both ways on the same payloads together; how many records, how many of them by shape."""
-    ways = []
+    """All ways on the same payloads together; how many records, how many of them by shape."""
+    slow_parts, slow_told = read_all(payloads, framing, LINE_BY_LINE)
+    assert all(found.shaped is None for found, _ in slow_parts)
     shaped = 0
-    for fast in (True, False):
-        parts = []
-        for position, payload in enumerate(payloads):
-            found = decoded(payload, framing, fast)
-            parts.append((found, Origin("test", RECEIVED, "spool", position)))
-            if fast and found.shaped is not None:
-                shaped += len(found.records) - len(found.shaped.loose)
-        assert all((found.shaped is None) or fast for found, _ in parts)
-        ways.append((parts, told(NORMALIZER.normalize_all(parts))))
-    (fast_parts, fast_told), (slow_parts, slow_told) = ways
-    for (one, _), (other, _) in zip(fast_parts, slow_parts, strict=True):
-        assert one.ordinals == other.ordinals
-        assert one.unreadable == other.unreadable
-        assert one.keep_raw == other.keep_raw
-        assert list(one.lines) == list(other.lines)
-        assert list(one.records) == list(other.records)
-    assert fast_told.keys() == slow_told.keys()
-    for identifier, event in slow_told.items():
-        assert fast_told[identifier] == event
+    for way in (SPLIT, GROUPED):
+        fast_parts, fast_told = read_all(payloads, framing, way)
+        for (one, _), (other, _) in zip(fast_parts, slow_parts, strict=True):
+            assert one.ordinals == other.ordinals
+            assert one.unreadable == other.unreadable
+            assert one.keep_raw == other.keep_raw
+            assert list(one.lines) == list(other.lines)
+            assert list(one.records) == list(other.records)
+        assert fast_told.keys() == slow_told.keys()
+        for identifier, event in slow_told.items():
+            assert fast_told[identifier] == event
+        shaped = sum(by_shape(found) for found, _ in fast_parts)
     return len(slow_told), shaped
+
+
+def read_all(
+    payloads: list[bytes], framing: Framing, way: str
+) -> tuple[list[tuple[Decoded, Origin]], dict[str, object]]:
+    parts = [
+        (decoded(payload, framing, way), Origin("test", RECEIVED, "spool", position))
+        for position, payload in enumerate(payloads)
+    ]
+    return parts, told(NORMALIZER.normalize_all(parts))
+
+
+def by_shape(found: Decoded) -> int:
+    return 0 if found.shaped is None else len(found.records) - len(found.shaped.loose)
 
 
 NAMES = st.sampled_from(
@@ -172,7 +188,7 @@ SOUND = (
 DUMPS = st.sampled_from([{"separators": (",", ":")}, {}, {"ensure_ascii": False}])
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.one_of(RECORDS, ODD_LINES), min_size=2, max_size=12),
     DUMPS,
@@ -190,7 +206,7 @@ def test_made_up_records(
     compare([b"\n".join(lines[:half] * times), b"\n".join(lines[half:] * times)], framing)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(ODD_LINES, st.integers(0, 80), st.binary(max_size=3)), max_size=8))
 def test_broken_lines(cuts: list[tuple[bytes, int, bytes]]) -> None:
     broken = [line[:at] + noise.replace(b"\n", b"") + line[at:] for line, at, noise in cuts]
@@ -221,6 +237,68 @@ def test_an_odd_line_among_sound_ones(odd: bytes) -> None:
 def test_lines_that_only_seem_to_be_of_one_shape(other: bytes) -> None:
     one = SOUND[-1]
     assert compare([b"\n".join([one, one, other, one, other])])[1] >= 3
+
+
+ALIKE = [
+    b'{"a":"C:\\\\Windows","b":%d,"c":{"d":%s,"e":null},"f":["\\"x\\"",-1.5]}' % (at, truth)
+    for at, truth in zip(range(60), [b"true", b"false", b"true"] * 20, strict=True)
+]
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\r", b"\n\n", b"\\"])
+def test_lines_that_are_alike(end: bytes) -> None:
+    assert decoded(b"\n".join(ALIKE), Framing.LINES, SPLIT).shaped.tables  # type: ignore[union-attr]
+    assert compare([b"\n".join(ALIKE) + end, b"\r\n".join(ALIKE) + end])[0] >= 118
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"a":"C', b'"a":"C\\"'),
+        (b'"a":"C', b'"a":"C\\n'),
+        (b'"a":"C', b'"a":"C\\u0041\\/'),
+        (b'"a":"C', b'"a":"C\r'),
+        (b'"a":"C', b'"a":"C\x00'),
+        (b'"a":"C', b'"a":C'),
+        (b'"a":', b'"a": '),
+        (b'"a":', b'"a","x":'),
+        (b'"a":', b'"A":'),
+        (b'"a":', b'"\\a":'),
+        (b'"a":', b'"a"\\:'),
+        (b'"b":', b'"b":0'),
+        (b'"b":', b'"b":-'),
+        (b'"b":', b'"b":1e99'),
+        (b'"b":', b'"b":1e999'),
+        (b'"b":', b'"b":[1],"x":'),
+        (b"true", b"null"),
+        (b"true", b"1"),
+        (b"null", b'""'),
+        (b"null", b"NULL"),
+        (b'{"a"', b'\xef\xbb\xbf{"a"'),
+        (b'{"a"', b' {"a"'),
+        (b"]}", b"]}\\"),
+        (b"]}", b"]}\\\r"),
+        (b"]}", b"]} "),
+        (b"]}", b'],"a":1}'),
+        (b"]}", b"]}\n"),
+        (b"]}", b"]}\n{}\n"),
+    ],
+)
+@pytest.mark.parametrize("places", [[0], [30], [59], [7, 8], list(range(20)), list(range(60))])
+def test_lines_that_are_alike_but_for_some(old: bytes, new: bytes, places: list[int]) -> None:
+    lines = [line.replace(old, new, 1) if at in places else line for at, line in enumerate(ALIKE)]
+    compare([b"\n".join(lines), b"\n".join(ALIKE)])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 59), st.integers(0, 70), st.binary(max_size=4)), max_size=4)
+)
+def test_lines_that_are_alike_but_for_noise(changes: list[tuple[int, int, bytes]]) -> None:
+    lines = list(ALIKE)
+    for line, at, noise in changes:
+        lines[line] = lines[line][:at] + noise + lines[line][at:]
+    compare([b"\n".join(lines)])
 
 
 def test_every_sample_of_every_connector() -> None:

@@ -42,7 +42,7 @@ def test_no_line_is_lost_and_each_keeps_its_number(
         for module in (cutting, line_cutter):
             patch.setattr(module, "BATCH_BYTES", batch_bytes)
             patch.setattr(module, "RECORD_BYTES", record_bytes)
-        patch.setattr(cutting, "BATCH_RECORDS", batch_records)
+            patch.setattr(module, "BATCH_RECORDS", batch_records)
         found = numbered(b"\n".join(lines))
     expected = {number: line for number, line in enumerate(lines, 1) if line.strip()}
     assert found == expected
@@ -71,11 +71,11 @@ def test_a_long_line_is_kept_whole_between_its_neighbors(monkeypatch: pytest.Mon
 
 
 def test_a_line_over_what_can_be_kept_comes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_cutter, "RECORD_BYTES", 1 << 20)
-    monkeypatch.setattr(line_cutter, "KEPT_BYTES", 2 << 20)
-    items = list(cut_lines(io.BytesIO(b"y" * (5 << 20) + b"\nnext"), MAKER))
+    monkeypatch.setattr(line_cutter, "RECORD_BYTES", 4 << 20)
+    monkeypatch.setattr(line_cutter, "KEPT_BYTES", 8 << 20)
+    items = list(cut_lines(io.BytesIO(b"y" * (20 << 20) + b"\nnext"), MAKER))
     pieces = [item for item in items if isinstance(item, Unreadable)]
-    assert b"".join(piece.payload for piece in pieces)[: 4 << 20] == b"y" * (4 << 20)
+    assert b"".join(piece.payload for piece in pieces)[: 16 << 20] == b"y" * (16 << 20)
     assert {piece.ordinal for piece in pieces} == {1}
 
 

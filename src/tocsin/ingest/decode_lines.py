@@ -12,6 +12,8 @@ Flags = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 _PADDING = 64
 _WORD = 8
+_AT_ONCE = 1 << 16
+"""Bytes looked through together: what is worked on stays in the processor's cache."""
 _NEWLINE, _CARRIAGE, _QUOTE, _SLASH, _OPEN, _CLOSE = b'\n\r"\\{}'
 _SPACE = 32
 
@@ -46,6 +48,49 @@ class Strings:
     counts: Numbers
     firsts: Numbers
     quotes: Numbers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LineBounds:
+    """Where the lines of a payload begin and end, without newline and carriage return."""
+
+    starts: Numbers
+    ends: Numbers
+
+
+def bounds_of(payload: bytes) -> LineBounds | None:
+    """The lines; None where one holds a control character or is longer than a record may be."""
+    buffer = np.frombuffer(payload, np.uint8)
+    found: list[Numbers] = []
+    scratch = np.empty(_AT_ONCE, np.bool_)
+    for start in range(0, len(buffer), _AT_ONCE):
+        part = buffer[start : start + _AT_ONCE]
+        flags = np.less(part, _SPACE, out=scratch[: len(part)])
+        found.append((np.flatnonzero(flags) if len(part) % _WORD else _rare(flags)) + start)
+    controls = np.concatenate(found)
+    is_newline = buffer.take(controls) == _NEWLINE
+    newlines = np.append(controls[is_newline], len(buffer))
+    starts = np.concatenate((np.zeros(1, np.int64), newlines[:-1] + 1))
+    ends = newlines
+    if not is_newline.all():
+        carriage = (buffer.take(newlines - 1, mode="clip") == _CARRIAGE) & (newlines > starts)
+        if len(controls) - np.count_nonzero(is_newline) != np.count_nonzero(carriage):
+            return None
+        ends = newlines - carriage
+    if len(payload) > RECORD_BYTES and (ends - starts).max() > RECORD_BYTES:
+        return None
+    return LineBounds(starts, ends)
+
+
+def count_of(byte: int, payload: bytes | Bytes) -> int:
+    """How often a byte occurs."""
+    buffer = np.frombuffer(payload, np.uint8) if isinstance(payload, bytes) else payload
+    scratch = np.empty(_AT_ONCE, np.bool_)
+    count = 0
+    for start in range(0, len(buffer), _AT_ONCE):
+        part = buffer[start : start + _AT_ONCE]
+        count += int(np.count_nonzero(np.equal(part, byte, out=scratch[: len(part)])))
+    return count
 
 
 def find_strings(payload: bytes) -> Strings:

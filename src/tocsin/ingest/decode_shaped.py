@@ -1,23 +1,26 @@
 """A payload of JSON lines as cells: columns are made of them without a dict a record."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
 
+from tocsin.ingest.decode_lazy import LazyLines, LazyRecords
 from tocsin.ingest.decode_lines import Flags, Numbers, Strings, find_strings
-from tocsin.ingest.decode_scalars import Scalars, interleaved, unsound_lines
+from tocsin.ingest.decode_scalars import NOTHING, Scalars, interleaved, slices_of, unsound_lines
 from tocsin.ingest.decode_shapes import Group, Templates
+from tocsin.ingest.decode_split import SplitLines, split_lines
 from tocsin.ingest.decode_templates import Reader
 from tocsin.model.record import Decoded
-from tocsin.model.shaped_records import ShapedGroup, ShapedRecords
+from tocsin.model.shaped_records import CellKind, ShapedGroup, ShapedRecords, ShapedTable
 
 FEWEST_BYTES = 48 << 10
 """Below this a payload is faster read line by line."""
 FEWEST_ALIKE = 4
 """Where a shape has fewer lines than this on average, senders shuffle their keys, say."""
+FEWEST_ROWS = 256
+"""Of a shape with so many lines columns are made at once; smaller ones wait for others."""
 _LARGEST = 1 << 30
 _HEAD = 1 << 13
 
@@ -59,9 +62,11 @@ class ShapedLines:
         ordinals = np.flatnonzero(is_record)
         row_of = np.cumsum(is_record) - 1
         loose_rows = row_of[left.ordinals].tolist() if left.ordinals else []
-        scalars, first_scalars = self._scalars()
+        all_texts = interleaved(strings.data, strings.quotes[0::2] + 1, strings.quotes[1::2])
+        few = [group for group in self.groups if len(group.lines) < FEWEST_ROWS]
+        scalars, first_scalars = self._scalars(few)
         shaped = ShapedRecords(
-            texts=interleaved(strings.data, strings.quotes[0::2] + 1, strings.quotes[1::2]),
+            texts=all_texts if few else NOTHING,
             scalars=scalars,
             groups=tuple(
                 ShapedGroup(
@@ -70,7 +75,17 @@ class ShapedLines:
                     strings.firsts[group.lines],
                     first_scalars[group.lines],
                 )
+                for group in few
+            ),
+            tables=tuple(
+                ShapedTable(
+                    group.template,
+                    row_of[strings.lines[group.lines]],
+                    self._columns(group, all_texts),
+                    is_escaped=True,
+                )
                 for group in self.groups
+                if len(group.lines) >= FEWEST_ROWS
             ),
             loose=dict(zip(loose_rows, left.records, strict=True)),
         )
@@ -84,23 +99,44 @@ class ShapedLines:
             shaped=shaped,
         )
 
-    def _scalars(self) -> tuple[pa.StringArray, Numbers]:
-        """The scalars in order of the lines, and the number of each line's first."""
+    def _columns(self, group: Group, all_texts: pa.StringArray) -> tuple[pa.StringArray, ...]:
+        """A column for each slot: cheaper now, while the payload is in the processor's cache."""
+        template, rows = group.template, len(group.lines)
+        firsts = self.strings.firsts[group.lines]
+        kinds = zip(template.kinds, template.offsets, strict=True)
+        cells = [firsts + offset for kind, offset in kinds if kind is CellKind.TEXT]
+        texts = all_texts.take(pa.array(np.concatenate(cells) * 2)) if cells else NOTHING
+        columns: list[pa.StringArray] = []
+        taken = 0
+        for kind, offset in zip(template.kinds, template.offsets, strict=True):
+            if kind is CellKind.TEXT:
+                columns.append(texts.slice(taken, rows))
+                taken += rows
+            else:
+                spans = group.begins[offset], group.ends[offset]
+                columns.append(slices_of(self.strings.data, *spans))
+        return tuple(columns)
+
+    def _scalars(self, groups: Sequence[Group]) -> tuple[pa.StringArray, Numbers]:
+        """The scalars of some groups in order of the lines, and the number of each line's first."""
         counts = np.zeros(len(self.strings.lines), np.int64)
-        for group in self.groups:
+        for group in groups:
             counts[group.lines] = len(group.begins)
         firsts = np.cumsum(counts) - counts
         begins = np.empty(int(counts.sum()), np.int64)
         ends = np.empty_like(begins)
-        for group in self.groups:
+        for group in groups:
             for number, (begin, end) in enumerate(zip(group.begins, group.ends, strict=True)):
                 at = firsts[group.lines] + number
                 begins[at], ends[at] = begin, end
         return interleaved(self.strings.data, begins, ends), firsts
 
 
-def shape_lines(payload: bytes, templates: Templates) -> ShapedLines:
+def shape_lines(payload: bytes, templates: Templates) -> ShapedLines | SplitLines:
     """Group the lines of ``payload``, which is UTF-8, by shape."""
+    split = split_lines(payload, templates)
+    if split is not None:
+        return split
     strings = find_strings(payload)
     is_left = np.ones(len(strings.starts), np.bool_)
     groups = list(templates.groups(strings, FEWEST_ALIKE))
@@ -109,57 +145,9 @@ def shape_lines(payload: bytes, templates: Templates) -> ShapedLines:
         for group in groups
         for kind, begins, ends in zip(group.kinds, group.begins, group.ends, strict=True)
     ]
-    unsound = unsound_lines(strings.data, strings.buffer, scalars)
+    unsound = unsound_lines(strings.data, scalars)
     if len(unsound):
         groups = [group.without(unsound) for group in groups]
     for group in groups:
         is_left[strings.lines[group.lines]] = False
     return ShapedLines(strings, tuple(group for group in groups if len(group.lines)), is_left)
-
-
-class LazyLines(Sequence[bytes]):
-    """Slices of a payload, cut when asked for."""
-
-    def __init__(self, data: bytes, starts: Numbers, ends: Numbers) -> None:
-        self._data, self._starts, self._ends = data, starts, ends
-
-    def __len__(self) -> int:
-        return len(self._starts)
-
-    @overload
-    def __getitem__(self, at: int) -> bytes: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[bytes]: ...
-    def __getitem__(self, at: int | slice) -> bytes | list[bytes]:
-        if isinstance(at, slice):
-            return [self[row] for row in range(*at.indices(len(self)))]
-        return self._data[int(self._starts[at]) : int(self._ends[at])]
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-class LazyRecords(Sequence[dict[str, Any]]):
-    """The records of lines, read when asked for."""
-
-    def __init__(self, lines: LazyLines, read: Callable[[bytes], dict[str, Any]]) -> None:
-        self._lines, self._read = lines, read
-
-    def __len__(self) -> int:
-        return len(self._lines)
-
-    @overload
-    def __getitem__(self, at: int) -> dict[str, Any]: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[dict[str, Any]]: ...
-    def __getitem__(self, at: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
-        if isinstance(at, slice):
-            return [self._read(line) for line in self._lines[at]]
-        return self._read(self._lines[at])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tocsin.ingest.decode_layouts import Layout, outline_of, quotes_in, tokens_of
 from tocsin.ingest.decode_lines import Numbers, Strings
 from tocsin.ingest.decode_templates import (
     Finish,
@@ -65,6 +66,7 @@ class Templates:
         self._read = read
         self._finish = finish
         self._known: dict[Mark, list[tuple[Shape, Template | None]]] = {}
+        self._layouts: dict[bytes, Layout | None] = {}
 
     def groups(self, strings: Strings, fewest: int) -> Iterator[Group]:
         """The lines of each shape; lines that are in no group must be read one by one.
@@ -114,12 +116,35 @@ class Templates:
     def _made(self, strings: Strings, places: Numbers) -> tuple[Shape, Template | None] | None:
         """The shape of the first of some lines; None when it is none."""
         start, *quotes, end = places[:, 0].tolist()
-        line = strings.data[start:end]
+        return self._shape_of(strings.data[start:end], [quote - start for quote in quotes])
+
+    def _shape_of(self, line: bytes, quotes: list[int]) -> tuple[Shape, Template | None] | None:
         try:
-            shape = Shape(line, [quote - start for quote in quotes])
+            shape = Shape(line, quotes)
         except (ValueError, RecursionError):
             return None
         return shape, template_of(line, shape, self._read, self._finish)
+
+    def layout_of(self, line: bytes) -> Layout | None:
+        """The layout of lines like this one; None where there is none.
+
+        Lines that are alike but for their values may still be of another shape.
+        """
+        outline = outline_of(line)
+        if outline not in self._layouts:
+            if len(self._layouts) >= _REMEMBERED:
+                self._layouts.clear()
+            self._layouts[outline] = self._new_layout(line)
+        return self._layouts[outline]
+
+    def _new_layout(self, line: bytes) -> Layout | None:
+        quotes = quotes_in(line)
+        try:
+            tokens = tokens_of(line, quotes)
+        except ValueError:
+            return None
+        made = self._shape_of(line, quotes)
+        return None if made is None or made[1] is None else Layout(tokens, made[1])
 
     def _remember(
         self, mark: Mark, made: tuple[Shape, Template | None]

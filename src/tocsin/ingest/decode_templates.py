@@ -73,10 +73,10 @@ class Shape:
                 places = (at + 1, 1), (at + 2, 0)
                 out.append(self._slot(CellKind.TEXT, at // 2, (begin + 1, end - 1), *places))
             stop = quotes[at + 2] if at + 2 < len(quotes) else len(line)
-            value_at, value_end = _scalar_in(line, end, stop)
+            value_at, value_end = scalar_in(line, end, stop)
             out.append(line[end:value_at])
             if value_end > value_at:
-                kind = _kind_of(line[value_at:value_end])
+                kind = kind_of(line[value_at:value_end])
                 if kind is None:
                     out.append(b"null")
                 else:
@@ -173,7 +173,7 @@ def template_of(line: bytes, shape: Shape, read: Reader, finish: Finish) -> Temp
     return Template(slotted, tuple(shape.kinds), tuple(shape.offsets))
 
 
-def _scalar_in(line: bytes, begin: int, stop: int) -> tuple[int, int]:
+def scalar_in(line: bytes, begin: int, stop: int) -> tuple[int, int]:
     """Where the value in what stands between two strings is (empty: there is none)."""
     found = _GAP.match(line, begin, stop)
     if found is None:
@@ -189,7 +189,7 @@ def _scalar_in(line: bytes, begin: int, stop: int) -> tuple[int, int]:
     return at, end
 
 
-def _kind_of(value: bytes) -> CellKind | None:
+def kind_of(value: bytes) -> CellKind | None:
     """None for null, which is part of the shape."""
     if value == b"null":
         return None

@@ -56,6 +56,10 @@ def names_of(decoded: Sequence[Decoded], paths: Sequence[str]) -> SentNames:
                 codes[row] = found.number(_first(loose, paths))
             for group in one.shaped.groups:
                 codes[group.rows] = _of_group(found, one.shaped, group, paths)
+            for table in one.shaped.tables:
+                slot = _slot(table.template, paths)
+                if slot is not None:
+                    codes[table.rows] = _of_texts(found, table.columns[slot - 1])
         found.codes.append(codes)
     return found
 
@@ -111,7 +115,11 @@ def _of_group(
     if slot is None:
         return np.zeros(len(group.rows), np.int64)
     places = (group.texts + group.template.offsets[slot - 1]) * 2
-    coded = shaped.texts.take(pa.array(places)).dictionary_encode()
+    return _of_texts(found, shaped.texts.take(pa.array(places)))
+
+
+def _of_texts(found: SentNames, texts: pa.StringArray) -> Codes:
+    coded = texts.dictionary_encode()
     numbers = np.array([found.number(name) for name in coded.dictionary.to_pylist()], np.int64)
     codes: Codes = numbers[coded.indices.to_numpy(zero_copy_only=False)]
     return codes

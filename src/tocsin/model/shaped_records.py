@@ -49,14 +49,29 @@ class ShapedGroup:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ShapedTable:
+    """Records of one template, by slot: their rows (ascending) and a column for each slot.
+
+    Columns have no nulls; they are what cells are, but where not ``is_escaped`` texts are as they
+    mean, without escapes.
+    """
+
+    template: Template
+    rows: Numbers
+    columns: tuple[pa.StringArray, ...]
+    is_escaped: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ShapedRecords:
     """The records of a payload that were read columnwise, and the others.
 
     Cell ``n`` is element ``2 n`` of ``texts`` or ``scalars`` (the elements between are what
-    stands between the cells). ``loose`` are the records in no group, by their row.
+    stands between the cells). ``loose`` are the records in no group or table, by their row.
     """
 
     texts: pa.StringArray
     scalars: pa.StringArray
     groups: tuple[ShapedGroup, ...]
     loose: Mapping[int, dict[str, object]]
+    tables: tuple[ShapedTable, ...] = ()

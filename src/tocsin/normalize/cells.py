@@ -18,6 +18,9 @@ _LARGE = 2_000
 _TOGETHER = 500
 
 
+Coded = tuple[npt.NDArray[np.int32], list[Any]]
+
+
 class Cells:
     """The cells of several payloads, numbered one after the other."""
 
@@ -33,23 +36,22 @@ class Cells:
         None where only ``values`` can tell them: numbers of two sorts, lists; with
         ``whole_numbers`` also where a number has a fraction.
         """
+        texts = self.texts(kind, cells)
+        if kind is CellKind.NUMBER and whole_numbers:
+            return _whole_numbers(texts)
+        return typed(kind, texts)
+
+    def texts(self, kind: CellKind, cells: Numbers) -> pa.StringArray:
+        """Texts as they mean, other kinds as JSON writes them; null where the number is negative."""
         if kind is CellKind.TEXT:
             return unescaped(_taken(self._texts, cells))
-        texts = _taken(self._scalars, cells)
-        if kind is CellKind.NUMBER:
-            return _whole_numbers(texts) if whole_numbers else _numbers(texts)
-        return pc.equal(texts, "true") if kind is CellKind.TRUTH else None
+        return _taken(self._scalars, cells)
 
-    def coded(self, kind: CellKind, cells: Numbers) -> tuple[npt.NDArray[np.int32], list[Any]]:
+    def coded(self, kind: CellKind, cells: Numbers) -> Coded:
         """For each cell the index of its value, and the distinct values as JSON gives them."""
         raw = _taken(self._texts if kind is CellKind.TEXT else self._scalars, cells)
         coded = raw.dictionary_encode()
         return coded.indices.to_numpy(zero_copy_only=False), _loaded(coded.dictionary, kind)
-
-    def values(self, kind: CellKind, cells: Numbers) -> list[Any]:
-        """The values as JSON gives them."""
-        codes, distinct = self.coded(kind, cells)
-        return [distinct[code] for code in codes.tolist()]
 
 
 class Wanted:
@@ -91,6 +93,23 @@ class Wanted:
                 self._cells.column(kind, cells) if whole is None else whole.slice(start, len(cells))
             )
             start += len(cells)
+
+
+def typed(kind: CellKind, texts: pa.StringArray) -> pa.Array | None:
+    """The values that ``Cells.texts`` stand for; None where these are numbers of two sorts, lists."""
+    if kind is CellKind.TEXT:
+        return texts
+    if kind is CellKind.NUMBER:
+        return _numbers(texts)
+    return pc.equal(texts, "true") if kind is CellKind.TRUTH else None
+
+
+def coded_texts(kind: CellKind, texts: pa.StringArray) -> Coded:
+    """``Cells.coded`` of what ``Cells.texts`` gives, without nulls."""
+    coded = texts.dictionary_encode()
+    plain = kind is CellKind.TEXT
+    distinct = coded.dictionary.to_pylist() if plain else _loaded(coded.dictionary, kind)
+    return coded.indices.to_numpy(zero_copy_only=False), distinct
 
 
 def _joined(parts: Sequence[pa.StringArray]) -> tuple[pa.StringArray, list[int]]:

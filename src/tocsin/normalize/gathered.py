@@ -13,7 +13,8 @@ from tocsin.model.shaped_records import Template
 from tocsin.normalize.cells import Cells, Numbers, Wanted
 from tocsin.normalize.columns import MAX_KEYS, column_of, columns_of
 from tocsin.normalize.lane_shape import LaneShape
-from tocsin.normalize.shaped_columns import Rows, ShapedColumns, TooMuch, values_of
+from tocsin.normalize.shaped_columns import ShapedColumns, TooMuch
+from tocsin.normalize.shaped_rows import CellRows, ColumnRows, Rows, together, values_of
 from tocsin.normalize.timestamps import to_micros
 
 
@@ -63,7 +64,7 @@ class Gathered:
         self.shaped = self._by_template()
 
     def _by_template(self) -> list[Rows]:
-        found: dict[Template, list[Rows]] = {}
+        found: dict[tuple[Template, bool | None], list[Rows]] = {}
         number = 0
         for (decoded, _), start in zip(self._parts, self._starts.tolist(), strict=False):
             if decoded.shaped is None or self.cells is None:
@@ -71,15 +72,16 @@ class Gathered:
             texts, scalars = self.cells.first_texts[number], self.cells.first_scalars[number]
             number += 1
             for group in decoded.shaped.groups:
-                found.setdefault(group.template, []).append(
-                    Rows(
-                        group.template,
-                        group.rows + start,
-                        group.texts * 2 + texts,
-                        group.scalars * 2 + scalars,
-                    )
+                rows = group.rows + start
+                firsts = group.texts * 2 + texts, group.scalars * 2 + scalars
+                made = CellRows(group.template, rows, *firsts)
+                found.setdefault((group.template, None), []).append(made)
+            for table in decoded.shaped.tables:
+                own = ColumnRows(
+                    table.template, table.rows + start, [table.columns], table.is_escaped
                 )
-        return [same[0] if len(same) == 1 else _together(same) for same in found.values()]
+                found.setdefault((table.template, table.is_escaped), []).append(own)
+        return [together(same) for same in found.values()]
 
     def batches(self, lanes: Sequence[tuple[LaneShape, LaneRows]]) -> list[EventBatch]:
         """The event batches of the given rows, which are of those shapes."""
@@ -181,16 +183,4 @@ class Gathered:
 
 def _placed(groups: Sequence[Rows], rows: Numbers) -> list[Rows]:
     """The groups with places among ``rows`` instead of row numbers."""
-    return [
-        Rows(group.template, np.searchsorted(rows, group.rows), group.texts, group.scalars)
-        for group in groups
-    ]
-
-
-def _together(same: Sequence[Rows]) -> Rows:
-    return Rows(
-        same[0].template,
-        np.concatenate([group.rows for group in same]),
-        np.concatenate([group.texts for group in same]),
-        np.concatenate([group.scalars for group in same]),
-    )
+    return [group.placed(np.searchsorted(rows, group.rows)) for group in groups]

@@ -12,7 +12,7 @@ from tocsin.normalize.gathered import Gathered, LaneRows
 from tocsin.normalize.lane_shape import LaneShape
 from tocsin.normalize.mapping import Mapping
 from tocsin.normalize.recognition import Claim, Recognizer, Split, claim_of
-from tocsin.normalize.shaped_columns import Rows
+from tocsin.normalize.shaped_rows import Rows
 from tocsin.normalize.unknown import unknown_mapping
 
 

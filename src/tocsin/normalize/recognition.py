@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tocsin.model.field_path import values_at
 from tocsin.model.shaped_records import CellKind
 from tocsin.normalize.cells import Cells, Numbers
 from tocsin.normalize.mapping import Condition, Recognize
-from tocsin.normalize.shaped_columns import Rows, values_of
+from tocsin.normalize.settling import Candidates, TextTest, settle
+from tocsin.normalize.shaped_rows import CellRows, Rows, values_of
 
 _REMEMBERED = 8_192
 Record = Mapping[str, object]
@@ -98,14 +98,7 @@ class _Plan:
     read: Callable[[Record], object]
     paths: tuple[tuple[str, ...], ...]
     ways: tuple[tuple[int, tuple[Test, ...]], ...]
-    decided: dict[object, "_Candidates"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Candidates:
-    """Shapes in order with the text tests still to run; none left means claimed."""
-
-    shapes: tuple[tuple[int, tuple[Test, ...]], ...]
+    decided: dict[object, Candidates]
 
 
 Split = list[tuple[int | None, Numbers]]
@@ -123,7 +116,7 @@ class Recognizer:
 
     def group(self, records: Sequence[Record]) -> list[tuple[int | None, list[int]]]:
         """Rows by shape number, in first-seen order; None for what no shape claims."""
-        pending: dict[_Candidates, list[int]] = {}
+        pending: dict[Candidates, list[int]] = {}
         plans = self._plans
         for row, record in enumerate(records):
             names = tuple(record)
@@ -143,7 +136,7 @@ class Recognizer:
                 rows.append(row)
         grouped: dict[int | None, list[int]] = {}
         for candidates, rows in pending.items():
-            for shape, claimed in _settle(candidates, rows, partial(_texts, records)):
+            for shape, claimed in settle(candidates, rows, partial(_texts, records)):
                 grouped.setdefault(shape, []).extend(claimed)
         return [(shape, sorted(rows)) for shape, rows in grouped.items()]
 
@@ -174,7 +167,7 @@ class Recognizer:
             found = self.group([dict(one) for one in values_of(cells, rows.template.record, rows)])
             return [(shape, np.array(places, np.int64)) for shape, places in found]
         combined, combinations = _combinations(known, leaves, count)
-        choices: dict[_Candidates, int] = {}
+        choices: dict[Candidates, int] = {}
         chosen = np.empty(len(combinations), np.int64)
         for number, values in enumerate(combinations):
             key = values if len(values) > 1 else values[0] if values else ()
@@ -185,7 +178,7 @@ class Recognizer:
         for candidates, number in choices.items():
             places = np.flatnonzero(choice == number) if len(choices) > 1 else np.arange(count)
             read = partial(_cell_texts, cells, rows)
-            for shape, claimed in _settle(candidates, places.tolist(), read):
+            for shape, claimed in settle(candidates, places.tolist(), read):
                 split.setdefault(shape, []).append(np.array(claimed, np.int64))
         return [(shape, np.sort(np.concatenate(found))) for shape, found in split.items()]
 
@@ -216,21 +209,25 @@ class Recognizer:
                     asked.setdefault(test.paths)
         return _Plan(_reader(tuple(asked), here), tuple(asked), tuple(ways), {})
 
-    def _decide(self, plan: _Plan, key: object) -> _Candidates:
+    def _decide(self, plan: _Plan, key: object) -> Candidates:
         if len(plan.decided) >= _REMEMBERED:
             plan.decided.clear()
         texts = {
             paths: None if value is None else _lowered(value)
             for paths, value in zip(plan.paths, _as_tuple(plan.paths, key), strict=True)
         }
-        left: list[tuple[int, tuple[Test, ...]]] = []
+        left: list[tuple[int, tuple[TextTest, ...]]] = []
         for shape, way in plan.ways:
             if all(test.paths not in texts or test.holds(texts[test.paths]) for test in way):
-                open_tests = tuple(test for test in way if test.condition.matches is not None)
+                open_tests = tuple(
+                    (test.paths, test.condition.matches)
+                    for test in way
+                    if test.condition.matches is not None
+                )
                 left.append((shape, open_tests))
                 if not open_tests:
                     break
-        plan.decided[key] = _Candidates(tuple(left))
+        plan.decided[key] = Candidates(tuple(left))
         return plan.decided[key]
 
 
@@ -295,9 +292,13 @@ def _coded(
     asked: dict[bool, list[tuple[int, int, Numbers]]] = {True: [], False: []}
     for number, (rows, wanted) in enumerate(zip(groups, leaves, strict=True)):
         for slot in {leaf for leaf in wanted if isinstance(leaf, int)}:
-            kind, places = rows.cells(slot)
-            if kind is not CellKind.JSON:
+            if rows.template.kinds[slot - 1] is CellKind.JSON:
+                continue
+            if isinstance(rows, CellRows):
+                kind, places = rows.cells(slot)
                 asked[kind is CellKind.TEXT].append((number, slot, places))
+            else:
+                coded[number][slot] = rows.coded(cells, slot)
     for is_text, same in asked.items():
         if not same:
             continue
@@ -338,40 +339,13 @@ def _cell_texts(cells: Cells, rows: Rows, places: list[int], paths: Sequence[str
     plain_name = len(paths) == 1 and "." not in paths[0]
     leaf = record.get(paths[0]) if plain_name else _first_value(record, paths)
     chosen = rows.of(np.array(places, np.int64))
-    if isinstance(leaf, int) and rows.cells(leaf)[0] is CellKind.TEXT:
-        return cells.column(*chosen.cells(leaf))
+    if isinstance(leaf, int) and rows.template.kinds[leaf - 1] is CellKind.TEXT:
+        return chosen.column(cells, leaf)
     if isinstance(leaf, str):
         values: Sequence[object] = [leaf] * len(places)
     else:
         values = values_of(cells, leaf, chosen)
     return pa.array([_text(value) for value in values], pa.string())
-
-
-def _settle(
-    candidates: _Candidates,
-    rows: list[int],
-    texts_of: Callable[[list[int], Sequence[str]], pa.Array],
-) -> list[tuple[int | None, list[int]]]:
-    """Runs the text tests that are left, one column at a time."""
-    settled: list[tuple[int | None, list[int]]] = []
-    for shape, tests in candidates.shapes:
-        if not rows:
-            break
-        if not tests:
-            settled.append((shape, rows))
-            return settled
-        mask = np.ones(len(rows), bool)
-        for test in tests:
-            texts = texts_of(rows, test.paths)
-            hit = pc.match_substring_regex(texts, test.condition.matches)
-            mask &= pc.fill_null(hit, False).to_numpy(zero_copy_only=False)
-        claimed = [row for row, hit in zip(rows, mask, strict=True) if hit]
-        if claimed:
-            settled.append((shape, claimed))
-            rows = [row for row, hit in zip(rows, mask, strict=True) if not hit]
-    if rows:
-        settled.append((None, rows))
-    return settled
 
 
 def _texts(records: Sequence[Record], rows: Sequence[int], paths: Sequence[str]) -> pa.Array:

@@ -9,33 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tocsin.model.shaped_records import CellKind, Template
-from tocsin.normalize.cells import Cells, Numbers, Wanted
+from tocsin.model.shaped_records import CellKind
+from tocsin.normalize.cells import Cells, Numbers, Wanted, typed
 from tocsin.normalize.columns import (
     MAX_DEPTH,
     MAX_KEYS,
     column_of,
     storable,
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """Records of one template: their rows, and the first text and scalar of each as cells."""
-
-    template: Template
-    rows: Numbers
-    texts: Numbers
-    scalars: Numbers
-
-    def cells(self, slot: int) -> tuple[CellKind, Numbers]:
-        """The kind of a slot and its cell in each record."""
-        kind, offset = self.template.kinds[slot - 1], self.template.offsets[slot - 1]
-        return kind, (self.texts if kind is CellKind.TEXT else self.scalars) + 2 * offset
-
-    def of(self, chosen: Numbers) -> "Rows":
-        """The records at the given places among these."""
-        return Rows(self.template, self.rows[chosen], self.texts[chosen], self.scalars[chosen])
+from tocsin.normalize.shaped_rows import CellRows, Rows, values_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,8 +82,7 @@ class _Plan:
         plain: Finish | None = None
         if all(_kind(part) is kind for part in parts[1:]):
             if isinstance(kind, CellKind):
-                number = self._wanted.ask(kind, _scattered(parts, length))
-                plain = partial(self._wanted.made, number)
+                plain = self._values(kind, parts, length)
             elif kind is dict:
                 plain = self._structs(parts, length, depth)
             else:
@@ -112,6 +93,16 @@ class _Plan:
             return _by_value(self._cells, parts, length, depth) if found is None else found
 
         return finish
+
+    def _values(self, kind: CellKind, parts: Sequence[Part], length: int) -> Finish:
+        cells = [
+            (part.places, part.rows.cells(part.node)[1])
+            for part in parts
+            if isinstance(part.rows, CellRows)
+        ]
+        if len(cells) == len(parts):
+            return partial(self._wanted.made, self._wanted.ask(kind, _scattered(cells, length)))
+        return lambda: typed(kind, _gathered(self._cells, parts, length))
 
     def _structs(self, parts: Sequence[Part], length: int, depth: int) -> Finish:
         columns = self.fields(parts, length, depth + 1)
@@ -175,33 +166,29 @@ def _kind(part: Part) -> object:
     return type(part.node)
 
 
-def _scattered(parts: Sequence[Part], length: int) -> Numbers:
+def _scattered(parts: Sequence[tuple[Numbers, Numbers]], length: int) -> Numbers:
     """For each row of the column the cell of its value, negative where it has none."""
-    if len(parts) == 1 and len(parts[0].places) == length:
-        cells = parts[0].rows.cells(parts[0].node)[1]
-        places = parts[0].places
-        if length < 2 or bool((places[1:] > places[:-1]).all()):
-            return cells
+    if len(parts) == 1 and _is_whole(parts[0][0], length):
+        return parts[0][1]
     whole = np.full(length, -1, np.int64)
-    for part in parts:
-        whole[part.places] = part.rows.cells(part.node)[1]
+    for places, cells in parts:
+        whole[places] = cells
     return whole
 
 
-def values_of(cells: Cells, node: Any, rows: Rows) -> list[Any]:
-    """What the records have where their template has ``node``."""
-    if isinstance(node, int):
-        return cells.values(*rows.cells(node))
-    count = len(rows.rows)
-    if node is None:
-        return [None] * count
-    if isinstance(node, Mapping):
-        inner = [values_of(cells, value, rows) for value in node.values()]
-        names = tuple(node)
-        if not names:
-            return [{} for _ in range(count)]
-        return [dict(zip(names, row, strict=True)) for row in zip(*inner, strict=True)]
-    members = [values_of(cells, value, rows) for value in node]
-    if not members:
-        return [[] for _ in range(count)]
-    return [list(row) for row in zip(*members, strict=True)]
+def _gathered(cells: Cells, parts: Sequence[Part], length: int) -> pa.StringArray:
+    """For each row of the column its text, null where it has none."""
+    columns = [part.rows.column(cells, part.node) for part in parts]
+    if len(parts) == 1 and _is_whole(parts[0].places, length):
+        return columns[0]
+    firsts = np.cumsum([0, *map(len, columns)]).tolist()
+    numbers = [
+        (part.places, np.arange(first, first + len(part.places)))
+        for part, first in zip(parts, firsts, strict=False)
+    ]
+    order = _scattered(numbers, length)
+    return pa.concat_arrays(columns).take(pa.array(order, mask=order < 0))
+
+
+def _is_whole(places: Numbers, length: int) -> bool:
+    return len(places) == length and (length < 2 or bool((places[1:] > places[:-1]).all()))

@@ -1,0 +1,54 @@
+"""Lines of a payload and the records in them, made when asked for."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, overload
+
+from tocsin.ingest.decode_lines import Numbers
+
+
+class LazyLines(Sequence[bytes]):
+    """Slices of a payload, cut when asked for."""
+
+    def __init__(self, data: bytes, starts: Numbers, ends: Numbers) -> None:
+        self._data, self._starts, self._ends = data, starts, ends
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, at: int) -> bytes: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[bytes]: ...
+    def __getitem__(self, at: int | slice) -> bytes | list[bytes]:
+        if isinstance(at, slice):
+            return [self[row] for row in range(*at.indices(len(self)))]
+        return self._data[int(self._starts[at]) : int(self._ends[at])]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class LazyRecords(Sequence[dict[str, Any]]):
+    """The records of lines, read when asked for."""
+
+    def __init__(self, lines: LazyLines, read: Callable[[bytes], dict[str, Any]]) -> None:
+        self._lines, self._read = lines, read
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @overload
+    def __getitem__(self, at: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[dict[str, Any]]: ...
+    def __getitem__(self, at: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        if isinstance(at, slice):
+            return [self._read(line) for line in self._lines[at]]
+        return self._read(self._lines[at])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
