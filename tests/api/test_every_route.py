@@ -112,6 +112,7 @@ EXPECTED = {
     ("GET", "/api/v1/rule-jobs"): Permission.RULES_READ,
     ("GET", "/api/v1/rule-jobs/{job_id}"): Permission.EVENTS_SEARCH,
     ("DELETE", "/api/v1/rule-jobs/{job_id}"): Permission.EVENTS_SEARCH,
+    ("POST", "/api/v1/rule-jobs/{job_id}/resume"): Permission.EVENTS_SEARCH,
     ("GET", "/api/v1/audit"): Permission.AUDIT_READ,
     ("GET", "/api/v1/audit/verify"): Permission.AUDIT_READ,
 }

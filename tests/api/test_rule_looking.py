@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from tocsin.api.application import create_api
 from tocsin.app.config import load_settings
 from tocsin.app.history_jobs import HistoryJobs, JobKind, JobState, TooManyJobs
+from tocsin.app.kept_jobs import KeptJobs
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.detect.errors import DetectError
 from tocsin.ingest.lines import split_lines
@@ -164,3 +165,50 @@ def test_jobs_wait_their_turn_and_not_too_many_do():
     assert held[5].state is JobState.CANCELLED
     assert held[5].started_at is None
     assert [one.id for one in jobs.all()] == [one.id for one in held[::-1]]
+
+
+def test_a_job_that_a_stop_has_cut_off_goes_on_after_the_start(house, tmp_path):
+    running = threading.Event()
+
+    def work(job):
+        running.set()
+        while not job.should_stop():
+            threading.Event().wait(0.01)
+        return "a part"
+
+    kept = KeptJobs(house.state)
+    jobs = HistoryJobs(kept)
+    over = jobs.submit(JobKind.FILL, RULE, "me", lambda _: ["all"])
+    cut = jobs.submit(JobKind.BACKTEST, RULE, "me", work, {"rules": [RULE]})
+    waits = jobs.submit(JobKind.FILL, RULE, "me", work, {"rules": [RULE]})
+    assert running.wait(PATIENCE_S)
+    killed = HistoryJobs(kept)
+    assert [one.state for one in killed.all()][:2] == [JobState.INTERRUPTED] * 2
+    jobs.close()
+    later = HistoryJobs(kept)
+    states = {one.id: one.state for one in later.all()}
+    assert states[over.id] is JobState.DONE
+    assert (states[cut.id], states[waits.id]) == (JobState.INTERRUPTED, JobState.INTERRUPTED)
+    assert later.get(over.id).result == ["all"]
+    again = later.get(cut.id)
+    assert again.asked == {"rules": [RULE]}
+    later.resume(again, lambda job: "the whole")
+    over = threading.Event()
+    later.submit(JobKind.FILL, RULE, "me", lambda _: over.set())
+    assert over.wait(PATIENCE_S)
+    later.close()
+    assert (again.state, again.result) == (JobState.DONE, "the whole")
+    assert HistoryJobs(kept).get(cut.id).result == "the whole"
+
+
+def test_an_interrupted_backtest_is_resumed_through_the_door(ask, house):
+    status, job = ask("POST", f"/rules/{RULE}/backtest", json={"days": 365})
+    assert status == 202
+    done = finished(ask, job)
+    assert ask("POST", f"/rule-jobs/{job['id']}/resume")[0] == 409
+    held = house.history_jobs.get(job["id"])
+    held.state = JobState.INTERRUPTED
+    assert ask("POST", f"/rule-jobs/{job['id']}/resume")[0] == 202
+    again = finished(ask, ask("GET", f"/rule-jobs/{job['id']}")[1])
+    assert again["state"] == "done"
+    assert again["result"]["findings"] == done["result"]["findings"]

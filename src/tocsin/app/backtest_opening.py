@@ -24,7 +24,8 @@ class AskedBacktest:
     """What somebody wants to try: names of rules in force and paths, or the text of rules.
 
     ``home`` is the data folder, ``in_force`` the folders of the rules that run on it.
-    ``start <= event time < end``; ``now`` is when it was asked for.
+    ``start <= event time < end``; ``now`` is when it was asked for. ``kept`` is a file for how far
+    it is: with it, the same backtest goes on where it was cut off.
     """
 
     home: Path
@@ -35,6 +36,7 @@ class AskedBacktest:
     now: datetime
     samples: int = 5
     text: str = ""
+    kept: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

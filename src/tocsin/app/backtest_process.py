@@ -8,6 +8,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
+from tocsin.app.backtest_keeping import keep, take_up
 from tocsin.app.backtest_opening import AskedBacktest, open_backtest
 from tocsin.app.rule_choice import NoSuchRule
 from tocsin.detect.errors import DetectError
@@ -73,8 +74,14 @@ def _work(pipe: Connection, asked: AskedBacktest) -> None:
     with suppress(BrokenPipeError):  # nobody waits any more
         try:
             with open_backtest(asked) as opened:
+                kept = asked.kept
+                if kept is not None:
+                    kept.parent.mkdir(parents=True, exist_ok=True)
+                    take_up(opened.work, kept)
                 opened.work.run(
-                    lambda done, total: pipe.send(("progress", (done, total))), pipe.poll
+                    lambda done, total: pipe.send(("progress", (done, total))),
+                    pipe.poll,
+                    (lambda: keep(opened.work, kept)) if kept is not None else None,
                 )
                 report = opened.report()
         except (NoSuchRule, DetectError, StoreError) as error:

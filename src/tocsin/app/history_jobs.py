@@ -1,7 +1,7 @@
 """Long looks at history that people start and watch: one at a time, the others wait their turn."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from tocsin.app.kept_jobs import KeptJobs
 from tocsin.app.plain import as_json
 from tocsin.app.rule_choice import NoSuchRule
 from tocsin.detect.errors import DetectError
@@ -19,6 +20,7 @@ from tocsin.store.ports import StoreError
 _log = structlog.get_logger()
 _MOST_WAITING = 20
 _KEPT = 50
+_INTERRUPTED = "the server stopped before it was done: resume it"
 
 
 class JobKind(StrEnum):
@@ -36,6 +38,8 @@ class JobState(StrEnum):
     DONE = "done"
     CANCELLED = "cancelled"
     FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    """The server stopped; it can be resumed."""
 
 
 class TooManyJobs(DetectError):
@@ -58,6 +62,7 @@ class HistoryJob:
     total: int = 0
     error: str = ""
     result: Any = None
+    asked: Mapping[str, Any] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event, repr=False)
 
     def moved(self, done: int, total: int) -> None:
@@ -68,6 +73,18 @@ class HistoryJob:
 
     def cancel(self) -> None:
         self._stop.set()
+
+    def begin_again(self) -> None:
+        """Interrupted, and now waiting for its turn once more."""
+        self.state, self.error, self.result = JobState.WAITING, "", None
+        self.started_at = self.finished_at = None
+        self._stop.clear()
+
+    def facts(self) -> dict[str, Any]:
+        """All that is kept of it."""
+        names = ("id", "kind", "rule_id", "by", "asked_at", "state", "started_at", "finished_at")
+        more = ("done", "total", "error", "result", "asked")
+        return {name: getattr(self, name) for name in (*names, *more)}
 
     @property
     def is_over(self) -> bool:
@@ -97,16 +114,54 @@ Work = Callable[[HistoryJob], Any]
 
 
 class HistoryJobs:
-    """The jobs since the start of the process; the last fifty that are over are kept."""
+    """The last fifty jobs that are over, and those that wait or run.
 
-    def __init__(self) -> None:
+    ``kept`` brings them over a restart: one that was not over is interrupted then, and can be
+    resumed.
+    """
+
+    def __init__(self, kept: KeptJobs | None = None) -> None:
+        self._kept = kept
+        self._closing = False
         self._one = ThreadPoolExecutor(1, thread_name_prefix="history")
         self._jobs: dict[str, HistoryJob] = {}
         self._guard = threading.Lock()
+        for row in kept.all() if kept else ():
+            known = {**row, "kind": JobKind(row["kind"]), "state": JobState(row["state"])}
+            job = HistoryJob(**known)
+            if not job.is_over:
+                job.state, job.finished_at = JobState.INTERRUPTED, datetime.now(UTC)
+                job.error = _INTERRUPTED
+            self._jobs[job.id] = job
 
-    def submit(self, kind: JobKind, rule_id: str, by: str, work: Work) -> HistoryJob:
-        """Have work done when its turn comes; raises ``TooManyJobs``."""
-        job = HistoryJob(new_id(kind.value), kind, rule_id, by, datetime.now(UTC))
+    def submit(
+        self,
+        kind: JobKind,
+        rule_id: str,
+        by: str,
+        work: Work,
+        asked: Mapping[str, Any] | None = None,
+    ) -> HistoryJob:
+        """Have work done when its turn comes; ``asked`` is what to ask for to do it again.
+
+        Raises ``TooManyJobs``.
+        """
+        now = datetime.now(UTC)
+        job = HistoryJob(new_id(kind.value), kind, rule_id, by, now, asked=asked or {})
+        self._take(job)
+        if self._kept is not None:
+            self._kept.add(job.facts())
+        self._one.submit(self._do, job, work)
+        return job
+
+    def resume(self, job: HistoryJob, work: Work) -> None:
+        """Have an interrupted job go on when its turn comes; raises ``TooManyJobs``."""
+        self._take(job)
+        job.begin_again()
+        self._note(job)
+        self._one.submit(self._do, job, work)
+
+    def _take(self, job: HistoryJob) -> None:
         with self._guard:
             if sum(not one.is_over for one in self._jobs.values()) >= _MOST_WAITING:
                 raise TooManyJobs(
@@ -115,9 +170,9 @@ class HistoryJobs:
             over = [one.id for one in self._jobs.values() if one.is_over]
             for gone in over[:-_KEPT]:
                 del self._jobs[gone]
+                if self._kept is not None:
+                    self._kept.drop(gone)
             self._jobs[job.id] = job
-        self._one.submit(self._do, job, work)
-        return job
 
     def get(self, job_id: str) -> HistoryJob | None:
         return self._jobs.get(job_id)
@@ -134,15 +189,21 @@ class HistoryJobs:
         return any(not one.is_over for one in self.all())
 
     def close(self) -> None:
-        """End what runs, drop what waits."""
+        """End what runs and waits: it is interrupted, and kept as such."""
+        self._closing = True
         for job in self.all():
-            job.cancel()
+            if not job.is_over:
+                job.cancel()
         self._one.shutdown(wait=True)
 
-    @staticmethod
-    def _do(job: HistoryJob, work: Work) -> None:
+    def _note(self, job: HistoryJob) -> None:
+        if self._kept is not None:
+            self._kept.change(job.facts())
+
+    def _do(self, job: HistoryJob, work: Work) -> None:
         if not job.should_stop():
             job.state, job.started_at = JobState.RUNNING, datetime.now(UTC)
+            self._note(job)
             try:
                 job.result = work(job)
             except (DetectError, NoSuchRule, StoreError) as error:
@@ -151,5 +212,10 @@ class HistoryJobs:
                 _log.exception("history_job_failed", job=job.id, kind=job.kind)
                 job.error = f"a fault of ours: {type(error).__name__}: {error}"
         ended = JobState.CANCELLED if job.should_stop() else JobState.DONE
-        job.state = JobState.FAILED if job.error else ended
+        if self._closing and self._kept is not None and job.should_stop():
+            ended, job.error, job.result = JobState.INTERRUPTED, _INTERRUPTED, None
+        elif job.error:
+            ended = JobState.FAILED
+        job.state = ended
         job.finished_at = datetime.now(UTC)
+        self._note(job)

@@ -1,18 +1,24 @@
 """Starts long looks at history for rules: backtests, and filling what a rule has missed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from tocsin.app.backtest_opening import AskedBacktest
 from tocsin.app.backtest_process import backtest_apart
-from tocsin.app.history_jobs import HistoryJob, JobKind
+from tocsin.app.history_jobs import HistoryJob, JobKind, JobState, Work
 from tocsin.app.plain import as_json
 from tocsin.app.rule_fill import RuleFill
 from tocsin.app.shipped import rule_paths
 from tocsin.app.wiring import Tocsin
+from tocsin.detect.errors import DetectError
+from tocsin.model.identifier import new_id
 
 RangeOfTime = tuple[datetime, datetime]
+
+
+class NotInterrupted(DetectError):
+    """A job that can't be resumed, as it was not interrupted."""
 
 
 def start_backtest(
@@ -29,21 +35,16 @@ def start_backtest(
 
     The job's result is the report of ``backtest_report``. It belongs to the first rule.
     """
-    asked = AskedBacktest(
-        house.settings.home,
-        tuple(rule_paths(house.settings)),
-        tuple(rule_ids),
-        start,
-        end,
-        datetime.now(UTC),
-        samples,
-        text,
-    )
-
-    def work(job: HistoryJob) -> dict[str, Any]:
-        return backtest_apart(asked, job.moved, job.should_stop)
-
-    return house.history_jobs.submit(JobKind.BACKTEST, rule_ids[0], by, work)
+    asked = {
+        "rules": list(rule_ids),
+        "spans": as_json([(start, end)]),
+        "now": as_json(datetime.now(UTC)),
+        "samples": samples,
+        "text": text,
+        "kept": new_id("backtest"),
+    }
+    work = _backtest(house, asked)
+    return house.history_jobs.submit(JobKind.BACKTEST, rule_ids[0], by, work, asked)
 
 
 def start_fill(house: Tocsin, rule_id: str, spans: Sequence[RangeOfTime], *, by: str) -> HistoryJob:
@@ -51,10 +52,51 @@ def start_fill(house: Tocsin, rule_id: str, spans: Sequence[RangeOfTime], *, by:
 
     The job's result lists the fills that were finished.
     """
+    asked = {"rules": [rule_id], "spans": as_json(spans)}
+    work = _fill(house, asked, by)
+    return house.history_jobs.submit(JobKind.FILL, rule_id, by, work, asked)
+
+
+def resume(house: Tocsin, job: HistoryJob, *, by: str) -> None:
+    """Go on with a job the server's stop has cut off: a backtest from where it was.
+
+    Raises ``NotInterrupted`` and ``TooManyJobs``.
+    """
+    if job.state is not JobState.INTERRUPTED or not job.asked:
+        raise NotInterrupted(f"{job.id} is {job.state.value}: only what was interrupted goes on")
+    is_fill = job.kind is JobKind.FILL
+    work = _fill(house, job.asked, by) if is_fill else _backtest(house, job.asked)
+    house.history_jobs.resume(job, work)
+
+
+def _backtest(house: Tocsin, asked: Mapping[str, Any]) -> Work:
+    ((start, end),) = _spans(asked)
+    kept = house.settings.home / "cache" / "backtests" / f"{asked['kept']}.json"
+    wanted = AskedBacktest(
+        *(house.settings.home, tuple(rule_paths(house.settings)), tuple(asked["rules"])),
+        start,
+        end,
+        now=datetime.fromisoformat(asked["now"]),
+        samples=asked["samples"],
+        text=asked["text"],
+        kept=kept,
+    )
+
+    def work(job: HistoryJob) -> dict[str, Any]:
+        report = backtest_apart(wanted, job.moved, job.should_stop)
+        if report["is_complete"]:
+            kept.unlink(missing_ok=True)
+        return report
+
+    return work
+
+
+def _fill(house: Tocsin, asked: Mapping[str, Any], by: str) -> Work:
+    (rule_id,) = asked["rules"]
 
     def work(job: HistoryJob) -> list[dict[str, Any]]:
         done = []
-        for start, end in spans:
+        for start, end in _spans(asked):
             fill = RuleFill(house, rule_id, start, end)
             found = fill.run(by, datetime.now(UTC), job.moved, job.should_stop)
             if found is None:
@@ -62,4 +104,11 @@ def start_fill(house: Tocsin, rule_id: str, spans: Sequence[RangeOfTime], *, by:
             done.append(as_json(found))
         return done
 
-    return house.history_jobs.submit(JobKind.FILL, rule_id, by, work)
+    return work
+
+
+def _spans(asked: Mapping[str, Any]) -> list[RangeOfTime]:
+    return [
+        (datetime.fromisoformat(start), datetime.fromisoformat(end))
+        for start, end in asked["spans"]
+    ]

@@ -18,6 +18,7 @@ from tocsin.app.health_round import HealthRound, Watched
 from tocsin.app.history_jobs import HistoryJobs
 from tocsin.app.home import Home
 from tocsin.app.identity import entities_with
+from tocsin.app.kept_jobs import KeptJobs
 from tocsin.app.look_ledger import LookLedger
 from tocsin.app.overlay_laying import OverlayLaying
 from tocsin.app.pack_desk import PackDesk
@@ -170,7 +171,7 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
     flow = _open_flow(settings, parts, rule_keeper)
     detect = settings.detect
     budget = RuleBudget(engine, flow, share=detect.rule_cpu_share, burst_s=detect.rule_cpu_burst_s)
-    history_jobs = HistoryJobs()
+    history_jobs = HistoryJobs(KeptJobs(state))
     closers.append(history_jobs.close)
     return Tocsin(
         settings=settings,

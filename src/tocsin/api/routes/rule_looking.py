@@ -11,6 +11,8 @@ from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
 from tocsin.app.history_jobs import HistoryJob, JobKind, TooManyJobs
 from tocsin.app.plain import as_json
+from tocsin.app.rule_jobs import NotInterrupted
+from tocsin.app.rule_jobs import resume as resume_job
 from tocsin.app.rule_jobs import start_backtest as start_backtest_job
 from tocsin.app.rule_jobs import start_fill as start_fill_job
 from tocsin.app.rule_ledger import ledger_of
@@ -113,7 +115,7 @@ def start_fill(house: House, rule_id: str, wanted: WantedFill, by: Engineer) -> 
 
 @router.get("/api/v1/rule-jobs", dependencies=[_reads], summary="Backtests and fills")
 def jobs(house: House, rule_id: str = "") -> dict[str, Any]:
-    """Those since the start of the server, newest first, without their results."""
+    """The latest, newest first, without their results; also of before the server's last start."""
     found = house.history_jobs.all(rule_id)
     return {"jobs": [one.as_json(with_result=False) for one in found]}
 
@@ -124,22 +126,38 @@ def job(house: House, job_id: str, _: Searcher) -> dict[str, Any]:
     return _job(house, job_id).as_json()
 
 
+@router.post("/api/v1/rule-jobs/{job_id}/resume", status_code=202, summary="Go on with a job")
+def resume(house: House, job_id: str, by: Searcher) -> dict[str, Any]:
+    """One that is ``interrupted``, as the server stopped: a backtest goes on from where it was."""
+    found = _job(house, job_id)
+    _may_change(found, by)
+    try:
+        resume_job(house, found, by=by.name)
+    except NotInterrupted as error:
+        raise Problem(409, "That can't be resumed", str(error)) from error
+    except TooManyJobs as error:
+        raise Problem(429, "Too many jobs", str(error)) from None
+    return found.as_json(with_result=False)
+
+
 @router.delete("/api/v1/rule-jobs/{job_id}", summary="Cancel a backtest or fill")
 def cancel(house: House, job_id: str, by: Searcher) -> dict[str, Any]:
     """It ends after the batch it is at; a backtest keeps what it had found."""
     found = _job(house, job_id)
-    if found.kind is JobKind.FILL and not by.may(Permission.RULES_WRITE):
-        raise Problem(403, "Not allowed", f"{by.name} lacks {Permission.RULES_WRITE}")
+    _may_change(found, by)
     found.cancel()
     return found.as_json(with_result=False)
+
+
+def _may_change(job: HistoryJob, by: Principal) -> None:
+    if job.kind is JobKind.FILL and not by.may(Permission.RULES_WRITE):
+        raise Problem(403, "Not allowed", f"{by.name} lacks {Permission.RULES_WRITE}")
 
 
 def _job(house: Tocsin, job_id: str) -> HistoryJob:
     found = house.history_jobs.get(job_id)
     if found is None:
-        raise Problem(
-            404, "No such job", f"{job_id} is unknown: jobs are kept until the server stops"
-        )
+        raise Problem(404, "No such job", f"{job_id} is unknown: the latest fifty are kept")
     return found
 
 

@@ -12,6 +12,7 @@ import orjson
 import typer
 
 from tocsin.app.backtest import Backtest
+from tocsin.app.backtest_keeping import keep, take_up
 from tocsin.app.backtest_opening import AskedBacktest, open_backtest
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json as plain
@@ -91,12 +92,11 @@ def run_backtest(
 
 
 def _take_up(work: Backtest, file: Path | None) -> None:
-    if file is None or not file.exists():
-        return
     try:
-        work.resume(orjson.loads(file.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError, DetectError) as error:
-        fail(f"{file} can't be gone on from: {error}", Exit.BAD_CONFIGURATION)
+        if file is None or not take_up(work, file):
+            return
+    except DetectError as error:
+        fail(str(error), Exit.BAD_CONFIGURATION)
     err.print(f"going on from {plain(work.counts.reached)}", markup=False)
 
 
@@ -113,12 +113,10 @@ def _run(work: Backtest, file: Path | None) -> bool:
 def _keep(work: Backtest, file: Path | None) -> None:
     if file is None:
         return
-    draft = file.with_name(f"{file.name}.new")
     try:
-        draft.write_bytes(orjson.dumps(work.state()))
-        draft.replace(file)
-    except OSError as error:
-        fail(f"{file} can't be written: {error.strerror}", Exit.BAD_CONFIGURATION)
+        keep(work, file)
+    except DetectError as error:
+        fail(str(error), Exit.BAD_CONFIGURATION)
 
 
 @contextmanager
