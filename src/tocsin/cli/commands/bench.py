@@ -12,6 +12,7 @@ from tocsin.app.bench_ingest import bench_ingest
 from tocsin.app.bench_respond import bench_respond
 from tocsin.app.bench_rules import bench_rules
 from tocsin.app.shipped import CONTENT, cache_folder
+from tocsin.cli.commands.bench_senders import senders
 from tocsin.cli.options import JsonOption
 from tocsin.cli.output import Exit, fail, item_progress, out, print_json
 from tocsin.detect.bench import bench_detect, bench_events
@@ -20,6 +21,7 @@ from tocsin.detect.errors import DetectError
 from tocsin.model.event import EventBatch
 
 app = typer.Typer(help="Measure this machine: reproducible, prints JSON.", no_args_is_help=True)
+app.command("senders")(senders)
 
 
 @app.command("detect")
