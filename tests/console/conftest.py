@@ -15,13 +15,17 @@ import httpx2
 import pytest
 import uvicorn
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests.console.living import PASSWORD, PEOPLE, Living, live_a_day, open_house
+from tests.places import REPOSITORY
 from tocsin.app.wiring import Tocsin
 from tocsin.console.application import create_console
 
+RESULTS = REPOSITORY / "test-results"
+STANDARD = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa"]}}
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = [
     "--headless",
@@ -211,6 +215,15 @@ class Desk:
         """Wait until the keys work (pages for strangers have none)."""
         if self.has_script and self.page.locator('script[type="module"]').count():
             self.page.locator("html[data-ready]").wait_for(state="attached")
+
+    def look(self, name: str) -> None:
+        """Keep a picture of the page as it is, and find no barrier in it (WCAG 2.1 AA)."""
+        RESULTS.mkdir(exist_ok=True)
+        self.page.wait_for_load_state("networkidle")
+        self.page.screenshot(path=RESULTS / f"{name}.png", animations="disabled")
+        found = Axe().run(self.page, options=STANDARD)
+        assert found.violations_count == 0, found.generate_report()
+        assert not self.page.evaluate("document.documentElement.scrollWidth > innerWidth + 1")
 
     def assert_quiet(self) -> None:
         """No console error, no CSP report, no failed script, no request to anyone else."""

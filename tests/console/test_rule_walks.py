@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 def test_rules_are_moved_by_keyboard_and_one_goes_back(desks: Desks, served: Served) -> None:
     desk = desks("ebba.only")
     page = desk.page
-    desk.open("/rules?q=pod+mounts")
+    desk.open("/rules?q=pod+mounts+sensitive")
     expect(page.locator("tr[data-row]")).to_have_count(1)
     page.keyboard.press("j")
     page.keyboard.press("x")
@@ -95,4 +95,57 @@ def test_a_rule_is_tried_on_history(desks: Desks) -> None:
     expect(page.locator("#backtest .facts.big dd").first).to_have_text("1")
     expect(page.locator("#backtest figure.days")).to_be_visible()
     expect(page.locator("#backtest")).to_contain_text("nh-dc01")
+    desk.assert_quiet()
+
+
+def test_an_alert_leads_to_an_exception_that_was_tried(desks: Desks, served: Served) -> None:
+    house = served.living.house
+    with house.state.read() as tx:
+        alert = next(
+            one
+            for one in house.alerts.page(tx, size=1000).items
+            if one.rule_title == "PowerShell is given an encoded command"
+        )
+    desk = desks("ada.lind", theme="dark")
+    page = desk.page
+    desk.open(f"/alerts/{alert.id}")
+    page.get_by_role("link", name="Hide events like this").first.click()
+    expect(page.locator("#preview")).to_contain_text("Would have hidden")
+    ticked = page.locator(".offered input[type=checkbox]:checked")
+    first = ticked.count()
+    assert first >= 2
+    ticked.nth(1).uncheck()
+    expect(ticked).to_have_count(first - 1)
+    page.locator("#except").get_by_label("Reason").fill("the deployment of our own tools")
+    page.get_by_role("button", name="Add exception").click()
+    expect(page.locator("#toasts")).to_contain_text("The exception is in force")
+    expect(page.locator(".exceptions li")).to_contain_text("the deployment of our own tools")
+    desk.look("rule-excepted-dark")
+    assert len(house.rule_book.life(alert.rule_id).exceptions) == 1
+    desk.assert_quiet()
+
+
+def test_rules_are_tried_together_before_they_are_moved(desks: Desks, served: Served) -> None:
+    desk = desks("ebba.only")
+    page = desk.page
+    desk.open("/rules?q=web+server")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.locator(".bulk").get_by_label("that match").check()
+    page.keyboard.press("s")
+    page.get_by_role("button", name="first").click()
+    expect(page).to_have_url(re.compile("/rules/trials/"))
+    expect(page.locator(".head .state")).to_have_text("Done", timeout=60_000)
+    row = page.locator("tr[data-row]", has_text="scanning tool")
+    expect(row.locator("td.num").first).not_to_have_text("0.0")
+    desk.look("rule-trial-light")
+    row.get_by_role("checkbox").uncheck()
+    page.keyboard.press("s")
+    page.locator(".bulk").get_by_label("Reason").fill("loud, but known")
+    page.get_by_role("button", name="Move rules").click()
+    expect(page.locator("#toasts")).to_contain_text("staging now")
+    house = served.living.house
+    staged = {rule.title for rule in house.rules() if rule.id in house.ruleset.staged}
+    assert staged
+    assert "Web server is visited by a scanning tool" not in staged
     desk.assert_quiet()

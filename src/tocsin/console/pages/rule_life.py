@@ -27,15 +27,7 @@ _TOLD = 3
 @router.post("/state")
 def change_states(visit: Writer) -> Response:
     """Move the marked rules, or all that the filter finds; those that can't move are told."""
-    if visit.text("scope") == "matching":
-        only: dict[str, Any] = {name: visit.text(f"only_{name}") for name in FILTERS}
-        query = RulesState(**only)
-        ids = [row.rule.id for row in query.chosen(every_row(visit.tocsin)[0])]
-    else:
-        ids = [value for value in visit.form.getlist("id") if isinstance(value, str)]
-    if not ids:
-        raise Refused("Mark at least one rule first.")
-    return _moved(visit, ids)
+    return _moved(visit, asked_rules(visit))
 
 
 @router.post("/{rule_id:path}/state")
@@ -85,6 +77,18 @@ def settle(visit: Writer, rule_id: str) -> Response:
             rule_id, keep_ours=keeps, reason=visit.text("reason"), by=visit.principal.name
         )
     return visit.done("Settled: yours stays." if keeps else "Settled: the rule's own is in force.")
+
+
+def asked_rules(visit: Visit) -> list[str]:
+    """Ids of the marked rules, or of all that the filter finds; raises ``Refused`` for none."""
+    if visit.text("scope") == "matching":
+        only: dict[str, Any] = {name: visit.text(f"only_{name}") for name in FILTERS}
+        ids = [row.rule.id for row in RulesState(**only).chosen(every_row(visit.tocsin)[0])]
+    else:
+        ids = [value for value in visit.form.getlist("id") if isinstance(value, str)]
+    if not ids:
+        raise Refused("Mark at least one rule first.")
+    return ids
 
 
 def _moved(visit: Visit, ids: list[str]) -> Response:
