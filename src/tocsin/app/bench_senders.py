@@ -26,7 +26,8 @@ from tocsin.ingest.otlp_body import take_logs
 from tocsin.model.record import RawBatch
 
 _BODY_BYTES = 1 << 20
-_DAY_EVENTS = 50_000
+_DAY_TIMES, _SHORTEST_DAY = 3, 8_000
+"""The day has so many times as many records, as not all are JSON; and never fewer than these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,9 @@ def _groups(events: int) -> Iterator[tuple[str, list[bytes]]]:
     waiting: dict[str, list[bytes]] = {}
     left = events
     now = datetime.now(UTC)
-    for sending in sending_plan(load_company(), end=now, events=max(events, _DAY_EVENTS), seed=1):
+    for sending in sending_plan(
+        load_company(), end=now, events=max(events * _DAY_TIMES, _SHORTEST_DAY), seed=1
+    ):
         lines = waiting.setdefault(sending.source, [])
         lines += [line for line in sending.messages if _is_object(line)][:left]
         left = events - sum(map(len, waiting.values()))
