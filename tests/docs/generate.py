@@ -1,4 +1,4 @@
-"""Writes the generated pages of docs/reference, and docs/sigma.md, from the code itself."""
+"""Writes docs/reference, docs/sigma.md and docs/sources.md from the code itself."""
 
 import types
 import typing
@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from tests.conformance import page as sigma
+from tests.docs import sources
 from tests.places import REPOSITORY, SOURCE
 from tocsin.api.application import ROUTERS
 from tocsin.app.config import Settings
@@ -189,6 +190,7 @@ def main(folder: Path = FOLDER) -> None:
     for name, page in PAGES.items():
         (folder / name).write_text(page(), encoding="utf-8")
     sigma.main()
+    sources.main()
 
 
 if __name__ == "__main__":
