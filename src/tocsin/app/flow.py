@@ -11,9 +11,11 @@ from sqlalchemy import Connection
 
 from tocsin.app.correlated_findings import CorrelatedFindings
 from tocsin.app.correlation_memory import forget_changed, keep_state
+from tocsin.app.decoding_ahead import DecodingAhead
 from tocsin.app.hunt_selection import with_takers
 from tocsin.app.identity import EntitiesOf
 from tocsin.app.look_ledger import LookLedger
+from tocsin.app.reading_ahead import Reading, ReadingAhead
 from tocsin.app.rule_sieve import Sieve, to_fold
 from tocsin.app.turn_sources import OfSource, by_source, moment_of
 from tocsin.detect.correlate.correlator import Correlator
@@ -21,13 +23,12 @@ from tocsin.detect.correlate.turn import Turn
 from tocsin.detect.engine import Engine
 from tocsin.detect.findings import findings_of
 from tocsin.detect.ruleset import RuleSet
-from tocsin.ingest.decode import decode
 from tocsin.ingest.ledger import SourceBook
 from tocsin.ingest.seen_fields import SeenFields
 from tocsin.model.alert import Alert
 from tocsin.model.event import EventBatch
 from tocsin.model.finding import Finding
-from tocsin.model.record import Decoded, Origin, Unreadable
+from tocsin.model.record import Unreadable
 from tocsin.normalize.normalizer import Normalizer
 from tocsin.store.ports import BlobStore, EventStore, SpoolEntry, StateStore, WorkQueue
 from tocsin.triage.alerts import AlertBook
@@ -52,6 +53,7 @@ class FlowParts:
     entities_of: EntitiesOf
     seen: SeenFields = field(default_factory=SeenFields)
     looks: LookLedger = field(default_factory=LookLedger)
+    decoding: DecodingAhead = field(default_factory=DecodingAhead)
 
 
 @dataclass(slots=True)
@@ -83,7 +85,7 @@ class _Worked:
 class Flow:
     """Takes spool entries through decode, normalize, detect and triage.
 
-    One turn works on a few megabytes and ends in ONE transaction that publishes the segment,
+    One turn works on a few megabytes, while the next is read in another thread, and ends in ONE transaction that publishes the segment,
     folds the alerts, keeps what correlations remember, adds to the ledgers, notes which fields
     came, keeps the unreadable and moves the spool offset: after a crash the turn either happened
     or is done again, with the same event ids.
@@ -98,7 +100,7 @@ class Flow:
     ) -> None:
         """``on_alerts`` hears of every new or grown alert after its transaction committed."""
         self._parts = parts
-        self._batch_bytes = batch_bytes
+        self._ahead = ReadingAhead(parts.spool, parts.normalizer, parts.decoding, batch_bytes)
         self._on_alerts = on_alerts
         self._turn = threading.Lock()
         self._work = threading.Event()
@@ -115,10 +117,11 @@ class Flow:
         """Work on what waits, up to ``batch_bytes``; how many spool entries were finished."""
         with self._turn:
             start = self._parts.spool.committed()
-            entries = list(self._parts.spool.read(start, self._batch_bytes))
+            reading = self._ahead.taken(start)
+            entries = reading.entries if reading else self._ahead.entries(start)
             if not entries:
                 return 0
-            worked, done = self._work_safely(entries)
+            worked, done = self._work_safely(entries, reading)
             try:
                 self._commit(worked)
             except BaseException:
@@ -217,47 +220,34 @@ class Flow:
                 stop.wait(pause_s)
                 pause_s = min(pause_s * 2, 60.0)
 
-    def _work_safely(self, entries: Sequence[SpoolEntry]) -> tuple[_Worked, int]:
+    def _work_safely(
+        self, entries: Sequence[SpoolEntry], reading: Reading | None
+    ) -> tuple[_Worked, int]:
         """Work on as many entries as go through; one that never does is set aside, whole.
 
         What a record can make a room stumble over must not stop everyone else's records.
         """
         while True:
             try:
-                return self._work_on(entries), len(entries)
+                return self._work_on(reading or self._ahead.read(entries)), len(entries)
             except Exception as error:
+                reading = None
                 if len(entries) > 1:
                     entries = entries[: len(entries) // 2]
                     continue
                 _log.exception("spool_entry_set_aside", source=entries[0].batch.source)
                 return _set_aside(entries[0], error), 1
 
-    def _work_on(self, entries: Sequence[SpoolEntry]) -> _Worked:
-        parts = self._parts
-        worked = _Worked(position=entries[-1].position)
-        parts_in: list[tuple[Decoded, Origin]] = []
-        for entry in entries:
-            raw = entry.batch
-            decoded = decode(raw)
-            key = (raw.tenant, raw.source)
-            worked.received[key] += len(decoded.records) + len(decoded.unreadable)
-            worked.received_bytes[key] += len(raw.payload)
-            worked.unreadable.extend(
-                (raw.tenant, raw.received_at, item) for item in decoded.unreadable
-            )
-            if not decoded.records:
-                continue
-            origin = Origin(
-                source=raw.source,
-                received_at=raw.received_at,
-                spool=parts.spool.id,
-                position=entry.position,
-                tenant=raw.tenant,
-                place=raw.place,
-                connector=raw.connector,
-            )
-            parts_in.append((decoded, origin))
-        worked.batches = parts.normalizer.normalize_all(parts_in)
+    def _work_on(self, reading: Reading) -> _Worked:
+        parts, entries = self._parts, reading.entries
+        self._ahead.begin(entries[-1].position)
+        worked = _Worked(
+            position=entries[-1].position,
+            batches=reading.batches,
+            unreadable=reading.unreadable,
+            received=reading.received,
+            received_bytes=reading.received_bytes,
+        )
         worked.turn = parts.correlator.begin()
         heard_at = max(entry.batch.received_at for entry in entries)
         worked.sieve = sieve = self._sieve(heard_at)
@@ -345,6 +335,10 @@ class Flow:
                 now=now,
                 times_us=times_us,
             )
+
+    def close(self) -> None:
+        """Let the reading thread end; call it when nothing turns the flow any more."""
+        self._ahead.close()
 
     def _count(self, worked: _Worked) -> None:
         counts = self.counts

@@ -11,6 +11,7 @@ from tocsin.app.assets import AssetRegister, load_assets
 from tocsin.app.audit import AuditLog
 from tocsin.app.config import Settings
 from tocsin.app.correlation_memory import remember
+from tocsin.app.decoding_ahead import DecodingAhead
 from tocsin.app.doorkeeper import open_access
 from tocsin.app.flow import Flow, FlowParts
 from tocsin.app.gap_filling import GapFiller
@@ -76,6 +77,7 @@ class Tocsin:
     assets: AssetRegister
     blocklist: Blocklist
     response: ResponseDesk
+    decoding: DecodingAhead
     flow: Flow
     upkeep: Upkeep
     budget: RuleBudget
@@ -171,6 +173,7 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
     flow = _open_flow(settings, parts, rule_keeper)
     detect = settings.detect
     budget = RuleBudget(engine, flow, share=detect.rule_cpu_share, burst_s=detect.rule_cpu_burst_s)
+    closers.append(flow.close)
     history_jobs = HistoryJobs(KeptJobs(state))
     closers.append(history_jobs.close)
     return Tocsin(
@@ -199,6 +202,7 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         assets=assets,
         blocklist=blocklist,
         response=response,
+        decoding=parts.decoding,
         flow=flow,
         upkeep=_open_upkeep(settings, parts, flow, rule_keeper, rule_book, budget),
         budget=budget,

@@ -8,7 +8,6 @@ from starlette.concurrency import run_in_threadpool
 
 from tocsin.api.body import read_body
 from tocsin.api.guard import House, needs
-from tocsin.ingest.decode import decode
 from tocsin.ingest.lines import split_lines
 from tocsin.model.principal import Permission, Principal
 from tocsin.model.record import Framing, Unreadable
@@ -69,7 +68,7 @@ def _take(
     accepted = 0
     problems = []
     for batch in batches:
-        decoded = decode(batch)
+        decoded = house.decoding.decode(batch)
         accepted += len(decoded.records)
         problems.extend(decoded.unreadable)
     position = house.spool.append(batches) if batches else house.spool.committed()

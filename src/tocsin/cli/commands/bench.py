@@ -1,6 +1,7 @@
 """``tocsin bench``: reproducible measurements, as JSON."""
 
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,9 @@ from tocsin.app.bench_decoding import batches_in, make_decoder
 from tocsin.app.bench_ingest import bench_ingest
 from tocsin.app.bench_respond import bench_respond
 from tocsin.app.bench_rules import bench_rules
+from tocsin.app.bench_traffic import Traffic
 from tocsin.app.shipped import CONTENT, cache_folder
+from tocsin.cli.bench_http import bench_http
 from tocsin.cli.commands.bench_senders import senders
 from tocsin.cli.options import JsonOption
 from tocsin.cli.output import Exit, fail, item_progress, out, print_json
@@ -19,6 +22,14 @@ from tocsin.detect.bench import bench_detect, bench_events
 from tocsin.detect.bench_lanes import BenchLane
 from tocsin.detect.errors import DetectError
 from tocsin.model.event import EventBatch
+
+
+class Door(StrEnum):
+    """Where the records of ``bench ingest`` come in."""
+
+    SPOOL = "spool"
+    HTTP = "http"
+
 
 app = typer.Typer(help="Measure this machine: reproducible, prints JSON.", no_args_is_help=True)
 app.command("senders")(senders)
@@ -86,14 +97,22 @@ def ingest(
     rules: Annotated[
         list[Path] | None, typer.Option("--rules", help="Sigma rules (default: the shipped pack).")
     ] = None,
+    traffic: Annotated[
+        Traffic, typer.Option("--traffic", help="What the records are like.")
+    ] = Traffic.DAY,
+    door: Annotated[
+        Door, typer.Option("--door", help="Straight to the spool, or over HTTP to a server.")
+    ] = Door.SPOOL,
     as_json: JsonOption = False,
 ) -> None:
-    """From the spool to stored events and alerts, all rooms on: the sample company's day, repeated."""
+    """Taking in: from the sender's record to stored events and alerts, all rooms on."""
+    bench = bench_http if door is Door.HTTP else bench_ingest
     with item_progress() as progress:
         task = progress.add_task("taking in", total=events)
-        result = bench_ingest(
+        result = bench(
             events,
             rules,
+            traffic,
             on_progress=lambda done: progress.update(task, completed=done),
         )
     _show(result, as_json)

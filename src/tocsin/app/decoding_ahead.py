@@ -1,0 +1,54 @@
+"""Keeps what a door has decoded to answer its sender, so that the flow need not decode it again."""
+
+import threading
+from collections import OrderedDict
+from datetime import datetime
+
+from tocsin.ingest.decode import decode
+from tocsin.model.record import Decoded, RawBatch
+
+LIMIT_BYTES = 64 << 20
+_Key = tuple[str, str, str, int, datetime, int]
+
+
+class DecodingAhead:
+    """Decoded batches on their way through the spool, by what they are; safe between threads.
+
+    What is forgotten (more than ``limit_bytes`` of payload wait) is decoded once more; what was
+    kept is given only for the very same bytes.
+    """
+
+    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._limit_bytes = limit_bytes
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[_Key, tuple[RawBatch, Decoded]] = OrderedDict()
+        self._bytes = 0
+
+    def decode(self, raw: RawBatch) -> Decoded:
+        """Decode for a door; the flow will ask for the same batch with ``taken``."""
+        decoded = decode(raw)
+        with self._lock:
+            self._forget(_key(raw))
+            self._kept[_key(raw)] = (raw, decoded)
+            self._bytes += len(raw.payload)
+            while self._bytes > self._limit_bytes:
+                self._forget(next(iter(self._kept)))
+        return decoded
+
+    def taken(self, raw: RawBatch) -> Decoded:
+        """What was decoded of this batch, which is forgotten here, or what is decoded now."""
+        with self._lock:
+            known, decoded = self._kept.get(_key(raw), (None, None))
+            if known is not None:
+                self._forget(_key(raw))
+        return decoded if decoded is not None and known == raw else decode(raw)
+
+    def _forget(self, key: _Key) -> None:
+        raw, _ = self._kept.pop(key, (None, None))
+        if raw is not None:
+            self._bytes -= len(raw.payload)
+
+
+def _key(raw: RawBatch) -> _Key:
+    size = len(raw.payload)
+    return raw.tenant, raw.source, raw.place, raw.first_ordinal, raw.received_at, size

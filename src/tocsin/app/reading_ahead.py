@@ -1,0 +1,94 @@
+"""Reads what waits in the spool for the flow: decoded and normalized, one turn ahead of it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tocsin.app.decoding_ahead import DecodingAhead
+from tocsin.model.event import EventBatch
+from tocsin.model.record import Decoded, Origin, Unreadable
+from tocsin.normalize.normalizer import Normalizer
+from tocsin.store.ports import SpoolEntry, WorkQueue
+
+
+@dataclass(slots=True)
+class Reading:
+    """Spool entries and what they say; counts are by tenant and source."""
+
+    entries: Sequence[SpoolEntry]
+    batches: list[EventBatch] = field(default_factory=list)
+    unreadable: list[tuple[str, datetime, Unreadable]] = field(default_factory=list)
+    received: Counter[tuple[str, str]] = field(default_factory=Counter)
+    received_bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+class ReadingAhead:
+    """While the flow evaluates, stores and commits a turn, the next one is read in a thread.
+
+    Reading depends on nothing but the entries, so what was read ahead holds whatever becomes of
+    the turn before. Only this one thread normalizes.
+    """
+
+    def __init__(
+        self, spool: WorkQueue, normalizer: Normalizer, decoding: DecodingAhead, batch_bytes: int
+    ) -> None:
+        self._spool = spool
+        self._normalizer = normalizer
+        self._decoding = decoding
+        self._batch_bytes = batch_bytes
+        self._thread = ThreadPoolExecutor(1, "tocsin-reading")
+        self._ahead: tuple[int, Future[Reading]] | None = None
+
+    def entries(self, start: int) -> Sequence[SpoolEntry]:
+        """What waits behind ``start``, up to a turn's size."""
+        return list(self._spool.read(start, self._batch_bytes))
+
+    def begin(self, start: int) -> None:
+        """Read what waits behind ``start`` meanwhile."""
+        if self._ahead is None or self._ahead[0] != start:
+            self._ahead = start, self._thread.submit(lambda: self._read(self.entries(start)))
+
+    def read(self, entries: Sequence[SpoolEntry]) -> Reading:
+        """Read these entries now."""
+        return self._thread.submit(self._read, entries).result()
+
+    def taken(self, start: int) -> Reading | None:
+        """What was read ahead behind ``start``; None when nothing was, or it failed."""
+        if self._ahead is None:
+            return None
+        (begun_at, reading), self._ahead = self._ahead, None
+        if reading.exception() is not None or begun_at != start:
+            return None
+        return reading.result() if reading.result().entries else None
+
+    def close(self) -> None:
+        self._thread.shutdown()
+
+    def _read(self, entries: Sequence[SpoolEntry]) -> Reading:
+        reading = Reading(entries)
+        parts: list[tuple[Decoded, Origin]] = []
+        for entry in entries:
+            raw = entry.batch
+            decoded = self._decoding.taken(raw)
+            key = (raw.tenant, raw.source)
+            reading.received[key] += len(decoded.records) + len(decoded.unreadable)
+            reading.received_bytes[key] += len(raw.payload)
+            reading.unreadable.extend(
+                (raw.tenant, raw.received_at, item) for item in decoded.unreadable
+            )
+            if not decoded.records:
+                continue
+            origin = Origin(
+                source=raw.source,
+                received_at=raw.received_at,
+                spool=self._spool.id,
+                position=entry.position,
+                tenant=raw.tenant,
+                place=raw.place,
+                connector=raw.connector,
+            )
+            parts.append((decoded, origin))
+        reading.batches = self._normalizer.normalize_all(parts)
+        return reading
