@@ -12,7 +12,7 @@ Flags = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 _PADDING = 64
 _WORD = 8
-_AT_ONCE = 1 << 16
+_AT_ONCE = 1 << 18
 """Bytes looked through together: what is worked on stays in the processor's cache."""
 _NEWLINE, _CARRIAGE, _QUOTE, _SLASH, _OPEN, _CLOSE = b'\n\r"\\{}'
 _SPACE = 32
