@@ -10,6 +10,7 @@ from hashlib import blake2b
 
 import numpy as np
 
+from tocsin.detect.correlate.names import Names
 from tocsin.detect.correlate.onward import Onward
 from tocsin.detect.correlate.ordered_runs import Keys, Times
 from tocsin.detect.correlate.rule_plan import RulePlan, Term
@@ -20,7 +21,7 @@ SEVERAL = np.uint64(0x7FF8_B7A9_C4E5_0001)
 
 As a number it is none (NaN), and a value's hash it is once in 2^64.
 """
-_MARK = "\0"  # no name of a group begins so: they begin with a tenant
+MARK = "\0"  # no name of a group begins so: they begin with a tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Branches:
 
     onward: Mapping[str, Sequence[Onward]]
     found: Callable[[Onward], Found]
-    known: Mapping[int, str]
+    known: Names
     names: dict[int, str]
     members: int
 
@@ -71,7 +72,7 @@ class Branches:
                     columns[entries[alone], 2 * to : 2 * to + 2] = pair
             for begin, count in zip(begins[counts > 1], counts[counts > 1], strict=True):
                 key, text = _written(there[begin : begin + count])
-                if key not in self.known:
+                if self.known.get(key) is None:
                     self.names[key] = text
                 columns[entries[begin], 2 * at : 2 * at + 2] = key, SEVERAL
         return columns
@@ -79,9 +80,9 @@ class Branches:
 
 def branches_in(name: str | None, width: int) -> Keys | None:
     """The rows kept under such a name: group, measure and the columns onward from there."""
-    if name is None or not name.startswith(_MARK):
+    if name is None or not name.startswith(MARK):
         return None
-    return np.frombuffer(bytes.fromhex(name[len(_MARK) :]), "<u8").reshape(-1, width)
+    return np.frombuffer(bytes.fromhex(name[len(MARK) :]), "<u8").reshape(-1, width)
 
 
 def keys_within(name: str) -> list[int]:
@@ -94,7 +95,7 @@ def _written(rows: Keys) -> tuple[int, str]:
     rows = np.unique(rows, axis=0)
     content = np.ascontiguousarray(rows, "<u8").tobytes()
     key = int.from_bytes(blake2b(content, digest_size=8).digest())
-    return key, _MARK + content.hex()
+    return key, MARK + content.hex()
 
 
 def _paired(

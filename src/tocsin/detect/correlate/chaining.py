@@ -11,7 +11,7 @@ from tocsin.detect.correlate.branching import SEVERAL, branches_in
 from tocsin.detect.correlate.episodes import EpisodeRows
 from tocsin.detect.correlate.judging import judged_moments
 from tocsin.detect.correlate.onward import Onward
-from tocsin.detect.correlate.ordered_runs import Keys, Rows, Times
+from tocsin.detect.correlate.ordered_runs import Keys, Rows, Times, among, distinct_of
 from tocsin.detect.correlate.remembering import onward_column
 from tocsin.detect.correlate.rule_plan import RulePlan, Term, Way
 from tocsin.detect.correlate.rule_state import RuleState
@@ -52,8 +52,8 @@ def handed_on(
         names = [_names(old), _names(new)]
         further = [one.target.id for one in onward[way.target.id]]
         columns = [n for id_ in further for n, one in enumerate(mine) if one.target.id == id_]
-        came = new.at(~np.isin(names[1], names[0]))
-        gone = old.at(~np.isin(names[0], names[1]))
+        came = new.at(~among(names[1], distinct_of(names[0])))
+        gone = old.at(~among(names[0], distinct_of(names[1])))
         found[way.target.id] = Handed(
             _taken(plan, way.target, *_branched(came, at, columns, name_of)),
             _taken(plan, way.target, *_branched(gone, at, columns, name_of)),

@@ -73,7 +73,7 @@ class Correlator:
         return {rule_id: states.get(rule_id, RuleState()).counts() for rule_id in self._plans}
 
     def _keep(self, memory: Memory) -> None:
-        self._memory = memory.kept()
+        self._memory = memory
         self._stale = []
 
     def _put(self, rules: Sequence[StatefulRule]) -> None:

@@ -9,6 +9,7 @@ from tocsin.detect.correlate.arrivals import Arrivals
 from tocsin.detect.correlate.batch_reading import ReadBatch
 from tocsin.detect.correlate.branching import Branches
 from tocsin.detect.correlate.limits import Limits
+from tocsin.detect.correlate.names import Names
 from tocsin.detect.correlate.onward import Onward
 from tocsin.detect.correlate.ordered_runs import Keys, Times
 from tocsin.detect.correlate.rule_plan import RulePlan, Term, Way
@@ -25,7 +26,7 @@ _ORIGIN_SHIFT = 32
 class Intake:
     """What one turn took in so far."""
 
-    known_names: Mapping[int, str]
+    known_names: Names
     places: list[tuple[str, str]]
     hashes: TextHashes
     limits: Limits
@@ -129,9 +130,10 @@ class Intake:
 
     def _name(self, plan: RulePlan, tenant: str, found: Found, keys: Keys, first: Times) -> None:
         """Keep the texts of groups not named before; ``first`` are rows of each."""
-        known, mine = self.known_names, self.names
+        mine = self.names
         listed = keys.tolist()
-        fresh = [n for n, key in enumerate(listed) if key not in known and key not in mine]
+        unknown = np.flatnonzero(self.known_names.unknown(keys)).tolist()
+        fresh = [n for n in unknown if listed[n] not in mine]
         if not fresh:
             return
         rows = first[fresh]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tocsin.detect.correlate.arrivals import Arrivals
-from tocsin.detect.correlate.ordered_runs import Columns, Keys, Run, Times
+from tocsin.detect.correlate.ordered_runs import Columns, Keys, Run, Times, among, distinct_of
 from tocsin.detect.correlate.rule_plan import Keeping, RulePlan
 from tocsin.detect.correlate.rule_state import RuleState
 from tocsin.detect.correlate.text_hash import mixed
@@ -54,13 +54,13 @@ def without_events(plan: RulePlan, state: RuleState, gone: Arrivals) -> RuleStat
     run = state.events.whole()
     if run is None:
         return state
-    lost = np.isin(_events_held(run), _events_hashed(gone))
+    lost = among(_events_held(run), distinct_of(_events_hashed(gone)))
     state = replace(state, events=state.events.only(run, ~lost))
     terms = state.terms.whole()
     if terms is None:
         return state
     if "id_low" in terms.columns:
-        lost = np.isin(_events_held(terms), _events_hashed(gone))
+        lost = among(_events_held(terms), distinct_of(_events_hashed(gone)))
     else:
         value = {"term": gone.terms, "number": gone.numbers.view(np.uint64)}
         name = next((name for name in value if name in terms.columns), None)

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import orjson
+import pyarrow as pa
 
 from tocsin.detect.correlate.correlated import Saved
 from tocsin.detect.correlate.episodes import KINDS, NAMES, EpisodeRows, Episodes, Piece
 from tocsin.detect.correlate.memory import Memory
+from tocsin.detect.correlate.names import Names, NamesPiece
 from tocsin.detect.correlate.ordered_runs import Keys, Run, Runs
 from tocsin.detect.correlate.packing import packed, unpacked
 from tocsin.detect.correlate.rule_plan import Keeping, RulePlan
@@ -87,13 +89,14 @@ def _piece_bytes(piece: Piece) -> bytes:
 
 
 def _shared_changes(before: Memory, after: Memory) -> Iterator[Saved]:
-    for number in before.named.keys() - after.named.keys():
+    old_numbers = {piece.number for piece in before.names.pieces}
+    new_numbers = {piece.number for piece in after.names.pieces}
+    for number in sorted(old_numbers - new_numbers):
         yield Saved(_SHARED, f"n{number}", None)
-    for number in after.named.keys() - before.named.keys():
-        keys = after.named[number]
-        names = after.fresh if after.fresh else after.names
-        texts = [names[key] for key in keys.tolist()]
-        yield Saved(_SHARED, f"n{number}", packed({"keys": keys}, texts))
+    for piece in after.names.pieces:
+        if piece.number not in old_numbers:
+            content = packed({"keys": piece.keys}, piece.texts.to_pylist())
+            yield Saved(_SHARED, f"n{piece.number}", content)
     if before.progress != after.progress or before.places != after.places:
         sources = {
             name: [one.latest, one.heard_at, one.delays]
@@ -145,20 +148,22 @@ def _print_in(pieces: Mapping[str, bytes]) -> object:
 
 
 def _with_shared(memory: Memory, pieces: Mapping[str, bytes]) -> Memory:
-    named: dict[int, Keys] = {}
-    names: dict[int, str] = {}
+    named: list[NamesPiece] = []
     for key, content in pieces.items():
         if key.startswith("n"):
             columns, texts = unpacked(content)
-            named[int(key[1:])] = columns["keys"]
-            names.update(zip(columns["keys"].tolist(), texts, strict=True))
+            texts = pa.array(texts, pa.large_string())
+            named.append(NamesPiece.of(columns["keys"], texts, int(key[1:])))
+    named.sort(key=lambda piece: piece.number)
+    number = named[-1].number + 1 if named else 0
+    names = Names(tuple(named), number, sum(len(piece.keys) for piece in named))
     facts = orjson.loads(pieces.get("progress", b'{"sources": {}, "places": []}'))
     sources = {
         name: SourceProgress(latest, heard_at, tuple(delays))
         for name, (latest, heard_at, delays) in facts["sources"].items()
     }
     places = tuple((lane, source) for lane, source in facts["places"])
-    return replace(memory, names=names, named=named, progress=Progress(sources), places=places)
+    return replace(memory, names=names, progress=Progress(sources), places=places)
 
 
 def _state_of(pieces: Mapping[str, bytes], plan: RulePlan) -> RuleState:

@@ -147,7 +147,7 @@ class Turn:
 
         def names(group: int) -> list[str]:
             found = intake.names.get(group)
-            return (intake.known_names[group] if found is None else found).split("\0")
+            return (intake.known_names.get(group) or "" if found is None else found).split("\0")
 
         return Wording(
             rule=plan.rule,
