@@ -1,15 +1,16 @@
 """Approvals: what an action would touch, what speaks against it, and a person's word on it."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.console.choosing import choice, neighbours
+from tocsin.console.beside import PAGE_ROWS, OpenState, beside
+from tocsin.console.choosing import choice
 from tocsin.console.panes import attempt
 from tocsin.console.signed_records import SignedRecord, signed_records
-from tocsin.console.visit import Missing, Needs, Refused, Visit, with_query
+from tocsin.console.visit import Missing, Needs, Refused, Visit
 from tocsin.model.asset import BusinessService
 from tocsin.model.page import Page
 from tocsin.model.principal import Permission
@@ -21,17 +22,10 @@ Reader = Annotated[Visit, Depends(Needs(Permission.RESPONSE_READ))]
 Approver = Annotated[Visit, Depends(Needs(Permission.RESPONSE_APPROVE))]
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovalsState:
+class ApprovalsState(OpenState):
     """What the address of the list holds; ``open`` is the approval in the panel."""
 
-    status: str = ""
-    cursor: str = ""
-    open: str = ""
-
-    def address(self, **changes: str) -> str:
-        query = {name: getattr(self, name) for name in self.__dataclass_fields__} | changes
-        return with_query("/approvals", query)
+    path = "/approvals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +48,13 @@ def approvals(visit: Reader, query: Annotated[ApprovalsState, Depends()]) -> Res
                 tx,
                 status=choice(ApprovalStatus, query.status),
                 cursor=query.cursor or None,
-                size=50,
+                size=PAGE_ROWS,
             )
 
     found = attempt("The list of approvals", read)
     items = found.value.items if found.value else ()
-    around = neighbours([approval.id for approval in items], query.open)
-    view: dict[str, Any] = {
-        "query": query,
-        "panel": attempt("The approval", lambda: _view(visit, query.open)) if query.open else None,
-        "previous": query.address(open=around[0]) if around[0] else "",
-        "next": query.address(open=around[1]) if around[1] else "",
-        "close": query.address(open=""),
-    }
+    ids = [approval.id for approval in items]
+    view = beside(query, "open", ids, "The approval", lambda approval_id: _view(visit, approval_id))
     if visit.asks_for("panel"):
         return visit.page("approval_panel_part.html", **view)
     return visit.page("approvals.html", **view, approvals=found, statuses=list(ApprovalStatus))

@@ -1,15 +1,16 @@
 """Leases: what is contained now and until when, how to end it early, and the signed record."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.console.choosing import choice, neighbours
+from tocsin.console.beside import PAGE_ROWS, OpenState, beside
+from tocsin.console.choosing import choice
 from tocsin.console.panes import attempt
 from tocsin.console.signed_records import SignedRecord, signed_records
-from tocsin.console.visit import Missing, Needs, Refused, Visit, with_query
+from tocsin.console.visit import Missing, Needs, Refused, Visit
 from tocsin.model.page import Page
 from tocsin.model.principal import Permission
 from tocsin.model.response import Lease, LeaseStatus
@@ -20,17 +21,10 @@ Reader = Annotated[Visit, Depends(Needs(Permission.RESPONSE_READ))]
 Undoer = Annotated[Visit, Depends(Needs(Permission.RESPONSE_UNDO))]
 
 
-@dataclass(frozen=True, slots=True)
-class LeasesState:
+class LeasesState(OpenState):
     """What the address of the list holds; ``open`` is the lease in the panel."""
 
-    status: str = ""
-    cursor: str = ""
-    open: str = ""
-
-    def address(self, **changes: str) -> str:
-        query = {name: getattr(self, name) for name in self.__dataclass_fields__} | changes
-        return with_query("/leases", query)
+    path = "/leases"
 
 
 @router.get("/leases")
@@ -40,19 +34,16 @@ def leases(visit: Reader, query: Annotated[LeasesState, Depends()]) -> Response:
     def read() -> Page[Lease]:
         with tocsin.state.read() as tx:
             return tocsin.response.leases(
-                tx, status=choice(LeaseStatus, query.status), cursor=query.cursor or None, size=50
+                tx,
+                status=choice(LeaseStatus, query.status),
+                cursor=query.cursor or None,
+                size=PAGE_ROWS,
             )
 
     found = attempt("The list of leases", read)
     items = found.value.items if found.value else ()
-    around = neighbours([lease.id for lease in items], query.open)
-    view: dict[str, Any] = {
-        "query": query,
-        "panel": attempt("The lease", lambda: _view(visit, query.open)) if query.open else None,
-        "previous": query.address(open=around[0]) if around[0] else "",
-        "next": query.address(open=around[1]) if around[1] else "",
-        "close": query.address(open=""),
-    }
+    ids = [lease.id for lease in items]
+    view = beside(query, "open", ids, "The lease", lambda lease_id: _view(visit, lease_id))
     if visit.asks_for("panel"):
         return visit.page("lease_panel_part.html", **view)
     return visit.page("leases.html", **view, leases=found, statuses=list(LeaseStatus))

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from tocsin.console.alert_view import alert_view
-from tocsin.console.choosing import choice, neighbours
+from tocsin.console.beside import PAGE_ROWS, beside
+from tocsin.console.choosing import choice
 from tocsin.console.entity_view import entity_view
 from tocsin.console.pages.counters import alert_total
 from tocsin.console.panes import attempt
@@ -21,7 +22,6 @@ from tocsin.triage.alerts import AlertFilter, TriageError
 router = APIRouter()
 Reader = Annotated[Visit, Depends(Needs(Permission.ALERTS_READ))]
 Writer = Annotated[Visit, Depends(Needs(Permission.ALERTS_WRITE))]
-PAGE_ROWS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +84,7 @@ def _alerts_tab(visit: Visit, query: QueueState) -> Response:
 
     alerts = attempt("The list of alerts", read)
     ids = [alert.id for alert in alerts.value.items] if alerts.value else []
-    around = neighbours(ids, query.alert)
-    panel = attempt("The alert", lambda: alert_view(visit, query.alert)) if query.alert else None
-    view: dict[str, Any] = {
-        "query": query,
-        "panel": panel,
-        "previous": query.address(alert=around[0]) if around[0] else "",
-        "next": query.address(alert=around[1]) if around[1] else "",
-        "close": query.address(alert=""),
-    }
+    view = beside(query, "alert", ids, "The alert", lambda one: alert_view(visit, one))
     if visit.asks_for("panel"):
         return visit.page("alert_panel_part.html", **view)
     return visit.page(
@@ -116,17 +108,7 @@ def _entities_tab(visit: Visit, query: QueueState) -> Response:
 
     risks = attempt("The list of entities", read)
     keys = [risk.entity.key for risk in risks.value.items] if risks.value else []
-    around = neighbours(keys, query.entity)
-    panel = (
-        attempt("The entity", lambda: entity_view(visit, query.entity)) if query.entity else None
-    )
-    view: dict[str, Any] = {
-        "query": query,
-        "panel": panel,
-        "previous": query.address(entity=around[0]) if around[0] else "",
-        "next": query.address(entity=around[1]) if around[1] else "",
-        "close": query.address(entity=""),
-    }
+    view = beside(query, "entity", keys, "The entity", lambda one: entity_view(visit, one))
     if visit.asks_for("panel"):
         return visit.page("entity_panel_part.html", **view)
     return visit.page(

@@ -116,6 +116,7 @@ def _page(
         "tests": tests,
         "short_path": "/".join(PurePath(found.path).parts[-2:]),
         "alerts": _alerts(visit, rule_id),
+        "last_trial": backtest_desk(visit).latest(rule_id),
     }
     if query.tab == "text":
         view["lines"] = yaml_lines(found.source_text)
