@@ -122,6 +122,16 @@ def test_gelf_fields_lose_their_underscore() -> None:
     }
 
 
+def test_entries_of_the_journal_have_the_names_of_syslog() -> None:
+    entry = {"__REALTIME_TIMESTAMP": "1", "MESSAGE": "m", "SYSLOG_IDENTIFIER": "su", "_PID": "7"}
+    assert one(json.dumps(entry)) == {
+        "__REALTIME_TIMESTAMP": "1",
+        "message": "m",
+        "program": "su",
+        "pid": "7",
+    }
+
+
 IIS = b"""#Software: Microsoft Internet Information Services 10.0
 #Version: 1.0
 #Date: 2026-06-30 10:00:00

@@ -5,6 +5,7 @@ from typing import Any
 from tocsin.ingest.audit_line import read_audit
 from tocsin.ingest.event_format import mends_tag, read_event
 from tocsin.ingest.gelf import flatten_gelf, is_gelf
+from tocsin.ingest.journal import flatten_journal, is_journal
 from tocsin.ingest.json_line import read_object
 from tocsin.ingest.key_value import read_pairs
 from tocsin.ingest.windows_event import flatten_event
@@ -13,9 +14,11 @@ Reading = tuple[dict[str, Any], bool]
 
 
 def finish_object(record: dict[str, Any]) -> dict[str, Any]:
-    """A JSON object as the mappings want it: Windows events and GELF without their wrapping."""
+    """A JSON object as the mappings want it: Windows events, the journal's entries and GELF without their wrapping."""
     if "Event" in record:
         return flatten_event(record) or record
+    if is_journal(record):
+        return flatten_journal(record)
     return flatten_gelf(record) if is_gelf(record) else record
 
 

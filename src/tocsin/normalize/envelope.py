@@ -8,6 +8,7 @@ ENVELOPE_TIMES = (
     TimeField(field="otel.timeUnixNano", format="epoch_ns"),
     TimeField(field="otel.observedTimeUnixNano", format="epoch_ns"),
     TimeField(field="syslog.timestamp", format="syslog"),
+    TimeField(field="__REALTIME_TIMESTAMP", format="epoch_us"),
 )
 """Asked after a shape's own times."""
 
