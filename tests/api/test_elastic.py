@@ -119,6 +119,8 @@ def test_each_document_is_answered_for(door: Door) -> None:
         (b'{"index":{"_index":5}}\n{}\n', "line 1"),
         (b'{"index":{"_index":"a","_id":[]}}\n{}\n', "line 1"),
         (b"[]\n{}\n", "line 1"),
+        (b"0\n{}\n", "line 1"),
+        (b'{"index":{},"create":{}}\n{}\n', "line 1"),
     ],
 )
 def test_a_body_that_makes_no_sense_is_refused_whole(door: Door, body: bytes, says: str) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tocsin.ingest.bulk_body import BulkFault, take_bulk
@@ -43,6 +43,7 @@ def counts(batches: list[RawBatch]) -> tuple[int, int]:
     st.sampled_from(["", " ", "\n", "\r\n"]),
     st.sampled_from([None, 2]),
 )
+@example([{}, {}], " ", None)
 def test_every_hec_event_is_a_record_or_in_quarantine(
     events: list[dict[str, Any]], between: str, indent: int | None
 ) -> None:
@@ -109,7 +110,7 @@ def test_every_bulk_item_is_answered_for(items: list[tuple[str, dict[str, str], 
     assert unreadable == len(items) - records - refused
 
 
-@given(noise)
+@given(noise | values.map(orjson.dumps))
 def test_noise_for_bulk_is_refused_or_kept(body: bytes) -> None:
     try:
         bulk = take_bulk(body, "i", MAKER)

@@ -121,9 +121,9 @@ def _action(line: bytes, number: int, index: str) -> Action:
         told: Any = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise BulkFault(f"line {number}: malformed action: {error}") from error
-    verb = next(iter(told), "") if isinstance(told, dict) else ""
-    about = told[verb] if verb else None
-    if len(told) != 1 or verb not in _KNOWN or not isinstance(about, dict):
+    action = told if isinstance(told, dict) and len(told) == 1 else {"": None}
+    ((verb, about),) = action.items()
+    if verb not in _KNOWN or not isinstance(about, dict):
         raise BulkFault(
             f'line {number}: malformed action: {{"index": {{…}}}} or {{"create": {{…}}}} is expected'
         )

@@ -44,7 +44,7 @@ def take_events(body: bytes, maker: Maker) -> HecIntake:
     if found.unreadable:  # a joint in a string, an object over many lines, or no event indeed
         whole = [_framed(cut, maker) for cut in cut_json(io.BytesIO(body), maker)]
         exact = _looked_at(whole)
-        if whole and (exact.events, -exact.unreadable) > (found.events, -found.unreadable):
+        if whole and exact.events >= found.events:
             found = exact
     return _intake(found)
 
