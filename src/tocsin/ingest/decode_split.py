@@ -19,6 +19,8 @@ from tocsin.model.shaped_records import CellKind, ShapedRecords, ShapedTable
 _ODD_SHARE = 50
 """One line of so many may be odd; where more are, lines are grouped by shape instead."""
 _PAUSE = 16
+"""Payloads that are not tried after one that was tried in vain."""
+_LONGEST_FIRST = 1 << 16
 _QUOTE, _SLASH = b'"\\'
 
 
@@ -70,16 +72,15 @@ def split_lines(payload: bytes, templates: Templates) -> SplitLines | None:
     ``payload`` is UTF-8. The reader splits lines at quotes and drops the backslash of each escape;
     what it made of them is then held to the payload, so that nothing depends on its kindness.
     """
-    bounds = bounds_of(payload)
-    if bounds is None:
-        return None
-    layout = templates.layout_of(payload[: int(bounds.ends[0])])
+    end = payload.find(b"\n", 0, _LONGEST_FIRST)
+    layout = templates.layout_of(payload[:end].removesuffix(b"\r")) if end > 0 else None
     if layout is None:
         return None
     if layout.pause:
         layout.pause -= 1
         return None
-    found = _split(payload, bounds, layout)
+    bounds = bounds_of(payload)
+    found = None if bounds is None else _split(payload, bounds, layout)
     if found is None:
         layout.pause = _PAUSE
     return found
