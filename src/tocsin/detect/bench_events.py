@@ -168,10 +168,16 @@ def batch_of_columns(lane: Lane, columns: dict[str, pa.Array], start: int) -> Ev
         lane=lane,
         sources=pa.array(["bench"] * rows, pa.string()),
         tenant="default",
-        event_ids=pa.array([f"{number:08x}" for number in range(start, start + rows)]),
+        event_ids=pa.array([_event_id(number) for number in range(start, start + rows)]),
         times=times,
         ingested_at=times,
         native=pa.RecordBatch.from_pydict(columns),
         ocsf=pa.RecordBatch.from_pydict({"class_uid": pa.array(np.full(rows, 1007, np.int32))}),
         raw=pa.nulls(rows, pa.binary()),
     )
+
+
+def _event_id(number: int) -> str:
+    """A UUID of version 7, as events have: its time first, ascending with the number."""
+    millis = int(_BEGIN.timestamp() * 1e3) + number * 10
+    return f"{millis >> 16:08x}-{millis & 0xFFFF:04x}-7{number & 0xFFF:03x}-8000-{number:012x}"
