@@ -1,6 +1,6 @@
 """Decoding and normalizing as the flow does it, for benchmarks of detection."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from tocsin.ingest.decode import decode
 from tocsin.ingest.files import read_paths
 from tocsin.ingest.lines import split_lines
 from tocsin.model.event import EventBatch
-from tocsin.model.record import Decoded, Origin, RawBatch, Unreadable
+from tocsin.model.record import Decoded, Origin, RawBatch
+from tocsin.normalize.normalizer import Normalizer
 
 _TOGETHER = 50_000
 """Records normalized at once, as in the flow's turns."""
@@ -21,21 +22,22 @@ def make_decoder() -> Callable[[bytes], Sequence[EventBatch]]:
     now = datetime.now(UTC)
 
     def events_in(payload: bytes) -> list[EventBatch]:
-        parts = (_decoded(part) for part in split_lines(payload, "bench", now))
-        return normalizer.normalize_all([part for part in parts if part[0].records])
+        return list(_in_turns(normalizer, split_lines(payload, "bench", now)))
 
     return events_in
 
 
 def batches_in(path: Path) -> Iterator[EventBatch]:
     """The events of a file or folder; what can't be read is left out."""
-    normalizer = open_normalizer()
+    items = read_paths([path], None, datetime.now(UTC))
+    yield from _in_turns(open_normalizer(), (one for one in items if isinstance(one, RawBatch)))
+
+
+def _in_turns(normalizer: Normalizer, parts: Iterable[RawBatch]) -> Iterator[EventBatch]:
     waiting: list[tuple[Decoded, Origin]] = []
     records = 0
-    for item in read_paths([path], None, datetime.now(UTC)):
-        if isinstance(item, Unreadable):
-            continue
-        waiting.append(_decoded(item))
+    for part in parts:
+        waiting.append(_decoded(part))
         records += len(waiting[-1][0].records)
         if records >= _TOGETHER:
             yield from normalizer.normalize_all(waiting)
