@@ -101,6 +101,7 @@ EXPECTED = {
     ("GET", "/api/v1/rules/{rule_id}/overlay"): Permission.RULES_READ,
     ("PUT", "/api/v1/rules/{rule_id}/overlay"): Permission.RULES_WRITE,
     ("POST", "/api/v1/rules/{rule_id}/level"): Permission.RULES_WRITE,
+    ("POST", "/api/v1/rules/{rule_id}/schedule"): Permission.RULES_WRITE,
     ("POST", "/api/v1/rules/{rule_id}/exceptions"): Permission.RULES_WRITE,
     ("DELETE", "/api/v1/rules/{rule_id}/exceptions/{exception_id}"): Permission.RULES_WRITE,
     ("GET", "/api/v1/rules/{rule_id}/history"): Permission.RULES_READ,

@@ -1,6 +1,7 @@
 """What people decide about rules is in force at once, kept with its history, and never lost."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tocsin.detect.life_counts import hidden_by_day, staged_by_day
 from tocsin.detect.overlay import LifeState
 from tocsin.detect.overlay_book import OverlayChanged
 from tocsin.detect.overlay_tables import HIDDEN_HITS, RULE_OVERLAYS
+from tocsin.detect.schedule import DAYS, Schedule
 from tocsin.model.alert import Alert
 from tocsin.model.record import Framing, RawBatch
 from tocsin.model.severity import Level
@@ -129,6 +131,26 @@ def test_a_staged_rule_is_stored_and_counted_and_pages_nobody(house: Tocsin) -> 
     assert move(house, LifeState.ACTIVE) == ""
     refuse(house, 3)
     assert [alert.count for alert in alerts(house)] == [1]
+
+
+def test_a_schedule_says_when_a_rule_pages_and_what_comes_of_the_rest(house: Tocsin) -> None:
+    """``START`` decides, not the clock: a backlog pages as it would have when it happened."""
+    begin = START.replace(second=0, microsecond=0)
+    hours = Schedule(DAYS, begin.time(), (begin + timedelta(hours=1)).time(), outside=True)
+    house.rule_book.set_schedule(REFUSED, hours, reason="a backup runs then", by="ann")
+    refuse(house, 1)
+    assert alerts(house) == []
+    with house.state.read() as tx:
+        assert staged_by_day(tx, REFUSED)[0].count == 1
+    house.rule_book.set_level(REFUSED, Level.HIGH, reason="ours", by="ann")
+    quieter = replace(hours, otherwise=Level.INFORMATIONAL)
+    house.rule_book.set_schedule(REFUSED, quieter, reason="let us see them", by="ann")
+    refuse(house, 2)
+    assert [(alert.level, alert.count) for alert in alerts(house)] == [(Level.INFORMATIONAL, 1)]
+    house.rule_book.set_schedule(REFUSED, None, reason="at any time", by="ann")
+    refuse(house, 3)
+    assert alerts(house)[0].level is Level.HIGH
+    assert house.rule_book.life(REFUSED).schedule is None
 
 
 @pytest.mark.parametrize("state", [LifeState.DRAFT, LifeState.RETIRED])

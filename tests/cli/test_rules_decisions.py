@@ -98,3 +98,32 @@ def test_what_cant_be_done_says_so(
 ) -> None:
     ran = tocsin("rules", *arguments)
     assert (ran.code, said in ran.err) == (code, True), ran.err
+
+
+def test_a_rule_pages_by_schedule(tocsin: Tocsin) -> None:
+    given = ("--hours", "08:00-18:00", "--days", "mon-fri", "--zone", "Europe/Berlin", "--outside")
+    ran = tocsin("rules", "schedule", RULE, *given, "--reason", "office hours")
+    assert ran.code == 0, ran.err
+    assert "pages outside mon, tue, wed, thu, fri 08:00-18:00 Europe/Berlin" in ran.out
+    refused = tocsin("rules", "schedule", RULE, "--hours", "8-18", "--reason", "x")
+    assert refused.code == 3
+    assert (
+        "is no time zone"
+        in tocsin(
+            *(
+                "rules",
+                "schedule",
+                RULE,
+                "--hours",
+                "08:00-18:00",
+                "--zone",
+                "Mars/X",
+                "--reason",
+                "x",
+            )
+        ).err
+    )
+    back = tocsin("rules", "schedule", RULE, "--always", "--reason", "always", "--json")
+    assert back.json["schedule"] is None
+    history = tocsin("rules", "history", RULE, "--json").json
+    assert "schedule" in history[0]["diff"]

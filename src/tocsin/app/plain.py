@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, time
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -17,6 +17,8 @@ def as_json(value: Any) -> Any:
         return {part.name: as_json(getattr(value, part.name)) for part in dataclasses.fields(value)}
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, time):
+        return f"{value:%H:%M}"
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):

@@ -28,6 +28,7 @@ from tocsin.detect.overlay import (
 from tocsin.detect.overlay_book import HistoryEntry, OverlayBook
 from tocsin.detect.overlay_content import DamagedOverlay, read_fields
 from tocsin.detect.ruleset import RuleSet
+from tocsin.detect.schedule import Schedule
 from tocsin.detect.text_book import text_digest
 from tocsin.model.identifier import new_id
 from tocsin.model.rule import Rule
@@ -130,8 +131,18 @@ class RuleBook:
             rule_id, lambda one: replace(one, level=level), what=what, reason=reason, by=by
         )
 
+    def set_schedule(
+        self, rule_id: str, schedule: Schedule | None, *, reason: str, by: str
+    ) -> OverlayVersion:
+        """Say when a rule pages, or (None) that it does at any time."""
+        reason = _said(reason, "a schedule needs a reason")
+        what = "schedule" if schedule else "no schedule"
+        return self._change(
+            rule_id, lambda one: replace(one, schedule=schedule), what=what, reason=reason, by=by
+        )
+
     def save(self, wanted: Overlay, *, seen_version: int, reason: str, by: str) -> OverlayVersion:
-        """Save level, notes and exceptions as a whole over the version the caller had seen.
+        """Save state, level, notes and exceptions as a whole over the version the caller had seen.
 
         Raises ``OverlayChanged`` when there is another by now. The state must be the one it has
         or one it may move to; who and when of exceptions that stay are kept as they were.
@@ -150,7 +161,7 @@ class RuleBook:
             for one in exceptions:
                 if kept.get(one.id) != one:
                     self._check(one, wanted.rule_id, now)
-            return replace(wanted, exceptions=exceptions)
+            return replace(wanted, exceptions=exceptions, schedule=before.schedule)
 
         return self._change(
             *(wanted.rule_id, changed), what="saved", reason=reason, by=by, seen=seen_version

@@ -221,6 +221,9 @@ def _by_id(ruleset: RuleSet) -> dict[str, list[object]]:
     found: dict[str, list[object]] = {}
     for one in (*ruleset.rules, *ruleset.stateful, *ruleset.health):
         of_rule = one.rule.id
-        decided = (of_rule in ruleset.silent, of_rule in ruleset.staged)
+        decided = (
+            *(of_rule in ruleset.silent, of_rule in ruleset.staged),
+            ruleset.schedules.get(of_rule),
+        )
         found.setdefault(of_rule, [decided, ruleset.exceptions.get(of_rule)]).append(one)
     return found

@@ -10,6 +10,7 @@ from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.overlay import LifeState, OverlayVersion, RuleException
 from tocsin.detect.rule_update import RuleUpdate
 from tocsin.detect.ruleset import RuleSet
+from tocsin.detect.schedule import Schedule
 from tocsin.model.rule import Rule
 from tocsin.model.severity import Level
 
@@ -50,6 +51,7 @@ class RuleLife:
     exceptions: tuple[ExceptionLife, ...]
     staged: tuple[DayCount, ...]
     is_loaded: bool
+    schedule: Schedule | None = None
     damage: str = ""
     update: RuleUpdate | None = None
 
@@ -107,6 +109,7 @@ def life_of(
         exceptions=tuple(found),
         staged=tuple(staged),
         is_loaded=rule is not None,
+        schedule=overlay.schedule,
         damage=version.damage,
     )
 

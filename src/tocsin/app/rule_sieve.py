@@ -1,6 +1,6 @@
 """Puts what rules found through what people decided about them: exceptions hide, staging marks."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from tocsin.detect.engine import Hit
 from tocsin.detect.hidden import Hidden, split_findings, split_hits
 from tocsin.detect.life_counts import count_hidden, count_staged
 from tocsin.detect.ruleset import RuleSet
+from tocsin.detect.schedule import Schedule
 from tocsin.model.event import EventBatch
 from tocsin.model.finding import Finding
 
@@ -43,16 +44,32 @@ class Sieve:
         return kept
 
     def marked(self, findings: Sequence[Finding]) -> list[Finding]:
-        """The findings, those of staged rules marked as such."""
-        staged = self.ruleset.staged
-        return [replace(one, staged=True) if one.rule_id in staged else one for one in findings]
+        """The findings, marked as staged where they are to page nobody: by state or schedule.
+
+        A schedule is asked about the time of the finding, so that a backlog pages as it would have.
+        """
+        staged, schedules = self.ruleset.staged, self.ruleset.schedules
+        if not staged and not schedules:
+            return list(findings)
+        return [_marked(one, staged, schedules.get(one.rule_id)) for one in findings]
 
     def count(self, tx: Connection, findings: Sequence[Finding], now: datetime) -> None:
         """Count what was hidden and what ``findings`` are staged, in the turn's transaction."""
         if self.hidden:
             count_hidden(tx, self.hidden, now)
-        if self.ruleset.staged:
+        if self.ruleset.staged or self.ruleset.schedules:
             count_staged(tx, findings, now)
+
+
+def _marked(one: Finding, staged: Collection[str], schedule: Schedule | None) -> Finding:
+    if one.rule_id in staged:
+        return replace(one, staged=True)
+    if schedule is None or one.retracted or schedule.pages(one.time):
+        return one
+    if schedule.otherwise is None:
+        return replace(one, staged=True)
+    lower = schedule.otherwise if schedule.otherwise.rank < one.level.rank else one.level
+    return replace(one, level=lower)
 
 
 def to_fold(findings: Sequence[Finding]) -> list[Finding]:

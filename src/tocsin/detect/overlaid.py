@@ -47,6 +47,7 @@ def apply_overlays(
         staged=frozenset(one for one, state in states.items() if state is LifeState.STAGING),
         exceptions=exceptions,
         out=frozenset(present),
+        schedules={one: made.schedule for one, made in overlays.items() if made.schedule},
     )
 
 

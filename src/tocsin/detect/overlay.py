@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from tocsin.detect.schedule import Schedule
 from tocsin.model.severity import Level
 
 
@@ -66,7 +67,7 @@ class RuleException:
 class Overlay:
     """Decisions on one rule; the rule's own text stays as it came.
 
-    ``level`` None: the rule's own. ``base_digest`` is the SHA-256 of the rule text they were made
+    ``level`` None: the rule's own. ``schedule`` None: it pages at any time. ``base_digest`` is the SHA-256 of the rule text they were made
     for, empty when that is not known.
     """
 
@@ -76,6 +77,7 @@ class Overlay:
     exceptions: tuple[RuleException, ...] = ()
     notes: str = ""
     base_digest: str = ""
+    schedule: Schedule | None = None
 
     def exception(self, exception_id: str) -> RuleException | None:
         return next((one for one in self.exceptions if one.id == exception_id), None)
@@ -130,6 +132,7 @@ def changes_between(before: Overlay, after: Overlay) -> tuple[FieldChange, ...]:
         FieldChange("state", before.state.value, after.state.value),
         FieldChange("level", _level(before), _level(after)),
         FieldChange("notes", before.notes, after.notes),
+        FieldChange("schedule", _when(before), _when(after)),
     ]
     sides = [{one.id: one for one in side.exceptions} for side in (before, after)]
     for exception_id in dict.fromkeys([*sides[0], *sides[1]]):
@@ -137,6 +140,10 @@ def changes_between(before: Overlay, after: Overlay) -> tuple[FieldChange, ...]:
         if old != new:
             found.append(FieldChange(f"exception {exception_id}", _told(old), _told(new)))
     return tuple(one for one in found if one.before != one.after)
+
+
+def _when(overlay: Overlay) -> str:
+    return overlay.schedule.in_words() if overlay.schedule else ""
 
 
 def _level(overlay: Overlay) -> str:

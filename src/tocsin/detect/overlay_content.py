@@ -8,6 +8,7 @@ from typing import Any
 
 from tocsin.detect.errors import DetectError
 from tocsin.detect.overlay import LifeState, Overlay, RuleException, Scalar
+from tocsin.detect.schedule import BadSchedule, read_schedule
 from tocsin.model.severity import Level
 
 _SCALARS = (str, int, float, bool, type(None))
@@ -57,7 +58,15 @@ def read_overlay(text: str, rule_id: str) -> tuple[Overlay, list[str]]:
         except DamagedOverlay as error:
             damage.append(f"exception {at + 1} can't be read ({error}): it hides nothing")
     notes, digest = content.get("notes") or "", content.get("base_digest") or ""
-    overlay = Overlay(rule_id, state, level, tuple(exceptions), str(notes), str(digest))
+    schedule = None
+    if content.get("schedule") is not None:
+        try:
+            schedule = read_schedule(content["schedule"])
+        except BadSchedule as error:
+            damage.append(f"the schedule can't be used ({error}): the rule pages at any time")
+    overlay = Overlay(
+        *(rule_id, state, level, tuple(exceptions), str(notes), str(digest)), schedule=schedule
+    )
     return overlay, damage
 
 
@@ -123,6 +132,7 @@ def _content(overlay: Overlay) -> dict[str, Any]:
         "level": overlay.level.value if overlay.level else None,
         "notes": overlay.notes,
         "base_digest": overlay.base_digest,
+        **({"schedule": overlay.schedule.as_json()} if overlay.schedule else {}),
         "exceptions": [_exception(one) for one in overlay.exceptions],
     }
 
@@ -156,6 +166,8 @@ def _lines(overlay: Overlay, other: Overlay) -> Iterator[str]:
     yield f"state: {overlay.state.value}"
     if overlay.level:
         yield f"level: {overlay.level.value}"
+    if overlay.schedule:
+        yield f"schedule: {overlay.schedule.in_words()}"
     for line in overlay.notes.splitlines():
         yield f"note: {line}"
     for one in overlay.exceptions:

@@ -13,6 +13,7 @@ from tocsin.detect.reading_on_demand import reading
 from tocsin.detect.rule_cache import RuleCache, cache_file, digest_of, write_cache
 from tocsin.detect.rule_draft import Read
 from tocsin.detect.rule_linking import link
+from tocsin.detect.schedule import Schedule
 from tocsin.detect.stateful_rule import NewTermsRule, StatefulRule
 from tocsin.model.rule import Rule, RuleProblem
 
@@ -29,7 +30,7 @@ class RuleSet:
     matches or of other correlations) refers to without ``generate``, and the detection of a
     new-terms rule (same id as the rule). ``staged`` are ids of rules that page nobody yet,
     ``exceptions`` keep rules (by id) quiet, ``out`` are those somebody put out of force (draft,
-    retired); these come of overlays, not of files.
+    retired), ``schedules`` say when rules page; these come of overlays, not of files.
     """
 
     rules: tuple[SigmaMatchRule, ...] = ()
@@ -40,6 +41,7 @@ class RuleSet:
     staged: frozenset[str] = frozenset()
     exceptions: Mapping[str, RuleExceptions] = field(default_factory=dict)
     out: frozenset[str] = frozenset()
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
     _by_id: dict[str, SigmaMatchRule] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )

@@ -16,6 +16,7 @@ from tocsin.detect.errors import RefusedDecision, UnknownRule
 from tocsin.detect.overlay import LifeState, Overlay, RuleException
 from tocsin.detect.overlay_book import OverlayChanged, UnknownVersion
 from tocsin.detect.overlay_content import DamagedOverlay, read_fields
+from tocsin.detect.schedule import BadSchedule, read_schedule
 from tocsin.model.identifier import new_id
 from tocsin.model.principal import Permission, Principal
 from tocsin.model.severity import Level
@@ -73,6 +74,26 @@ class NewLevel(_Body):
     reason: Reason
 
 
+class Hours(_Body):
+    """Hours of the week; an end not after the start is one of the next day."""
+
+    days: list[str] = Field(min_length=1, max_length=7, description="mon tue wed thu fri sat sun")
+    start: str = Field(description="08:00")
+    end: str = Field(description="18:00")
+    zone: str = Field("UTC", max_length=60, description="IANA time zone, such as Europe/Berlin.")
+    outside: bool = Field(False, description="Page at all other times instead.")
+    otherwise: Level | None = Field(
+        None, description="Level of alerts when it does not page; null: no alert."
+    )
+
+
+class NewSchedule(_Body):
+    """When a rule pages; null for any time."""
+
+    schedule: Hours | None
+    reason: Reason
+
+
 class GoBack(_Body):
     """The version of the history to bring back; 0 is the rule as it came."""
 
@@ -120,6 +141,18 @@ def set_level(house: House, rule_id: str, body: NewLevel, by: Engineer) -> dict[
     """The rule's own text keeps its level; findings from now on have this one."""
     with _refusals():
         house.rule_book.set_level(rule_id, body.level, reason=body.reason, by=by.name)
+    return _told(house, rule_id)
+
+
+@router.post("/{rule_id}/schedule", summary="Say when a rule pages")
+def set_schedule(house: House, rule_id: str, body: NewSchedule, by: Engineer) -> dict[str, Any]:
+    """Findings of other times are kept and counted, and make no alert or one of a lower level."""
+    try:
+        schedule = read_schedule(body.schedule.model_dump()) if body.schedule else None
+    except BadSchedule as error:
+        raise Problem(422, "The schedule can't be used", str(error)) from error
+    with _refusals():
+        house.rule_book.set_schedule(rule_id, schedule, reason=body.reason, by=by.name)
     return _told(house, rule_id)
 
 

@@ -22,6 +22,7 @@ from tocsin.cli.commands.rules_looks import show_looks
 from tocsin.cli.commands.rules_new import new_rule
 from tocsin.cli.commands.rules_packs import list_packs, pin_pack, remove_pack
 from tocsin.cli.commands.rules_reload import reload_rules
+from tocsin.cli.commands.rules_schedule import schedule_rule
 from tocsin.cli.commands.rules_state import set_rule_level, set_rule_state
 from tocsin.cli.commands.rules_test import run_rule_tests
 from tocsin.cli.commands.rules_update_pack import rollback_pack, update_pack
@@ -130,6 +131,7 @@ app.command("new")(new_rule)
 app.command("test")(run_rule_tests)
 app.command("state")(set_rule_state)
 app.command("level")(set_rule_level)
+app.command("schedule")(schedule_rule)
 app.command("except")(except_from_rule)
 app.command("history")(show_rule_history)
 app.command("revert")(revert_rule)
