@@ -13,7 +13,6 @@ from tocsin.app.finding_days import FindingCounter
 from tocsin.app.wiring import Tocsin
 from tocsin.console.headers import FORM_LIMIT_BYTES, SafeHeaders
 from tocsin.console.pages import PAGES
-from tocsin.console.pages.rule_promotion import Trials
 from tocsin.console.rendering import STATIC, make_environment
 from tocsin.console.visit import (
     Forbidden,
@@ -43,7 +42,6 @@ def create_console(tocsin: Tocsin) -> FastAPI:
     console.state.templates = make_environment()
     console.state.finding_counter = FindingCounter(tocsin.events)
     console.state.backtest_desk = BacktestDesk(tocsin)
-    console.state.trials = Trials()
     tocsin.closers.append(console.state.backtest_desk.close)
     for router in PAGES:
         console.include_router(router)

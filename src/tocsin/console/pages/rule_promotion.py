@@ -1,17 +1,16 @@
 """Tries rules on history before they are moved: how loud each would be, and about whom."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.history_jobs import HistoryJob, TooManyJobs
-from tocsin.app.rule_jobs import start_backtest
+from tocsin.app.history_jobs import HistoryJob, JobKind, TooManyJobs
+from tocsin.app.rule_jobs import NotInterrupted, resume, start_backtest
 from tocsin.console.choosing import choice
 from tocsin.console.pages.rule_life import asked_rules
-from tocsin.console.visit import Missing, Needs, Refused, Visit
+from tocsin.console.visit import Missing, Needs, Refused, Visit, with_query
 from tocsin.detect.overlay import LifeState
 from tocsin.model.principal import Permission
 from tocsin.model.rule import RuleKind
@@ -20,30 +19,6 @@ router = APIRouter(prefix="/rules/trials")
 Reader = Annotated[Visit, Depends(Needs(Permission.RULES_READ))]
 Writer = Annotated[Visit, Depends(Needs(Permission.RULES_WRITE))]
 DAYS = 14
-_KEPT = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """What a job tries: the rules somebody wants to move, and where to."""
-
-    rule_ids: frozenset[str]
-    state: LifeState
-
-
-class Trials:
-    """The latest trials by the ids of their jobs."""
-
-    def __init__(self) -> None:
-        self._by_job: dict[str, Trial] = {}
-
-    def keep(self, job: HistoryJob, trial: Trial) -> None:
-        self._by_job[job.id] = trial
-        while len(self._by_job) > _KEPT:
-            self._by_job.pop(next(iter(self._by_job)), None)
-
-    def get(self, job_id: str) -> Trial | None:
-        return self._by_job.get(job_id)
 
 
 @router.post("")
@@ -68,21 +43,22 @@ def start(visit: Writer) -> Response:
         )
     except TooManyJobs as error:
         raise Refused(f"It was not started: {error}.") from error
-    _trials(visit).keep(job, Trial(frozenset(ids), state))
-    return visit.done("", to=f"/rules/trials/{job.id}")
+    return visit.done("", to=with_query(f"/rules/trials/{job.id}", {"state": state.value}))
 
 
 @router.get("/{job_id}")
-def trial(visit: Reader, job_id: str) -> Response:
-    job, asked = visit.tocsin.history_jobs.get(job_id), _trials(visit).get(job_id)
-    if job is None or asked is None:
-        raise Missing("This trial is not known any more; mark the rules and try them again.")
+def trial(visit: Reader, job_id: str, state: str = "") -> Response:
+    """How far it is, then what each rule would have found; ``state`` is where they are to go."""
+    job = _job(visit, job_id)
+    asked = frozenset(job.asked["rules"]) if job.asked else frozenset()
     report: dict[str, Any] = job.result or {}
-    told = [one for one in report.get("rules", ()) if one["id"] in asked.rule_ids]
+    told = [one for one in report.get("rules", ()) if one["id"] in asked]
     return visit.page(
         "rule_trial.html",
         job=job,
-        asked=asked,
+        here=with_query(f"/rules/trials/{job.id}", {"state": state}),
+        asked_count=len(asked),
+        wanted=choice(LifeState, state) or LifeState.STAGING,
         report=report,
         told=told,
         quiet=sum(not one["findings"] for one in told),
@@ -93,13 +69,25 @@ def trial(visit: Reader, job_id: str) -> Response:
 
 @router.post("/{job_id}/cancel")
 def cancel(visit: Writer, job_id: str) -> Response:
-    job = visit.tocsin.history_jobs.get(job_id)
-    if job is None or job.is_over or _trials(visit).get(job_id) is None:
+    job = _job(visit, job_id)
+    if job.is_over:
         raise Refused("It does not run any more.")
     job.cancel()
     return visit.done("It ends; what it had gone through is shown.")
 
 
-def _trials(visit: Visit) -> Trials:
-    found: Trials = visit.request.app.state.trials
-    return found
+@router.post("/{job_id}/resume")
+def go_on(visit: Writer, job_id: str) -> Response:
+    """Go on where a stop of the server has cut it off."""
+    try:
+        resume(visit.tocsin, _job(visit, job_id), by=visit.principal.name)
+    except (NotInterrupted, TooManyJobs) as error:
+        raise Refused(f"It was not started: {error}.") from error
+    return visit.done("It goes on.")
+
+
+def _job(visit: Visit, job_id: str) -> HistoryJob:
+    job = visit.tocsin.history_jobs.get(job_id)
+    if job is None or job.kind is not JobKind.BACKTEST:
+        raise Missing("This trial is not known any more; mark the rules and try them again.")
+    return job
