@@ -5,9 +5,10 @@ import re
 FEWEST_PAIRS = 3
 """With fewer it may be a sentence that happens to hold an equals sign."""
 _BEGINS = re.compile(r'[A-Za-z_@][\w.\-/@]{0,99}=(?:"|[^\s=])')
-_PAIR = re.compile(
-    r'([A-Za-z_@][\w.\-/@]{0,99})=("(?:[^"\\]|\\.)*+"|[^\s"][^\s"]*+|)(?:[ \t]+|$)', re.DOTALL
-)
+_NAME = r"[A-Za-z_@][\w.\-/@]*+"
+_VALUE = r'"(?:[^"\\]|\\.)*+"|[^\s"][^\s"]*+|'
+_PAIR = re.compile(rf"({_NAME})=({_VALUE})(?:[ \t]+|$)", re.DOTALL)
+_PAIRS = re.compile(rf"(?:{_NAME}=(?:{_VALUE})(?:[ \t]+|$))++", re.DOTALL)
 _ESCAPE = re.compile(r'\\(["\\])')
 
 
@@ -19,25 +20,21 @@ def read_pairs(text: str) -> tuple[dict[str, str], bool] | None:
     """
     if not _BEGINS.match(text):
         return None
+    text = text.rstrip()
+    if not _PAIRS.fullmatch(text):
+        return None
+    pairs = _PAIR.findall(text)
     fields: dict[str, str] = {}
     keeps = False
-    text = text.rstrip()
-    at = count = 0
-    while at < len(text):
-        found = _PAIR.match(text, at)
-        if found is None:
-            return None
-        name, value = found.groups()
+    for name, value in pairs:
         if value[-1:] == ",":
             return None
-        if value[:1] == '"':
-            value = value[1:-1]
-            if "\\" in value:
-                value = _ESCAPE.sub(r"\1", value)
         if name in fields:
             keeps = True
+        elif value[:1] == '"':
+            inner = value[1:-1]
+            if inner:
+                fields[name] = _ESCAPE.sub(r"\1", inner) if "\\" in inner else inner
         elif value:
             fields[name] = value
-        count += 1
-        at = found.end()
-    return (fields, keeps) if count >= FEWEST_PAIRS else None
+    return (fields, keeps) if len(pairs) >= FEWEST_PAIRS else None
