@@ -115,6 +115,7 @@ def test_an_update_that_changed_meanwhile_or_takes_most_away_is_asked_again(
     pack.write(0)
     page = engineer.post("/packs/preview", name=pack.name).text
     assert "takes most of the pack" in page
+    assert engineer.get("/packs/preview").headers["location"] == "/packs"
     seen = digest_in(page)
     engineer.post("/packs/update", name=pack.name, seen=seen)
     pack.write(0, 5)

@@ -77,6 +77,6 @@ def _belongs(path: str, place: Place) -> bool:
         return True
     if place.path == "/cases" and path.startswith("/runs/"):
         return True
-    if place.path == "/rules" and path == "/packs":
+    if place.path == "/rules" and path.startswith("/packs"):
         return True
     return path == place.path or path.startswith(f"{place.path}/")

@@ -15,7 +15,7 @@ from tocsin.app.pack_install import PackSource, Proof, read_pack
 from tocsin.app.pack_shelf import Manifest, name_from
 from tocsin.console.choosing import choice
 from tocsin.console.panes import attempt
-from tocsin.console.visit import Needs, Refused, Visit
+from tocsin.console.visit import Needs, Refused, Visit, redirect
 from tocsin.detect.overlay import LifeState
 from tocsin.model.principal import Permission
 
@@ -55,6 +55,13 @@ def preview(visit: Writer) -> Response:
         plan = _planned(visit, name, origin)
         visit.tocsin.packs.give_up(plan)
     return _plan_page(visit, plan, UPDATE, origin)
+
+
+@router.get("/preview")
+@router.get("/{name}/rollback")
+def seen_before(visit: Reader) -> Response:
+    """A preview has no address of its own: loaded again, it leads back to the packs."""
+    return redirect(visit.request, "/packs")
 
 
 @router.post("/update")
