@@ -88,3 +88,20 @@ def test_a_time_that_is_none_is_told(tocsin: Tocsin) -> None:
         ran = tocsin("rules", command, RULE, "--from", "some day")
         assert ran.code == 3
         assert "some day" in ran.err
+
+
+def test_explaining_a_given_event_tells_which_exception_hides_it(
+    tocsin: Tocsin, tmp_path: Path
+) -> None:
+    def hidden_by() -> str:
+        found = tocsin("rules", "explain", RULE, tmp_path / "events.json", "--json").json
+        assert found["matches"]
+        return str(found["hidden_by"])
+
+    assert hidden_by() == ""
+    said = ("--owner", "ann", "--reason", "jump hosts")
+    made = tocsin("rules", "except", RULE, "Computer=ws-07", *said)
+    assert made.code == 0, made.err
+    assert "of ann hides it: jump hosts" in hidden_by()
+    tocsin("rules", "state", RULE, "retired", "--reason", "no more")
+    assert "is retired" in hidden_by()

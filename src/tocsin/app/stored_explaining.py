@@ -32,11 +32,12 @@ def explain_stored(
     return replace(
         found,
         window=window_of(ruleset, rule_id, event, events, lanes),
-        hidden_by=_hidden_by(in_force.get(rule_id), found, event),
+        hidden_by=hidden_by(in_force.get(rule_id), found, event),
     )
 
 
-def _hidden_by(exceptions: RuleExceptions | None, found: RuleExplanation, event: GivenEvent) -> str:
+def hidden_by(exceptions: RuleExceptions | None, found: RuleExplanation, event: GivenEvent) -> str:
+    """Which exception keeps a match from being a finding, in words; "" when none does."""
     if exceptions is None or not found.matches:
         return ""
     one = exceptions.find(event.native, datetime.now(UTC))

@@ -1,6 +1,7 @@
 """``tocsin rules explain``: which part of a rule held or failed on an event, with the values."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,16 +10,18 @@ from rich.text import Text
 from rich.tree import Tree
 
 from tocsin.app.given_event import NoEvent, given_of_record, given_of_stored
+from tocsin.app.history import decided_on
 from tocsin.app.plain import as_json as plain_json
 from tocsin.app.rule_choice import NoSuchRule, rule_named
 from tocsin.app.rule_explaining import RuleExplanation, explain_rule
 from tocsin.app.shipped import cache_folder, open_normalizer, rule_paths
-from tocsin.app.stored_explaining import explain_stored
+from tocsin.app.stored_explaining import explain_stored, hidden_by
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.given_records import records_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, fail, out, plain, print_json
 from tocsin.cli.remote import Remote
+from tocsin.detect.overlaid import apply_overlays
 from tocsin.detect.ruleset import RuleSet, load_rules
 
 _MOST_PARTS = 30
@@ -64,7 +67,17 @@ def _locally(rule: str, record: Any, home: Path | None, config: Path | None) -> 
         given = given_of_record(record, normalizer)
     except NoEvent as error:
         fail(str(error))
-    return _plain(explain_rule(ruleset, _id_of(rule, ruleset), given))
+    rule_id = _id_of(rule, ruleset)
+    found = explain_rule(ruleset, rule_id, given)
+    if found is None:
+        return _plain(found)
+    folder = settings_for(home, config).home
+    overlay = decided_on(folder, rule_id)
+    decided = apply_overlays(ruleset, {rule_id: overlay}) if overlay else ruleset
+    told = hidden_by(decided.exceptions.get(rule_id), found, given)
+    if found.matches and rule_id in decided.out and overlay:
+        told = f"the rule is {overlay.state.value}: it does not run"
+    return _plain(replace(found, hidden_by=told))
 
 
 def _stored(rule: str, event_id: str, home: Path | None, config: Path | None) -> dict[str, Any]:
