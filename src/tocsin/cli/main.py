@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from types import MappingProxyType
 
 import structlog
 import typer
@@ -21,18 +22,20 @@ from tocsin.store.errors import StoreError
 
 
 class _Commands(LazyCommands):
-    names = (
-        "demo",
-        "serve",
-        "ingest",
-        "search",
-        "hunt",
-        "rules",
-        "sources",
-        "case",
-        "playbook",
-        "bench",
-        "admin",
+    told = MappingProxyType(
+        {
+            "demo": "Play a day of a sample company under attack.",
+            "serve": "Take events in, detect, and serve the console and the API.",
+            "ingest": "Take log files in.",
+            "search": "Find events, newest first.",
+            "hunt": "Run Sigma rules over log files offline.",
+            "rules": "Check, test and list detection rules.",
+            "sources": "See who sends, how much, and what could not be read.",
+            "case": "Read cases.",
+            "playbook": "Check, simulate and list CACAO playbooks.",
+            "bench": "Measure this machine: reproducible, prints JSON.",
+            "admin": "Users, tokens and the audit chain.",
+        }
     )
 
 
