@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import yaml
 
 from tocsin.detect.eql_import import sigma_from_eql
 from tocsin.detect.sample_batch import lane_for
-from tocsin.model.lane import Lane
+from tocsin.model.lane import Answer, Lane
 
 FOLDER = Path(__file__).parent / "cases"
 REFUSED_HERE = "# here"
@@ -91,7 +91,7 @@ def _case(file: str, number: int, given: Mapping[str, Any]) -> Case:
         file=file,
         number=number,
         title=given.get("title", ""),
-        lane=lane_for(lane.get("product"), lane.get("category"), lane.get("service")),
+        lane=_lane(lane),
         match=tuple(given.get("match", ())),
         silent=tuple(given.get("silent", ())),
         refused=refused,
@@ -105,6 +105,13 @@ def _case(file: str, number: int, given: Mapping[str, Any]) -> Case:
         health=given.get("health", {}),
         told=given.get("told", {}),
     )
+
+
+def _lane(given: Mapping[str, Any]) -> Lane:
+    lane = lane_for(given.get("product"), given.get("category"), given.get("service"))
+    further = [(one["product"], one.get("service")) for one in given.get("also", ())]
+    also = tuple(Answer(product, (), (named,) if named else ()) for product, named in further)
+    return replace(lane, also=also)
 
 
 def _from_eql(given: Mapping[str, Any]) -> str:

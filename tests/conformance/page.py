@@ -48,7 +48,9 @@ advises against both, and public rules use the second.
 
 **Log sources.** A lane (events of one connector and shape) declares one product and the categories
 and services it answers for. A rule sees the events of a lane only when every part of its `logsource`
-is one the lane declares; otherwise it is never evaluated there, whatever its condition says.
+is one the lane declares; otherwise it is never evaluated there, whatever its condition says. A lane
+may answer for further log sources, each by itself: a daemon's lines by syslog are the daemon's and
+Linux's.
 
 **Regular expressions** are RE2's: linear in the length of the value, so that no pattern can stall
 the stream. What RE2 has not (references to groups, looking around) is searched under a time limit.

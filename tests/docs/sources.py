@@ -99,6 +99,9 @@ def _log_sources(mapping: Mapping) -> list[str]:
     for shape in mapping.shapes:
         names = found.setdefault(shape.logsource.product or mapping.product, {})
         names |= dict.fromkeys([*shape.logsource.categories, *shape.logsource.services])
+        for one in (*mapping.also, *shape.also):
+            also = found.setdefault(one.product, {})
+            also |= dict.fromkeys([*one.categories, *one.services])
     return [f"`{product}`: {_names(names)}" if names else f"`{product}`" for product, names in found.items()]  # fmt: skip
 
 

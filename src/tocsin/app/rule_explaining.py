@@ -11,7 +11,7 @@ from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.ruleset import RuleSet
 from tocsin.detect.stateful_rule import CorrelationRule, NewTermsRule, StatefulRule
 from tocsin.model.field_path import values_at
-from tocsin.model.lane import Lane, LogSource
+from tocsin.model.lane import Answer, Lane, LogSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +139,14 @@ def lane_in_words(asked: LogSource, lane: Lane | None) -> str:
     asks = f"the rule asks for {wanted or 'any log source'}"
     if lane is None:
         return f"{asks}; no connector knows events like this one"
-    answers = [f"product {lane.product}"]
-    if lane.categories:
-        answers.append(f"category {' or '.join(lane.categories)}")
-    if lane.services:
-        answers.append(f"service {' or '.join(lane.services)}")
-    return f"{asks}; the event came in as {lane.id} ({', '.join(answers)})"
+    answers = "; also ".join(_answer_in_words(answer) for answer in lane.answers)
+    return f"{asks}; the event came in as {lane.id} ({answers})"
+
+
+def _answer_in_words(answer: Answer) -> str:
+    words = [f"product {answer.product}"]
+    if answer.categories:
+        words.append(f"category {' or '.join(answer.categories)}")
+    if answer.services:
+        words.append(f"service {' or '.join(answer.services)}")
+    return ", ".join(words)

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.model.lane import Lane
-from tocsin.normalize.envelope import ENVELOPE_TIMES, with_fallbacks
+from tocsin.model.lane import Answer, Lane
+from tocsin.normalize.envelope import ENVELOPE_TIMES, severity_of, with_fallbacks
 from tocsin.normalize.expression import Computed, Fields, compile_expression, repeat
 from tocsin.normalize.mapping import Expression, Mapping, Shape
 from tocsin.normalize.ocsf_classes import CLASS_UIDS, category_uid
@@ -30,6 +30,10 @@ class LaneShape:
             product=shape.logsource.product or mapping.product,
             categories=tuple(shape.logsource.categories),
             services=tuple(shape.logsource.services),
+            also=tuple(
+                Answer(one.product, tuple(one.categories), tuple(one.services))
+                for one in (*mapping.also, *shape.also)
+            ),
         )
         self._mapping = mapping
         self._shape = shape
@@ -45,7 +49,7 @@ class LaneShape:
 
     @cached_property
     def _severity(self) -> Computed:
-        return compile_expression(self._shape.severity)
+        return compile_expression(severity_of(self._shape))
 
     @cached_property
     def _alias(self) -> dict[str, Computed]:

@@ -169,6 +169,14 @@ class LogSourceNames(Declared):
     services: list[str] = []
 
 
+class FurtherLogSource(Declared):
+    """What Sigma may call it besides, under another product."""
+
+    product: str
+    categories: list[str] = []
+    services: list[str] = []
+
+
 _UNKNOWN, _INFORMATIONAL, _NO_NAMES = Expression(const=0), Expression(const=1), LogSourceNames()
 
 
@@ -187,6 +195,7 @@ class Shape(Declared):
     absent: list[str] = []
     """What a pattern may capture that means "nothing there", such as ``-``."""
     logsource: LogSourceNames = Field(default_factory=lambda: _NO_NAMES)
+    also: list[FurtherLogSource] = []
     time: list[TimeField] | None = None
     class_name: str = Field(default="base_event", alias="class")
     activity: Derived = Field(default_factory=lambda: _UNKNOWN)
@@ -221,6 +230,8 @@ class Mapping(Part):
     """The product as OCSF's ``metadata.product.name`` has it."""
     product: str
     """The product as Sigma's ``logsource`` has it."""
+    also: list[FurtherLogSource] = []
+    """Further log sources that every shape answers for."""
     order: int = 100
     """Connectors with a smaller number are asked first whether a record is theirs."""
     include: list[str] = []
