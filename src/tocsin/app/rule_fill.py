@@ -23,6 +23,7 @@ from tocsin.detect.findings import findings_of
 from tocsin.detect.ruleset import RuleSet
 from tocsin.model.event import EventBatch
 from tocsin.model.finding import Finding
+from tocsin.model.lane import Lane
 from tocsin.normalize.normalizer import Normalizer
 from tocsin.store.ports import Damage, EventStore, ReplayQuery, StateStore
 from tocsin.triage.finding_events import FINDING_LANE
@@ -113,7 +114,7 @@ class RuleFill:
             self._note(ids, fill)
         return fill
 
-    def _lane_of(self) -> Callable[..., object]:
+    def _lane_of(self) -> Callable[[str], Lane]:
         return lanes_by_id(self.house.normalizer.lanes)
 
     def _saw(self, batch: EventBatch) -> None:

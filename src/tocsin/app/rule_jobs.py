@@ -47,6 +47,16 @@ def start_backtest(
     return house.history_jobs.submit(JobKind.BACKTEST, rule_ids[0], by, work, asked)
 
 
+def latest_backtest(house: Tocsin, rule_id: str, *, with_result: bool = False) -> HistoryJob | None:
+    """The latest that tries this rule, alone or with others; none that tries a text instead."""
+    for job in house.history_jobs.all():
+        asked = job.asked if job.kind is JobKind.BACKTEST else {}
+        of_rule = rule_id in asked.get("rules", ()) and not asked["text"]
+        if of_rule and (job.result or not with_result):
+            return job
+    return None
+
+
 def start_fill(house: Tocsin, rule_id: str, spans: Sequence[RangeOfTime], *, by: str) -> HistoryJob:
     """Let a rule look at what was received in ``spans``; raises ``TooManyJobs``.
 

@@ -8,7 +8,6 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
-from tocsin.app.backtest_desk import BacktestDesk
 from tocsin.app.finding_days import FindingCounter
 from tocsin.app.wiring import Tocsin
 from tocsin.console.headers import FORM_LIMIT_BYTES, SafeHeaders
@@ -41,8 +40,6 @@ def create_console(tocsin: Tocsin) -> FastAPI:
     console.state.tocsin = tocsin
     console.state.templates = make_environment()
     console.state.finding_counter = FindingCounter(tocsin.events)
-    console.state.backtest_desk = BacktestDesk(tocsin)
-    tocsin.closers.append(console.state.backtest_desk.close)
     for router in PAGES:
         console.include_router(router)
     console.mount("/static", _Static(directory=STATIC), name="static")

@@ -1,7 +1,6 @@
 """One rule: whether it can match and what it found, its text, its tests, and why it finds what."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import PurePath
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -14,12 +13,12 @@ from tocsin.app.carried_tests import carried_tests
 from tocsin.app.given_event import GivenEvent, NoEvent, given_of_record, given_of_stored
 from tocsin.app.rule_explaining import RuleExplanation
 from tocsin.app.rule_facts import rule_facts
+from tocsin.app.rule_jobs import latest_backtest
 from tocsin.app.rule_promotion import own_tests
 from tocsin.app.stored_explaining import explain_stored
-from tocsin.console.finding_chart import FindingChart, day_chart, finding_chart
+from tocsin.console.finding_chart import FindingChart, finding_chart
 from tocsin.console.highlight import yaml_lines
-from tocsin.console.pages.rule_backtest import DAYS as BACKTEST_DAYS
-from tocsin.console.pages.rule_backtest import backtest_desk
+from tocsin.console.pages.rule_backtest import backtest_view
 from tocsin.console.pages.rule_exceptions import exceptions_view
 from tocsin.console.pages.rule_ledger import ledger_view
 from tocsin.console.panes import Pane, attempt
@@ -116,7 +115,7 @@ def _page(
         "tests": tests,
         "short_path": "/".join(PurePath(found.path).parts[-2:]),
         "alerts": _alerts(visit, rule_id),
-        "last_trial": backtest_desk(visit).latest(rule_id),
+        "last_trial": latest_backtest(tocsin, rule_id, with_result=True),
     }
     if query.tab == "text":
         view["lines"] = yaml_lines(found.source_text)
@@ -126,7 +125,7 @@ def _page(
     elif query.tab == "explain":
         view |= {"explained": explained, "pasted": pasted}
     elif query.tab == "backtest":
-        view |= _backtest(visit, rule_id)
+        view |= backtest_view(visit, rule_id)
     elif query.tab == "exceptions":
         view |= exceptions_view(visit, rule_id, query.event)
     elif query.tab == "ledger":
@@ -136,23 +135,6 @@ def _page(
     else:
         view["chart"] = attempt("Its findings", lambda: _chart(visit, found))
     return visit.page("rule.html", **view)
-
-
-def _backtest(visit: Visit, rule_id: str) -> dict[str, Any]:
-    """The latest backtest of the rule and, once it has ended, what it says of this rule."""
-    run = backtest_desk(visit).latest(rule_id)
-    told = run.report["rules"] if run is not None and run.report is not None else []
-    tried = next((one for one in told if one["id"] == rule_id), None)
-    first = (visit.now - timedelta(days=run.days)).date() if run is not None else visit.now.date()
-    days = [first + timedelta(days=at) for at in range((visit.now.date() - first).days + 1)]
-    per_day = tried["per_day"] if tried else {}
-    chart = day_chart([(day, per_day.get(day.isoformat(), 0)) for day in days])
-    return {
-        "backtest": run,
-        "tried": tried,
-        "backtest_chart": chart,
-        "backtest_days": BACKTEST_DAYS,
-    }
 
 
 def _alerts(visit: Visit, rule_id: str) -> Pane[Page[Alert]] | None:
