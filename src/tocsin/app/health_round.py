@@ -23,7 +23,7 @@ from tocsin.app.rule_keeper import RuleKeeper
 from tocsin.detect.correlate.correlator import Correlator
 from tocsin.detect.engine import Engine
 from tocsin.ingest.ledger import SourceBook
-from tocsin.ingest.rates import forget_old_slots, source_rates
+from tocsin.ingest.rates import SourceRate, forget_old_slots, source_rates
 from tocsin.ingest.silence import find_silent, judged_at, silence_findings
 from tocsin.model.finding import Finding
 from tocsin.model.lane import Lane
@@ -31,6 +31,15 @@ from tocsin.model.source import SourceLedger
 from tocsin.store.ports import StateStore, WorkQueue
 
 _WORTH_TELLING = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """All that is measured at one moment; ``rates`` are in the order of ``ledgers``."""
+
+    ledgers: list[SourceLedger]
+    rates: list[SourceRate]
+    numbers: list[Measured]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,25 +105,25 @@ class HealthRound:
         watched = self._watched
         moment = now or datetime.now(UTC)
         with watched.state.begin() as tx:
-            ledgers = watched.sources.sources(tx, moment)
-            measured = list(self._measures_of_sources(tx, ledgers, moment))
-            measured += measure_disk(watched.folder)
-            measured += self._measures_of_platform(moment)
-            measured += self._measures_of_rules(moment)
-            findings = judge(tx, watched.rules.ruleset.health, measured, moment)
+            measured = self.measure(tx, moment)
+            findings = judge(tx, watched.rules.ruleset.health, measured.numbers, moment)
             forget_old_slots(tx, moment)
         if findings:
-            watched.flow.add_findings(self._with_blindness(findings, ledgers))
+            watched.flow.add_findings(self._with_blindness(findings, measured.ledgers))
             with watched.state.begin() as tx:
                 mark_told(tx, findings)
         return len(findings)
 
-    def _measures_of_sources(
-        self, tx: Connection, ledgers: Sequence[SourceLedger], now: datetime
-    ) -> Iterator[Measured]:
+    def measure(self, tx: Connection, now: datetime) -> Measurements:
+        """Everything health rules can watch, as it is at ``now``."""
+        ledgers = self._watched.sources.sources(tx, now)
         moment = judged_at(ledgers, now)
         rates = source_rates(tx, ledgers, moment, now)
-        return measure_sources(ledgers, rates, moment)
+        numbers = list(measure_sources(ledgers, rates, moment))
+        numbers += measure_disk(self._watched.folder)
+        numbers += self._measures_of_platform(now)
+        numbers += self._measures_of_rules(now)
+        return Measurements(ledgers, rates, numbers)
 
     def _measures_of_platform(self, now: datetime) -> Iterator[Measured]:
         watched = self._watched

@@ -1,7 +1,7 @@
 """Judges measurements by the health rules: a trouble that lasts is told once, as a finding."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, select, update
@@ -38,21 +38,45 @@ def judge(
     before = _episodes(tx)
     holding: set[_Key] = set()
     findings: list[Finding] = []
-    for one in rules:
-        for number in measured:
-            if not _is_about(one, number) or not _meets(one.bounds, number.value):
-                continue
-            key = (one.rule.id, number.tenant, f"{number.subject}:{number.name}")
-            holding.add(key)
-            row = before.get(key)
-            since = row["since"] if row is not None else now
-            if row is None:
-                tx.execute(insert(HEALTH_EPISODES).values(_row(key, now)))
-            if not (row is not None and row["is_told"]) and now - since >= one.lasting:
-                findings.append(_finding(one, number, since, now))
+    for one, number in troubles_in(rules, measured):
+        key = (one.rule.id, number.tenant, f"{number.subject}:{number.name}")
+        holding.add(key)
+        row = before.get(key)
+        since = row["since"] if row is not None else now
+        if row is None:
+            tx.execute(insert(HEALTH_EPISODES).values(_row(key, now)))
+        if not (row is not None and row["is_told"]) and now - since >= one.lasting:
+            findings.append(_finding(one, number, since, now))
     for key in before.keys() - holding:
         tx.execute(delete(HEALTH_EPISODES).where(*_where(key)))
     return findings
+
+
+def troubles_in(
+    rules: Sequence[HealthRule], measured: Iterable[Measured]
+) -> Iterator[tuple[HealthRule, Measured]]:
+    """What holds at this moment, however long it has: each rule with the number that meets it."""
+    numbers = list(measured)
+    for one in rules:
+        for number in numbers:
+            if _is_about(one, number) and _meets(one.bounds, number.value):
+                yield one, number
+
+
+def why(one: HealthRule, number: Measured) -> str:
+    """What was measured of whom, and what the rule asks for; without a full stop."""
+    meaning = METRICS[number.subject, number.metric]
+    value = value_in_words(number.metric, number.value)
+    return f"{number.name}: {meaning}: {value} (the rule: {_limits(one)})"
+
+
+def _limits(one: HealthRule) -> str:
+    return " and ".join(
+        bounds_in_words((bound,)).replace(
+            f"{bound.value:g}", value_in_words(one.metric, bound.value)
+        )
+        for bound in one.bounds
+    )
 
 
 def mark_told(tx: Connection, findings: Sequence[Finding]) -> None:
@@ -101,13 +125,8 @@ def _finding(one: HealthRule, number: Measured, since: datetime, now: datetime) 
     meaning = METRICS[number.subject, number.metric]
     lasted = f", and has been since {since:%Y-%m-%d %H:%M} UTC" if one.lasting else ""
     value = value_in_words(number.metric, number.value)
-    limits = " and ".join(
-        bounds_in_words((bound,)).replace(
-            f"{bound.value:g}", value_in_words(number.metric, bound.value)
-        )
-        for bound in one.bounds
-    )
-    because = f"{number.name}: {meaning}: {value} (the rule: {limits}){lasted}."
+    limits = _limits(one)
+    because = f"{why(one, number)}{lasted}."
     is_source = number.subject == "source"
     entity = (
         Entity(EntityKind.SOURCE, number.name.lower())

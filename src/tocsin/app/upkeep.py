@@ -7,10 +7,11 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 import structlog
+from sqlalchemy import Connection
 
 from tocsin.app.config import Settings
 from tocsin.app.flow import Flow
-from tocsin.app.health_round import HealthRound
+from tocsin.app.health_round import HealthRound, Measurements
 from tocsin.app.rule_book import RuleBook
 from tocsin.app.rule_budget import RuleBudget
 from tocsin.app.rule_keeper import RuleKeeper
@@ -87,6 +88,10 @@ class Upkeep:
     def judge_health(self, now: datetime | None = None) -> int:
         """Judge all measurements by the health rules; how many new troubles there are."""
         return self._health.judge_health(now)
+
+    def measure(self, tx: Connection, now: datetime) -> Measurements:
+        """What the health rules are judged by, as it is now."""
+        return self._health.measure(tx, now)
 
     def close_windows(self) -> None:
         """Let time go on for correlations, once senders had time to come back after a start."""

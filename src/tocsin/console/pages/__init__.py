@@ -11,6 +11,7 @@ from tocsin.console.pages import (
     leases,
     packs,
     palette,
+    quarantine,
     queue,
     rule,
     rule_backtest,
@@ -22,6 +23,7 @@ from tocsin.console.pages import (
     run,
     search,
     sign_in,
+    source,
     sources,
 )
 
@@ -38,6 +40,8 @@ PAGES = tuple(
         approvals,
         leases,
         run,
+        source,
+        quarantine,
         sources,
         coverage,
         packs,

@@ -1,77 +1,69 @@
-"""Sources: who sends what, whether the counts add up, who fell silent, and what can't be read."""
+"""Sources: who sends how much, how late, who fell silent, and what is not understood."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from tocsin.app.health_now import HealthNow, SourceHealth, health_now, would_blind
 from tocsin.console.panes import attempt
-from tocsin.console.visit import Needs, Visit, with_query
-from tocsin.ingest.silence import find_silent
-from tocsin.model.page import Page
+from tocsin.console.source_list import PAGE_ROWS, SourcesState, health_counts
+from tocsin.console.sparkline import sparkline
+from tocsin.console.visit import Needs, Visit
 from tocsin.model.principal import Permission
-from tocsin.model.source import QuarantinedRecord, SourceLedger
 
 router = APIRouter(prefix="/sources")
 Reader = Annotated[Visit, Depends(Needs(Permission.SOURCES_READ))]
 
 
-@dataclass(frozen=True, slots=True)
-class SourcesView:
-    """The ledgers in order of trouble, which are silent, and their sums."""
-
-    ledgers: list[SourceLedger]
-    silent: dict[str, SourceLedger]
-    received: int
-    stored: int
-    quarantined: int
-    received_bytes: int
-    backlog_bytes: int
-
-
 @router.get("")
-def sources(visit: Reader, q: str = "") -> Response:
+def sources(visit: Reader, query: Annotated[SourcesState, Depends()]) -> Response:
+    """What is sick comes first, each with its reason and how many rules it blinds."""
     tocsin = visit.tocsin
-
-    def read() -> SourcesView:
-        with tocsin.state.read() as tx:
-            everyone = tocsin.sources.sources(tx)
-        silent = {ledger.name: ledger for ledger in find_silent(everyone, visit.now)}
-        wanted = [ledger for ledger in everyone if q.lower() in ledger.name.lower()]
-        wanted.sort(key=lambda one: (one.name not in silent, not one.quarantined, one.name))
-        return SourcesView(
-            ledgers=wanted,
-            silent=silent,
-            received=sum(one.received for one in everyone),
-            stored=sum(one.stored for one in everyone),
-            quarantined=sum(one.quarantined for one in everyone),
-            received_bytes=sum(one.received_bytes for one in everyone),
-            backlog_bytes=tocsin.spool.backlog_bytes(),
-        )
-
-    return visit.page("sources.html", view=attempt("The list of sources", read), q=q)
-
-
-@router.get("/quarantine")
-def quarantine(visit: Reader, source: str = "", cursor: str = "") -> Response:
-    """Records that can't be read, each with where it came from and why."""
-    tocsin = visit.tocsin
-
-    def read() -> Page[QuarantinedRecord]:
-        with tocsin.state.read() as tx:
-            return tocsin.sources.quarantined(
-                tx, source=source or None, cursor=cursor or None, size=50
-            )
-
-    records = attempt("The quarantine", read)
-    after = records.value.next_cursor if records.value else None
+    health = attempt("The list of sources", lambda: health_now(tocsin, visit.now))
+    everyone = health.value.sources if health.value else []
+    found = query.chosen(everyone)
+    start = max(0, query.start)
+    rows = found[start : start + PAGE_ROWS]
+    blinded = attempt("What is blind", lambda: _blinded(visit, health.value, rows))
     return visit.page(
-        "quarantine.html",
-        records=records,
-        source=source,
-        next_address=(
-            with_query("/sources/quarantine", {"source": source, "cursor": after}) if after else ""
-        ),
-        first_address=with_query("/sources/quarantine", {"source": source}) if cursor else "",
+        "sources.html",
+        query=query,
+        error=health.error,
+        everyone=everyone,
+        rows=rows,
+        total=len(found),
+        blinded=blinded.value or {},
+        pictures={_key(one): sparkline([hour.events for hour in one.hours]) for one in rows},
+        healths=health_counts(everyone),
+        owners=sorted({one.owner for one in everyone if one.owner}),
+        sums={
+            name: sum(getattr(one.ledger, name) for one in everyone)
+            for name in ("received", "stored", "quarantined", "received_bytes")
+        },
+        waiting=sum(one.waiting for one in everyone),
+        backlog_bytes=tocsin.spool.backlog_bytes(),
+        key_of=_key,
+        next_address=query.address(start=start + PAGE_ROWS)
+        if start + PAGE_ROWS < len(found)
+        else "",
+        first_address=query.address(start=0) if start else "",
     )
+
+
+def _blinded(
+    visit: Visit, health: HealthNow | None, rows: list[SourceHealth]
+) -> dict[tuple[str, str], int]:
+    """How many rules see nothing because of each sick source."""
+    if health is None:
+        return {}
+    ledgers = health.ledgers()
+    return {
+        _key(one): len(would_blind(visit.tocsin, one.ledger, ledgers).rules)
+        for one in rows
+        if one.troubles
+    }
+
+
+def _key(one: SourceHealth) -> tuple[str, str]:
+    return one.ledger.tenant, one.ledger.name

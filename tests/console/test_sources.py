@@ -1,0 +1,155 @@
+"""The pages about sources without a browser: what is sick and why, and counts that add up."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from anyio.from_thread import BlockingPortal
+
+from tests.console.conftest import Visitor, Visitors
+from tests.console.living import open_house
+from tocsin.app.wiring import Tocsin
+from tocsin.console.hour_chart import hour_chart
+from tocsin.console.source_list import SourcesState
+from tocsin.ingest.lines import split_lines
+from tocsin.ingest.source_hours import SourceHour, source_hours
+from tocsin.model.record import Framing
+
+HOSTILE = '"><script>alert(1)</script>'
+NOW = datetime.now(UTC)
+
+
+def send(
+    house: Tocsin, name: str, *, until: datetime, unreadable: int = 0, every_s: int = 60
+) -> None:
+    """An hour of events up to ``until``, one at least every ``every_s``."""
+    times = [until - timedelta(seconds=at) for at in range(0, 3600, every_s)]
+    micros = np.array([int(one.timestamp() * 1e6) for one in times], np.int64)
+    with house.state.begin() as tx:
+        house.sources.add(
+            tx,
+            source=name,
+            received=len(times),
+            stored=len(times),
+            quarantined=0,
+            unrecognized=0,
+            received_bytes=100 * len(times),
+            first_time=times[-1],
+            last_time=times[0],
+            lanes=["windows.process_creation"] if "win" in name else ["linux.sshd"],
+            now=until + timedelta(seconds=2),
+            times_us=micros,
+        )
+    broken = b'{"a": "' + HOSTILE.encode() + b"\n"
+    house.spool.append(split_lines(broken * unreadable, name, until, framing=Framing.W3C))
+    house.flow.drain()
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tocsin]:
+    """A house of three sources: one well, one silent, one of which much can't be read."""
+    opened = open_house(tmp_path_factory.mktemp("sources") / "home")
+    send(opened, "syslog/nh-web01", until=NOW - timedelta(seconds=5))
+    send(opened, "hec/win/silent", until=NOW - timedelta(hours=9))
+    send(opened, "hec/web/broken", until=NOW - timedelta(seconds=5), unreadable=100)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def engineer(own: Tocsin, portal: BlockingPortal) -> Iterator[Visitor]:
+    made = Visitors(portal, own)
+    yield made("ebba.only")
+    made.close()
+
+
+def names(page: str) -> list[str]:
+    return re.findall(r'class="row-link" href="[^"]+">([^<]+)<', page)
+
+
+def test_what_is_sick_comes_first_with_its_reason(engineer: Visitor) -> None:
+    page = engineer.get("/sources").text
+    assert names(page) == ["hec/win/silent", "hec/web/broken", "syslog/nh-web01"]
+    assert "Log source fell silent" in page
+    assert "usually one at least every" in page
+    assert "Much of a log source can&#39;t be read" in page
+    assert "62.5%" in page
+
+
+def test_the_address_narrows_and_sorts(engineer: Visitor) -> None:
+    assert names(engineer.get("/sources?health=silent").text) == ["hec/win/silent"]
+    assert names(engineer.get("/sources?q=sshd+web").text) == ["hec/web/broken", "syslog/nh-web01"]
+    assert names(engineer.get("/sources?sort=name").text)[0] == "hec/web/broken"
+    assert names(engineer.get("/sources?sort=-name").text)[0] == "syslog/nh-web01"
+    assert names(engineer.get("/sources?sort=received").text)[0] == "hec/web/broken"
+    assert "No source matches" in engineer.get("/sources?q=nothing-of-the-kind").text
+    state = SourcesState(q="web", sort="lag")
+    assert state.sorted_by("lag") == "/sources?q=web&sort=-lag"
+    assert state.aria_sort("lag") == "descending"
+
+
+def test_a_source_says_what_only_it_feeds(engineer: Visitor, own: Tocsin) -> None:
+    page = engineer.get("/sources/source?name=hec/win/silent").text
+    assert "Blind while it is silent" in page
+    assert "Every record received is accounted for." in page
+    assert re.search(r'id="blind".*?<strong class="num">\d+</strong> rules? ha', page, re.DOTALL)
+    answer = engineer.get("/sources/source?name=unheard-of")
+    assert answer.status_code == 404
+    assert "unheard-of" in answer.text
+
+
+def test_an_owner_is_found_by_the_machine(engineer: Visitor, own: Tocsin) -> None:
+    asset = own.assets.asset("nh-web01")
+    assert asset is not None
+    assert asset.owner in engineer.get("/sources/source?name=syslog/nh-web01").text
+    assert names(engineer.get("/sources", params={"owner": asset.owner}).text) == [
+        "syslog/nh-web01"
+    ]
+
+
+def test_a_record_in_quarantine_is_shown_whole_as_text(engineer: Visitor) -> None:
+    page = engineer.get("/sources/quarantine?source=hec/web/broken").text
+    assert "50 of 100 records" in page
+    found = re.search(r'id="row-(unreadable-[^"]+)"', page)
+    assert found is not None
+    panel = engineer.get(
+        f"/sources/quarantine?source=hec/web/broken&open={found.group(1)}",
+        headers={"hx-request": "true", "hx-target": "panel"},
+    ).text
+    assert "record without a #Fields line above it" in panel
+    assert "{&#34;a&#34;: &#34;" in panel
+    assert "<script>alert" not in panel
+    assert "not on this page" in engineer.get("/sources/quarantine?open=unreadable-x").text
+
+
+def test_samples_are_shown_as_they_came_were_read_and_mean(engineer: Visitor, own: Tocsin) -> None:
+    line = b"<86>Nov 22 05:00:00 nh-web01 sshd[77]: Failed password for root from 203.0.113.9 port 22 ssh2\n"
+    own.spool.append(split_lines(line, "syslog/samples", NOW, framing=Framing.SYSLOG))
+    own.flow.drain()
+    page = engineer.get("/sources/source?name=syslog/samples&tab=samples").text
+    assert "As it came" in page
+    assert "Failed password for root from 203.0.113.9" in page
+    assert re.search(r"<dt>src_endpoint.ip</dt><dd class=\"mono\">203.0.113.9</dd>", page)
+    assert (
+        "is no event"
+        in engineer.get("/sources/source?name=syslog/samples&tab=samples&event=gone").text
+    )
+
+
+def test_hours_are_summed_and_none_is_left_out(own: Tocsin) -> None:
+    with own.state.read() as tx:
+        hours = source_hours(tx, NOW, 24)["default", "hec/web/broken"]
+    assert len(hours) == 24
+    assert hours[-1].start <= NOW < hours[-1].start + timedelta(hours=1)
+    assert sum(one.events for one in hours) == 60
+    assert sum(one.unreadable for one in hours) == 100
+
+
+def test_the_smallest_hour_is_always_to_be_seen() -> None:
+    hours = [SourceHour(NOW), SourceHour(NOW, 1), SourceHour(NOW, 10_000, unreadable=3)]
+    chart = hour_chart(hours)
+    assert [bar.height for bar in chart.bars] == [0.0, 1.5, 100.0]
+    assert chart.bars[2].bad == 1.5
+    assert chart.bad_total == 3
