@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from tocsin.ingest.errors import IngestError
 from tocsin.ingest.ledger import SourceBook, excerpt
+from tocsin.ingest.quarantine import Aside
 from tocsin.model.record import Unreadable
 from tocsin.model.source import SourceLedger
 from tocsin.store.state import metadata
@@ -110,9 +111,10 @@ def test_a_turn_without_events_still_counts_what_it_received(tx: sa.Connection) 
 def test_what_is_unreadable_is_kept_whole_and_listed_newest_first(tx: sa.Connection) -> None:
     blobs = Blobs()
     items = [Unreadable("web", "f.json", n, "not JSON", b"{%d" % n) for n in range(1, 6)]
-    BOOK.quarantine(tx, blobs, items[:3], NOW)
-    BOOK.quarantine(tx, blobs, items[3:], NOW + timedelta(seconds=1), tenant="north")
-    BOOK.quarantine(tx, blobs, [Unreadable("other", "x", 1, "r", b"")], NOW)
+    later = NOW + timedelta(seconds=1)
+    BOOK.quarantine(tx, blobs, [Aside("default", NOW, item) for item in items[:3]])
+    BOOK.quarantine(tx, blobs, [Aside("north", later, item) for item in items[3:]])
+    BOOK.quarantine(tx, blobs, [Aside("default", NOW, Unreadable("other", "x", 1, "r", b""))])
     first = BOOK.quarantined(tx, source="web", size=2)
     assert [item.ordinal for item in first.items] in ([5, 4], [4, 5])
     assert (first.total, first.items[0].tenant) == (5, "north")
@@ -126,9 +128,9 @@ def test_what_is_unreadable_is_kept_whole_and_listed_newest_first(tx: sa.Connect
 
 
 def test_the_same_bytes_twice_are_two_records(tx: sa.Connection) -> None:
-    same = Unreadable("web", "udp 10.0.0.1:5", 1, "not JSON", b"{")
-    BOOK.quarantine(tx, Blobs(), [same], NOW)
-    BOOK.quarantine(tx, Blobs(), [same], NOW)
+    same = Aside("default", NOW, Unreadable("web", "udp 10.0.0.1:5", 1, "not JSON", b"{"))
+    BOOK.quarantine(tx, Blobs(), [same])
+    BOOK.quarantine(tx, Blobs(), [same])
     assert BOOK.quarantined(tx).total == 2
 
 

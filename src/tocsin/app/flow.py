@@ -24,11 +24,12 @@ from tocsin.detect.engine import Engine
 from tocsin.detect.findings import findings_of
 from tocsin.detect.ruleset import RuleSet
 from tocsin.ingest.ledger import SourceBook
+from tocsin.ingest.quarantine import Aside, asides_of, records_in
 from tocsin.ingest.seen_fields import SeenFields
 from tocsin.model.alert import Alert
 from tocsin.model.event import EventBatch
 from tocsin.model.finding import Finding
-from tocsin.model.record import Unreadable
+from tocsin.model.record import Decoded, Framing, Origin, Unreadable
 from tocsin.normalize.normalizer import Normalizer
 from tocsin.store.ports import BlobStore, EventStore, SpoolEntry, StateStore, WorkQueue
 from tocsin.triage.alerts import AlertBook
@@ -67,6 +68,9 @@ class FlowCounts:
     batches: int = 0
 
 
+Settle = Callable[[Connection, Sequence[EventBatch]], None]
+
+
 @dataclass(slots=True)
 class _Worked:
     """What one turn of the flow has made, before it is committed."""
@@ -74,12 +78,13 @@ class _Worked:
     position: int
     batches: list[EventBatch] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    unreadable: list[tuple[str, datetime, Unreadable]] = field(default_factory=list)
+    unreadable: list[Aside] = field(default_factory=list)
     received: Counter[tuple[str, str]] = field(default_factory=Counter)
     received_bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
     skipped: dict[str, int] = field(default_factory=dict)
     turn: Turn | None = None
     sieve: Sieve | None = None
+    settle: Settle | None = None
 
 
 class Flow:
@@ -122,13 +127,19 @@ class Flow:
             if not entries:
                 return 0
             worked, done = self._work_safely(entries, reading)
-            try:
-                self._commit(worked)
-            except BaseException:
-                self._parts.seen.forget()
-                self._parts.looks.forget()
-                raise
+            self._commit_or_forget(worked)
             return done
+
+    def take_again(self, parts: Sequence[tuple[Decoded, Origin]], settle: Settle) -> None:
+        """Take records that were set aside before and can be read now through every room.
+
+        ``settle`` is called, with the events they became, within the transaction that publishes
+        them: so they are in one place or the other, never in both.
+        """
+        with self._turn:
+            worked = _Worked(position=-1, settle=settle, batches=self._ahead.normalize(parts))
+            self._judge(worked, self.unlooked_from(datetime.now(UTC)))
+            self._commit_or_forget(worked)
 
     def drain(self, on_turn: Callable[[int], None] | None = None) -> None:
         """Work until the spool is empty; ``on_turn`` gets the entries each turn finished."""
@@ -201,7 +212,7 @@ class Flow:
             for item in items:
                 worked.received["default", item.source] += 1
                 worked.received_bytes["default", item.source] += len(item.payload)
-                worked.unreadable.append(("default", now, item))
+                worked.unreadable.append(Aside("default", now, item, Framing.FRAGMENT))
             self._commit(worked)
 
     def run(self, stop: threading.Event, cut_s: float) -> None:
@@ -239,7 +250,7 @@ class Flow:
                 return _set_aside(entries[0], error), 1
 
     def _work_on(self, reading: Reading) -> _Worked:
-        parts, entries = self._parts, reading.entries
+        entries = reading.entries
         self._ahead.begin(entries[-1].position)
         worked = _Worked(
             position=entries[-1].position,
@@ -248,8 +259,13 @@ class Flow:
             received=reading.received,
             received_bytes=reading.received_bytes,
         )
+        self._judge(worked, max(entry.batch.received_at for entry in entries))
+        return worked
+
+    def _judge(self, worked: _Worked, heard_at: datetime) -> None:
+        """Let the rules look at what was read."""
+        parts = self._parts
         worked.turn = parts.correlator.begin()
-        heard_at = max(entry.batch.received_at for entry in entries)
         worked.sieve = sieve = self._sieve(heard_at)
         for batch in worked.batches:
             hits = sieve.hits(batch, parts.engine.evaluate(batch))
@@ -259,7 +275,6 @@ class Flow:
                     findings_of(batch, hits, parts.engine.ruleset, parts.entities_of)
                 )
         worked.findings.extend(self._verdicts(worked.turn, heard_at, sieve))
-        return worked
 
     def _sieve(self, moment: datetime) -> Sieve:
         return Sieve(self._parts.engine.ruleset, moment)
@@ -271,9 +286,17 @@ class Flow:
         lets no source look idle, and a turn that is done again says the same.
         """
         parts = self._parts
-        verdicts = turn.finish(now)
+        verdicts = turn.finish(now, hides=sieve.hides_group)
         made = CorrelatedFindings(parts.engine.ruleset, parts.entities_of, parts.events.get)
         return sieve.findings(made.of(verdicts))
+
+    def _commit_or_forget(self, worked: _Worked) -> None:
+        try:
+            self._commit(worked)
+        except BaseException:
+            self._parts.seen.forget()
+            self._parts.looks.forget()
+            raise
 
     def _commit(self, worked: _Worked) -> None:
         parts = self._parts
@@ -294,10 +317,12 @@ class Flow:
             sieve.count(tx, worked.findings, now)
             if worked.turn is not None:
                 keep_state(tx, worked.turn.changes())
-            self._keep_unreadable(tx, worked)
+            parts.sources.quarantine(tx, parts.blobs, worked.unreadable)
             self._add_to_ledgers(tx, worked, now)
             parts.looks.add(tx, worked.batches, worked.skipped)
             parts.seen.add(tx, worked.batches, now)
+            if worked.settle is not None:
+                worked.settle(tx, worked.batches)
             if worked.position >= 0:
                 parts.spool.commit(tx, worked.position)
         if worked.turn is not None:
@@ -306,16 +331,9 @@ class Flow:
         if changed and self._on_alerts is not None:
             self._on_alerts(changed)
 
-    def _keep_unreadable(self, tx: Connection, worked: _Worked) -> None:
-        groups: dict[tuple[str, datetime], list[Unreadable]] = {}
-        for tenant, received_at, item in worked.unreadable:
-            groups.setdefault((tenant, received_at), []).append(item)
-        for (tenant, received_at), items in groups.items():
-            self._parts.sources.quarantine(tx, self._parts.blobs, items, received_at, tenant)
-
     def _add_to_ledgers(self, tx: Connection, worked: _Worked, now: datetime) -> None:
         """One ledger entry a source: what it sent, what was stored of it, and when it happened."""
-        quarantined = Counter((tenant, item.source) for tenant, _, item in worked.unreadable)
+        quarantined = Counter((one.tenant, one.item.source) for one in worked.unreadable)
         sent = by_source(worked.batches)
         for key, received in worked.received.items():
             of_source = sent.get(key, OfSource())
@@ -353,14 +371,10 @@ def _set_aside(entry: SpoolEntry, error: Exception) -> _Worked:
     """Every line of an entry as unreadable, with what went wrong."""
     raw = entry.batch
     reason = f"Tocsin failed on this batch ({type(error).__name__}: {error}); please report it"
-    lines = [
-        Unreadable(raw.source, raw.place, raw.first_ordinal + number, reason, line)
-        for number, line in enumerate(raw.payload.split(b"\n"))
-        if line.strip()
-    ]
+    lines = records_in(raw, reason)
     worked = _Worked(position=entry.position)
     worked.received[raw.tenant, raw.source] = len(lines)
     worked.received_bytes[raw.tenant, raw.source] = len(raw.payload)
-    worked.unreadable = [(raw.tenant, raw.received_at, line) for line in lines]
+    worked.unreadable = asides_of(raw, lines)
     worked.skipped = {raw.tenant: len(lines)}
     return worked

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from tocsin.app.decoding_ahead import DecodingAhead
+from tocsin.ingest.quarantine import Aside, asides_of
 from tocsin.model.event import EventBatch
-from tocsin.model.record import Decoded, Origin, Unreadable
+from tocsin.model.record import Decoded, Origin
 from tocsin.normalize.normalizer import Normalizer
 from tocsin.store.ports import SpoolEntry, WorkQueue
 
@@ -19,7 +19,7 @@ class Reading:
 
     entries: Sequence[SpoolEntry]
     batches: list[EventBatch] = field(default_factory=list)
-    unreadable: list[tuple[str, datetime, Unreadable]] = field(default_factory=list)
+    unreadable: list[Aside] = field(default_factory=list)
     received: Counter[tuple[str, str]] = field(default_factory=Counter)
     received_bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -54,6 +54,10 @@ class ReadingAhead:
         """Read these entries now."""
         return self._thread.submit(self._read, entries).result()
 
+    def normalize(self, parts: Sequence[tuple[Decoded, Origin]]) -> list[EventBatch]:
+        """Normalize records that are not in the spool."""
+        return self._thread.submit(self._normalizer.normalize_all, parts).result()
+
     def taken(self, start: int) -> Reading | None:
         """What was read ahead behind ``start``; None when nothing was, or it failed."""
         if self._ahead is None:
@@ -75,9 +79,7 @@ class ReadingAhead:
             key = (raw.tenant, raw.source)
             reading.received[key] += len(decoded.records) + len(decoded.unreadable)
             reading.received_bytes[key] += len(raw.payload)
-            reading.unreadable.extend(
-                (raw.tenant, raw.received_at, item) for item in decoded.unreadable
-            )
+            reading.unreadable += asides_of(raw, decoded.unreadable)
             if not decoded.records:
                 continue
             origin = Origin(

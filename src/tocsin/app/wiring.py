@@ -23,6 +23,7 @@ from tocsin.app.kept_jobs import KeptJobs
 from tocsin.app.look_ledger import LookLedger
 from tocsin.app.overlay_laying import OverlayLaying
 from tocsin.app.pack_desk import PackDesk
+from tocsin.app.quarantine_replay import QuarantineReplay
 from tocsin.app.response import Witnesses, open_response
 from tocsin.app.rule_book import RuleBook
 from tocsin.app.rule_budget import RuleBudget
@@ -83,6 +84,7 @@ class Tocsin:
     budget: RuleBudget
     history_jobs: HistoryJobs
     packs: PackDesk
+    replay: QuarantineReplay
     closers: list[Callable[[], None]]
     gap_filler: GapFiller = field(init=False)
 
@@ -208,6 +210,7 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         budget=budget,
         history_jobs=history_jobs,
         packs=PackDesk(settings, state, blobs, audit),
+        replay=QuarantineReplay(state, blobs, sources, flow, audit),
         closers=closers,
     )
 

@@ -18,12 +18,12 @@ from tocsin.ingest.cadence import (
     learn,
 )
 from tocsin.ingest.errors import IngestError
+from tocsin.ingest.quarantine import Aside
 from tocsin.ingest.rates import Arrival, add_arrival
 from tocsin.ingest.silence import judged_at, silent_since
 from tocsin.ingest.tables import quarantine, sources
 from tocsin.model.identifier import new_id
 from tocsin.model.page import Page
-from tocsin.model.record import Unreadable
 from tocsin.model.source import QuarantinedRecord, SourceLedger
 from tocsin.store.ports import BlobStore
 
@@ -92,32 +92,52 @@ class SourceBook:
                 .values(values)
             )
 
-    def quarantine(
-        self,
-        tx: Connection,
-        blobs: BlobStore,
-        unreadables: Sequence[Unreadable],
-        received_at: datetime,
-        tenant: str = "default",
-    ) -> None:
+    def quarantine(self, tx: Connection, blobs: BlobStore, asides: Sequence[Aside]) -> None:
         """Keep unreadable records whole. Counting them on their source is ``add``'s part."""
         rows = [
             {
-                "id": new_id("unreadable", received_at),
-                "tenant": tenant,
-                "source": item.source,
-                "place": item.place,
-                "ordinal": item.ordinal,
-                "reason": item.reason[:1000],
-                "size_bytes": len(item.payload),
-                "digest": blobs.put(item.payload),
-                "excerpt": excerpt(item.payload),
-                "received_at": received_at,
+                "id": new_id("unreadable", aside.received_at),
+                "tenant": aside.tenant,
+                "source": aside.item.source,
+                "place": aside.item.place,
+                "ordinal": aside.item.ordinal,
+                "reason": aside.item.reason[:1000],
+                "size_bytes": len(aside.item.payload),
+                "digest": blobs.put(aside.item.payload),
+                "excerpt": excerpt(aside.item.payload),
+                "received_at": aside.received_at,
+                "framing": aside.framing.value,
+                "connector": aside.connector,
+                "header": blobs.put(aside.header) if aside.header else "",
             }
-            for item in unreadables
+            for aside in asides
         ]
         if rows:
             tx.execute(quarantine.insert(), rows)
+
+    def settle(
+        self,
+        tx: Connection,
+        *,
+        tenant: str,
+        source: str,
+        stored: int,
+        unrecognized: int,
+        lanes: Iterable[str],
+    ) -> None:
+        """Records that were quarantined are stored now: received stays what it was."""
+        here = (sources.c.tenant == tenant) & (sources.c.name == source)
+        known = tx.execute(select(sources.c.lanes).where(here)).scalar_one_or_none() or []
+        tx.execute(
+            update(sources)
+            .where(here)
+            .values(
+                stored=sources.c.stored + stored,
+                quarantined=sources.c.quarantined - stored,
+                unrecognized=sources.c.unrecognized + unrecognized,
+                lanes=sorted({*known, *lanes}),
+            )
+        )
 
     def sources(self, tx: Connection, now: datetime | None = None) -> list[SourceLedger]:
         """Every source's ledger by name; ``silent_since`` is judged by ``silence.judged_at``.
@@ -175,6 +195,7 @@ _NOTHING: dict[str, Any] = {
     **dict.fromkeys(
         ("first_seen", "last_seen", "last_received", "least_lag_s", "reported_silence")
     ),
+    **dict.fromkeys(("ahead", "late", "dropped"), 0),
     "lanes": [],
     "gaps": {},
 }
@@ -224,7 +245,7 @@ def _learned(before: Any, seen: _Seen, now: datetime) -> dict[str, Any]:
 def _ledger(row: Row[Any]) -> SourceLedger:
     values = dict(row._mapping)
     gaps, least_lag_s = values.pop("gaps"), values.pop("least_lag_s")
-    del values["reported_silence"]
+    del values["reported_silence"], values["learned_slot"]
     is_live = least_lag_s is not None and least_lag_s <= LIVE_LAG_S
     expected = expected_interval_s(gaps) if is_live else None
     values["lanes"] = tuple(values["lanes"])

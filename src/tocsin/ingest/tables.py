@@ -1,6 +1,6 @@
 """Tables of the sources, of how much each sends, and of what could not be read."""
 
-from sqlalchemy import JSON, BigInteger, Column, Float, Index, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, SmallInteger, String, Table, Text
 
 from tocsin.store.state import Utc, metadata
 
@@ -21,6 +21,11 @@ sources = Table(
     Column("gaps", JSON, nullable=False),
     Column("least_lag_s", Float),
     Column("reported_silence", Utc),
+    Column("ahead", BigInteger, nullable=False, server_default="0"),
+    Column("late", BigInteger, nullable=False, server_default="0"),
+    Column("dropped", BigInteger, nullable=False, server_default="0"),
+    Column("owner", String(200), nullable=False, server_default=""),
+    Column("learned_slot", BigInteger),
 )
 
 quarantine = Table(
@@ -36,6 +41,9 @@ quarantine = Table(
     Column("digest", String(64), nullable=False),
     Column("excerpt", Text, nullable=False),
     Column("received_at", Utc, nullable=False),
+    Column("framing", String(20), nullable=False, server_default="lines"),
+    Column("connector", String(100)),
+    Column("header", String(64), nullable=False, server_default=""),
     Index(None, "source", "id"),
 )
 
@@ -50,6 +58,19 @@ source_slots = Table(
     Column("unreadable", BigInteger, nullable=False),
     Column("unrecognized", BigInteger, nullable=False),
     Column("least_lag_s", Float),
+    Column("ahead", BigInteger, nullable=False, server_default="0"),
+    Column("late", BigInteger, nullable=False, server_default="0"),
+    Column("clock_ahead_s", Float),
+)
+
+source_hours = Table(
+    "source_hours",
+    metadata,
+    Column("tenant", String(100), primary_key=True),
+    Column("source", String(300), primary_key=True),
+    Column("hour", SmallInteger, primary_key=True, autoincrement=False),
+    Column("events", Float, nullable=False),
+    Column("weeks", SmallInteger, nullable=False),
 )
 
 seen_fields = Table(
@@ -61,4 +82,5 @@ seen_fields = Table(
     Column("fields", JSON, nullable=False),
     Column("first_seen", Utc, nullable=False),
     Column("last_seen", Utc, nullable=False),
+    Column("fresh", JSON, nullable=False, server_default="{}"),
 )

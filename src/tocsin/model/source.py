@@ -6,10 +6,12 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class SourceLedger:
-    """Counts that add up: ``received = stored + quarantined + waiting``.
+    """Counts that add up: ``received = stored + quarantined``, once nothing waits in the spool.
 
     ``unrecognized`` are stored events no mapping claimed. ``first_seen``/``last_seen`` are event
-    times, ``last_received`` the wall clock.
+    times, ``last_received`` the wall clock. Of the stored, ``ahead`` bore a time more than a
+    minute after their receipt, ``late`` one more than an hour before it. ``dropped`` never got
+    here: the kernel had no room for them. ``owner`` is who looks after the sender.
     """
 
     name: str
@@ -25,11 +27,18 @@ class SourceLedger:
     lanes: tuple[str, ...] = ()
     silent_since: datetime | None = None
     expected_interval_s: float | None = None
+    ahead: int = 0
+    late: int = 0
+    dropped: int = 0
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedRecord:
-    """An unreadable record as it is kept; ``digest`` finds its bytes in the blob store."""
+    """An unreadable record as it is kept; ``digest`` finds its bytes in the blob store.
+
+    ``header`` is the digest of the header lines above it, empty where there are none.
+    """
 
     id: str
     source: str
@@ -41,3 +50,6 @@ class QuarantinedRecord:
     excerpt: str
     received_at: datetime
     tenant: str = "default"
+    framing: str = "lines"
+    connector: str | None = None
+    header: str = ""

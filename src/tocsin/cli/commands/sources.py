@@ -10,6 +10,7 @@ import typer
 from tocsin.app.plain import as_json as plain
 from tocsin.app.plain import page_json
 from tocsin.app.shipped import open_normalizer
+from tocsin.cli.commands.sources_replay import replay_quarantine
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, err, fail, out, print_json, print_table
@@ -22,6 +23,8 @@ from tocsin.normalize.check import check_folder, write_expected
 
 UNKNOWN_LANE = "unknown.record"
 app = typer.Typer(help="See who sends, how much, and what could not be read.", no_args_is_help=True)
+
+app.command("replay")(replay_quarantine)
 
 
 @app.command("list")
