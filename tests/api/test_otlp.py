@@ -86,6 +86,7 @@ def test_a_log_record_is_found_with_all_that_is_said_about_it(door: Door) -> Non
     assert otel["resource"] == {"service.name": "shop", "host.name": "node-1"}
     assert otel["scope"] == {"name": "app.auth", "version": "2.0"}
     assert otel["severityText"] == "WARN"
+    assert found["ocsf"]["severity_id"] == 2
     assert otel["traceId"] == record["traceId"]
 
 
@@ -196,9 +197,9 @@ def test_a_request_that_makes_no_sense_is_refused_whole(
 
 
 def test_errors_are_told_as_the_protocol_has_them(door: Door) -> None:
-    proto = send(door, "/v1/logs", b"\n", Content_Type="application/x-protobuf")
-    assert (proto.status_code, proto.json()["code"]) == (415, 12)
-    assert "encoding: json" in proto.json()["message"]
+    thrift = send(door, "/v1/logs", b"\n", Content_Type="application/x-thrift")
+    assert (thrift.status_code, thrift.json()["code"]) == (415, 12)
+    assert "application/x-protobuf" in thrift.json()["message"]
     bomb = gzip.compress(b" " * 5_000_000)
     assert send(door, "/v1/logs", bomb, Content_Encoding="gzip").status_code == 413
     wrong = send(door, "/v1/logs", {}, Authorization="Bearer toc_x")

@@ -25,6 +25,7 @@ _KEPT = (
 )
 _NUMBERS = ("count", "sum", "min", "max", "scale", "zeroCount", "zeroThreshold")
 _LISTS = ("bucketCounts", "explicitBounds", "quantileValues")
+RequestReader = Callable[[bytes], dict[str, Any]]
 _METRICS = ("gauge", "sum", "histogram", "exponentialHistogram", "summary")
 
 
@@ -41,14 +42,26 @@ class Otlp:
     reason: str = ""
 
 
-def take_logs(body: bytes, maker: Maker) -> Otlp:
-    """An ``ExportLogsServiceRequest`` in JSON; raises OtlpFault when it is none."""
-    return _take(body, maker, "resourceLogs", "scopeLogs", _log_lines)
+def take_logs(body: bytes, maker: Maker, read: RequestReader | None = None) -> Otlp:
+    """An ``ExportLogsServiceRequest`` in JSON, or what ``read`` reads; raises OtlpFault."""
+    return _take((read or json_request)(body), maker, "resourceLogs", "scopeLogs", _log_lines)
 
 
-def take_metrics(body: bytes, maker: Maker) -> Otlp:
-    """An ``ExportMetricsServiceRequest`` in JSON, a record for each data point."""
-    return _take(body, maker, "resourceMetrics", "scopeMetrics", _metric_lines)
+def take_metrics(body: bytes, maker: Maker, read: RequestReader | None = None) -> Otlp:
+    """An ``ExportMetricsServiceRequest`` likewise, a record for each data point."""
+    request = (read or json_request)(body)
+    return _take(request, maker, "resourceMetrics", "scopeMetrics", _metric_lines)
+
+
+def json_request(body: bytes) -> dict[str, Any]:
+    """A request in JSON as it stands; raises OtlpFault when it is none."""
+    try:
+        request: Any = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise OtlpFault(f"the body is no JSON: {error}") from error
+    if not isinstance(request, dict):
+        raise OtlpFault("the body is no JSON object")
+    return request
 
 
 _UNSOUND = (OtlpFault, RecursionError, TypeError)
@@ -72,13 +85,7 @@ class _Lines:
 Taker = Callable[[dict[str, Any], dict[str, orjson.Fragment], _Lines], None]
 
 
-def _take(body: bytes, maker: Maker, top: str, inner: str, take: Taker) -> Otlp:
-    try:
-        request: Any = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise OtlpFault(f"the body is no JSON: {error}") from error
-    if not isinstance(request, dict):
-        raise OtlpFault("the body is no JSON object")
+def _take(request: dict[str, Any], maker: Maker, top: str, inner: str, take: Taker) -> Otlp:
     by_source: dict[str, _Lines] = {}
     for of_resource in _objects(request, top):
         resource = attributes(list_in(object_in(of_resource, "resource"), "attributes"))

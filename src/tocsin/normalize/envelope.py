@@ -1,6 +1,6 @@
 """What a sender's protocol tells of any record: used where the record itself says nothing."""
 
-from tocsin.normalize.mapping import Expression, TimeField
+from tocsin.normalize.mapping import Expression, Scalar, Shape, TimeField
 
 ENVELOPE_TIMES = (
     TimeField(field="hec.time", format="epoch_s"),
@@ -31,3 +31,25 @@ def with_fallbacks(mapped: dict[str, Expression]) -> dict[str, Expression]:
         )
         for column, names in _FALLBACKS.items()
     }
+
+
+_OTEL_SEVERITY: dict[str, Scalar] = {
+    **{str(number): 1 for number in range(1, 13)},  # TRACE, DEBUG, INFO
+    **{str(number): 2 for number in range(13, 17)},  # WARN
+    **{"17": 3, "18": 4, "19": 4, "20": 4},  # ERROR; from ERROR2 on what syslog calls critical
+    **{str(number): 5 for number in range(21, 25)},  # FATAL
+}
+"""SeverityNumber of OpenTelemetry's to severity_id (logs data model, "Mapping of SeverityNumber")."""
+
+
+def severity_of(shape: Shape) -> Expression:
+    """The severity of a shape's records; the envelope's where the record has none."""
+    own = shape.severity
+    told = Expression(field="otel.severityNumber", lookup=_OTEL_SEVERITY)
+    if "severity" not in shape.model_fields_set:
+        return Expression(first_of=[told], default=1)
+    if own.const is not None:
+        return own
+    return Expression(
+        first_of=[own.model_copy(update={"default": None}), told], default=own.default
+    )

@@ -1,21 +1,22 @@
-"""OpenTelemetry's logs and metrics over HTTP (OTLP 1.x), in JSON."""
+"""OpenTelemetry's logs and metrics over HTTP (OTLP 1.x), in protobuf or JSON."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from tocsin.api.body import read_body
 from tocsin.api.guard import House, NotPermitted, TokenMissing, TokenRefused, sender
+from tocsin.api.otlp_reply import JSON, PROTOBUF, media_of, told, told_error
 from tocsin.api.problem import Problem
 from tocsin.api.sender_route import sender_name, sender_route
 from tocsin.app.wiring import Tocsin
 from tocsin.ingest.cutting import Maker
-from tocsin.ingest.otlp_body import Otlp, take_logs, take_metrics
+from tocsin.ingest.otlp_body import Otlp, RequestReader, json_request, take_logs, take_metrics
+from tocsin.ingest.otlp_proto import logs_request, metrics_request
 from tocsin.ingest.otlp_value import OtlpFault
 from tocsin.model.principal import Principal
 from tocsin.store.ports import SpoolFull, StoreError
@@ -43,7 +44,7 @@ def _answer(request: Request, error: Exception) -> Response | None:
             status, code = error.status, _UNIMPLEMENTED if error.status == 415 else _INVALID
         case _:
             return None
-    return JSONResponse({"code": code, "message": str(error)}, status, headers)
+    return told_error(media_of(request), status, code, str(error), headers)
 
 
 router = APIRouter(tags=["senders"], route_class=sender_route(_answer))
@@ -51,44 +52,41 @@ Sender = Annotated[Principal, Depends(sender("bearer", "basic", "apikey"))]
 
 
 @router.post("/v1/logs", summary="OTLP: send logs")
-async def take_otlp_logs(request: Request, house: House, who: Sender) -> JSONResponse:
+async def take_otlp_logs(request: Request, house: House, who: Sender) -> Response:
     """Answers when the log records are on disk; partial success names how many were refused."""
-    return await _take(request, house, who, take_logs, "rejectedLogRecords")
+    return await _take(request, house, who, take_logs, logs_request, "rejectedLogRecords")
 
 
 @router.post("/v1/metrics", summary="OTLP: send metrics")
-async def take_otlp_metrics(request: Request, house: House, who: Sender) -> JSONResponse:
+async def take_otlp_metrics(request: Request, house: House, who: Sender) -> Response:
     """The same for metrics: every data point becomes an event."""
-    return await _take(request, house, who, take_metrics, "rejectedDataPoints")
+    return await _take(request, house, who, take_metrics, metrics_request, "rejectedDataPoints")
 
 
 async def _take(
     request: Request,
     house: Tocsin,
     who: Principal,
-    take: Callable[[bytes, Maker], Otlp],
+    take: Callable[[bytes, Maker, RequestReader], Otlp],
+    in_protobuf: RequestReader,
     rejected: str,
-) -> JSONResponse:
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != "application/json":
+) -> Response:
+    media = media_of(request)
+    if media not in (JSON, PROTOBUF):
         raise Problem(
             415,
             "The encoding is not known",
-            f"Content-Type {media[:60]!r} can't be read here; send OTLP as application/json "
-            "(collector: 'encoding: json' on the otlphttp exporter)",
+            f"Content-Type {media[:60]!r} can't be read here; send OTLP as {PROTOBUF} or {JSON}",
         )
     body = await read_body(request, house.settings.http.body_limit_bytes)
     address = request.client.host if request.client else "unknown"
     maker = Maker(f"otlp/{sender_name(who.name)}", f"otlp {address}", datetime.now(UTC))
 
-    def store() -> dict[str, Any]:
-        found = take(body, maker)
+    def store() -> Otlp:
+        found = take(body, maker, in_protobuf if media == PROTOBUF else json_request)
         if found.batches:
             house.spool.append(found.batches)
             house.flow.wake()
-        if not found.refused:
-            return {}
-        message = f"{found.reason}; what was refused is kept in quarantine"
-        return {"partialSuccess": {rejected: str(found.refused), "errorMessage": message}}
+        return found
 
-    return JSONResponse(await run_in_threadpool(store))
+    return told(media, await run_in_threadpool(store), rejected)
