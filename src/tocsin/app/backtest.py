@@ -252,13 +252,18 @@ class Backtest:
                 turn.take(batch, hits)
             look.take(batch, hits)
             moved(look.events)
-        look.hide(sieve.hidden)
         if turn is not None:
-            said = turn.finish(stretch.end, final=is_last)
-            look.conclude([one for one in said if not self._is_beyond(one.rule.id, one.time)])
+            said = turn.finish(stretch.end, final=is_last, hides=sieve.hides_group)
+            within = [one for one in said if not self._is_beyond(one.rule.id, one.time)]
+            look.conclude(sieve.verdicts(within, self._native_of))
             seen.memory = turn.changes()
             turn.keep()
+        look.hide(sieve.hidden)
         return seen
+
+    def _native_of(self, event_id: str) -> Mapping[str, object]:
+        event = self._events.get(event_id)
+        return event.native if event is not None else {}
 
     def _count_pending(self, on_stretch: Callable[[], None] | None) -> None:
         """Count the stretch before, whose people and machines were looked up meanwhile."""

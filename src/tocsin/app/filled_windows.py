@@ -70,7 +70,8 @@ class FilledWindows:
                 return None
             turn.take(batch, sieve.hits(batch, engine.evaluate(batch)))
         made = CorrelatedFindings(ruleset, entities_with(house.assets), house.events.get)
-        standing = [one for one in made.of(turn.finish(now, final=True)) if not one.retracted]
+        said = turn.finish(now, final=True, hides=sieve.hides_group)
+        standing = [one for one in made.of(said) if not one.retracted]
         found = sieve.findings(standing)
         absences = _absences(ruleset)
         told = [

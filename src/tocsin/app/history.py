@@ -60,12 +60,12 @@ def states_kept(home: Path) -> dict[str, LifeState]:
         return {one: overlay.state for one, overlay in overlays_kept(home, state).items()}
 
 
-def decided_on(home: Path, rule_id: str) -> Overlay | None:
-    """What people decided on a rule; None when nothing was, or there is no data folder."""
+def decided_on(home: Path) -> dict[str, Overlay]:
+    """What people decided, by rule id; nothing when there is no data folder."""
     if not (home / "state.sqlite").is_file():
-        return None
+        return {}
     with open_history(home) as (_, state):
-        return overlays_kept(home, state).get(rule_id)
+        return overlays_kept(home, state)
 
 
 def stretches(

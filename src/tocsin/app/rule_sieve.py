@@ -1,13 +1,14 @@
 """Puts what rules found through what people decided about them: exceptions hide, staging marks."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from tocsin.detect.correlate.correlated import Correlated
 from tocsin.detect.engine import Hit
-from tocsin.detect.hidden import Hidden, split_findings, split_hits
+from tocsin.detect.hidden import Hidden, split_findings, split_hits, split_verdicts
 from tocsin.detect.life_counts import count_hidden, count_staged
 from tocsin.detect.ruleset import RuleSet
 from tocsin.detect.schedule import Schedule
@@ -42,6 +43,25 @@ class Sieve:
         kept, hidden = split_findings(findings, self.ruleset.exceptions, self.moment)
         self.hidden += hidden
         return kept
+
+    def verdicts(
+        self, said: Sequence[Correlated], native_of: Callable[[str], Mapping[str, object]]
+    ) -> list[Correlated]:
+        """What correlation says that no exception hides, where no findings are made of it."""
+        if not self.ruleset.exceptions:
+            return list(said)
+        kept, hidden = split_verdicts(said, self.ruleset.exceptions, self.moment, native_of)
+        self.hidden += hidden
+        return kept
+
+    def hides_group(self, rule_id: str, group: Mapping[str, object]) -> bool:
+        """Whether what a rule says of this group goes on to no rule that takes it.
+
+        By exceptions that name nothing but the group's fields: which event is the last one of a
+        verdict changes as events come, its group does not.
+        """
+        of_rule = self.ruleset.exceptions.get(rule_id)
+        return of_rule is not None and bool(of_rule.find(group, self.moment, within=group.keys()))
 
     def marked(self, findings: Sequence[Finding]) -> list[Finding]:
         """The findings, marked as staged where they are to page nobody: by state or schedule.

@@ -29,18 +29,34 @@ def explain_stored(
     if found is None:
         return None
     in_force = ruleset.exceptions if exceptions is None else exceptions
-    return replace(
-        found,
-        window=window_of(ruleset, rule_id, event, events, lanes),
-        hidden_by=hidden_by(in_force.get(rule_id), found, event),
-    )
+    window = window_of(ruleset, rule_id, event, events, lanes)
+    return replace(sifted(found, in_force, event, datetime.now(UTC)), window=window)
 
 
-def hidden_by(exceptions: RuleExceptions | None, found: RuleExplanation, event: GivenEvent) -> str:
-    """Which exception keeps a match from being a finding, in words; "" when none does."""
-    if exceptions is None or not found.matches:
-        return ""
-    one = exceptions.find(event.native, datetime.now(UTC))
-    if one is None:
-        return ""
-    return f"exception {one.id} of {one.owner} hides it: {one.reason}"
+def sifted(
+    found: RuleExplanation,
+    in_force: Mapping[str, RuleExceptions],
+    event: GivenEvent,
+    now: datetime,
+    *,
+    is_taken: bool = False,
+) -> RuleExplanation:
+    """With the exceptions that hide its match, or one of a rule it takes: that counts nothing.
+
+    A correlation ``is_taken`` by another is hidden from that one by its group alone.
+    """
+    before = found.bases
+    bases = tuple(sifted(one, in_force, event, now, is_taken=True) for one in before)
+    group = {one.name: one.values[0] for one in found.grouped if one.values}
+    only_group = group.keys() if is_taken and found.bases else None
+    of_rule = in_force.get(found.rule_id) if found.matches else None
+    record = {**group, **event.native}
+    one = of_rule.find(record, now, within=only_group) if of_rule is not None else None
+    words = f"exception {one.id} of {one.owner} hides it: {one.reason}" if one is not None else ""
+    found = replace(found, bases=bases, hidden_by=words)
+    counted = any(one.matches and not one.hidden_by for one in bases)
+    hidden = [each for was, each in zip(before, bases, strict=True) if was.matches]
+    if not found.matches or not hidden or counted:
+        return found
+    told = tuple(f"“{one.title}”: {one.hidden_by or one.blamed[0]}" for one in hidden)
+    return replace(found, matches=False, blamed=told)

@@ -5,7 +5,7 @@ values cost a dictionary lookup, an edit recompiles no rule, and what was hidden
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import ip_network
@@ -54,17 +54,28 @@ class RuleExceptions:
         pairs = zip(self.exceptions, self._conditions, strict=True)
         return {one.id: (one, condition) for one, condition in pairs}
 
-    def find(self, record: Record, now: datetime) -> RuleException | None:
-        """The first exception that holds for the native fields ``record`` and has not ended."""
+    def find(
+        self, record: Record, now: datetime, *, within: Collection[str] | None = None
+    ) -> RuleException | None:
+        """The first exception that holds for the native fields ``record`` and has not ended.
+
+        ``within``: only of those that name no other fields than these.
+        """
         asked = set(self._others)
         for name, by_value in self._by_value.items():
             for text in texts_at(record, name):
                 asked.update(by_value.get(text, ()))
         for at in sorted(asked):
             one = self.exceptions[at]
+            if within is not None and not _fields_of(one) <= set(within):
+                continue
             if not one.has_ended(now) and self._conditions[at].holds(record):
                 return one
         return None
+
+
+def _fields_of(one: RuleException) -> set[str]:
+    return {name.partition("|")[0] for name in one.fields}
 
 
 def compile_exceptions(

@@ -1,9 +1,10 @@
 """Splits what rules found into what stays and what their exceptions hide."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from tocsin.detect.correlate.correlated import Correlated
 from tocsin.detect.engine import Hit
 from tocsin.detect.exceptions import RuleExceptions
 from tocsin.model.event import EventBatch
@@ -72,6 +73,32 @@ def split_findings(
             kept.append(finding)
         else:
             hidden.append(Hidden(finding.rule_id, found.id, finding.event_id))
+    return kept, hidden
+
+
+def split_verdicts(
+    verdicts: Sequence[Correlated],
+    exceptions: Mapping[str, RuleExceptions],
+    now: datetime,
+    native_of: Callable[[str], Mapping[str, object]],
+) -> tuple[list[Correlated], list[Hidden]]:
+    """As ``split_findings``, of verdicts that no finding was made of.
+
+    ``native_of`` gives the fields of an event that is not of the verdict's turn, by its id.
+    """
+    kept: list[Correlated] = []
+    hidden: list[Hidden] = []
+    for one in verdicts:
+        of_rule = exceptions.get(one.rule.id)
+        found = None
+        last = one.event_ids[-1] if one.event_ids else ""
+        if of_rule is not None and not one.retracted:
+            fields = one.native or (native_of(last) if last else {})
+            found = of_rule.find({**dict(one.group), **fields}, now)
+        if found is None:
+            kept.append(one)
+        else:
+            hidden.append(Hidden(one.rule.id, found.id, last or one.finding_id))
     return kept, hidden
 
 

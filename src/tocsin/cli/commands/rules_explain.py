@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from tocsin.app.plain import as_json as plain_json
 from tocsin.app.rule_choice import NoSuchRule, rule_named
 from tocsin.app.rule_explaining import RuleExplanation, explain_rule
 from tocsin.app.shipped import cache_folder, open_normalizer, rule_paths
-from tocsin.app.stored_explaining import explain_stored, hidden_by
+from tocsin.app.stored_explaining import explain_stored, sifted
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.given_records import records_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
@@ -72,12 +73,14 @@ def _locally(rule: str, record: Any, home: Path | None, config: Path | None) -> 
     if found is None:
         return _plain(found)
     folder = settings_for(home, config).home
-    overlay = decided_on(folder, rule_id)
-    decided = apply_overlays(ruleset, {rule_id: overlay}) if overlay else ruleset
-    told = hidden_by(decided.exceptions.get(rule_id), found, given)
-    if found.matches and rule_id in decided.out and overlay:
-        told = f"the rule is {overlay.state.value}: it does not run"
-    return _plain(replace(found, hidden_by=told))
+    known = {rule.id for rule in ruleset.all_rules()}
+    overlays = {one: each for one, each in decided_on(folder).items() if one in known}
+    decided = apply_overlays(ruleset, overlays)
+    shown = sifted(found, decided.exceptions, given, datetime.now(UTC))
+    if found.matches and rule_id in decided.out and rule_id in overlays:
+        told = f"the rule is {overlays[rule_id].state.value}: it does not run"
+        shown = replace(shown, hidden_by=told)
+    return _plain(shown)
 
 
 def _stored(rule: str, event_id: str, home: Path | None, config: Path | None) -> dict[str, Any]:

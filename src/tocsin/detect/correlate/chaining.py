@@ -33,10 +33,12 @@ def handed_on(
     moved: Moved,
     onward: Mapping[str, Sequence[Onward]],
     name_of: Callable[[int], str | None],
+    is_hidden: Callable[[int], bool] | None = None,
 ) -> dict[str, Handed]:
     """By correlation that takes this rule's findings: what changed of them for it.
 
-    ``name_of`` tells what is kept under a key of ``branching``.
+    ``name_of`` tells what is kept under a key of ``branching``, ``is_hidden`` of which groups
+    nothing is handed on.
     """
     found = {}
     mine = onward[plan.id]
@@ -49,6 +51,8 @@ def handed_on(
         else:
             old = _episodes(plan, before, moved.old, len(mine))
             new = _episodes(plan, moved.state, moved.new, len(mine))
+        if is_hidden is not None:
+            old, new = _shown(old, is_hidden), _shown(new, is_hidden)
         names = [_names(old), _names(new)]
         further = [one.target.id for one in onward[way.target.id]]
         columns = [n for id_ in further for n, one in enumerate(mine) if one.target.id == id_]
@@ -59,6 +63,13 @@ def handed_on(
             _taken(plan, way.target, *_branched(gone, at, columns, name_of)),
         )
     return found
+
+
+def _shown(found: Arrivals, is_hidden: Callable[[int], bool]) -> Arrivals:
+    """Without what groups that are hidden found."""
+    groups, of = np.unique(found.groups, return_inverse=True)
+    hidden = np.fromiter((is_hidden(group) for group in groups.tolist()), bool, len(groups))
+    return found.at(~hidden[of]) if hidden.any() else found
 
 
 def _branched(

@@ -29,6 +29,8 @@ from tocsin.model.event import EventBatch
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Takers = Mapping[str, Sequence[tuple[RulePlan, int]]]
+HidesGroup = Callable[[str, Mapping[str, object]], bool]
+"""Whether what the rule of an id says of a group (texts by field) is kept from rules that take it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,13 @@ class Turn:
         self._progress = self._progress.seen(batch, self._limits)
         self._intake.take(batch, hits, self._takers)
 
-    def finish(self, now: datetime, *, final: bool = False) -> list[Correlated]:
+    def finish(
+        self, now: datetime, *, final: bool = False, hides: HidesGroup | None = None
+    ) -> list[Correlated]:
         """What is to be said after all batches of the turn; call it once.
 
         ``now`` is the wall clock, by which idle sources go on. ``final``: everything has come,
-        all windows close.
+        all windows close. What ``hides`` says of is still told here, and taken by no other rule.
         """
         wall = (now - _EPOCH) // timedelta(microseconds=1)
         self._progress = self._progress.heard(wall)
@@ -105,7 +109,8 @@ class Turn:
             moved = advanced(
                 plan, state, arrivals, watermark, wording, repeated=repeated, gone=gone
             )
-            handed_further = handed_on(plan, state, moved, self._onward, self._name_of)
+            hidden = partial(self._is_hidden, plan, hides) if hides is not None else None
+            handed_further = handed_on(plan, state, moved, self._onward, self._name_of, hidden)
             for target, changed in handed_further.items():
                 self._handed.setdefault(target, []).append(changed)
             sealed_state = sealed(plan, moved.state, watermark, self._limits)
@@ -127,6 +132,14 @@ class Turn:
         """Remember what the turn did: the transaction has committed."""
         self._keep(self._after)
 
+    def _is_hidden(self, plan: RulePlan, hides: HidesGroup, group: int) -> bool:
+        texts = (self._group_name(group) or "").split("\0")[1:]
+        return hides(plan.id, dict(zip(plan.name_fields, texts, strict=True)))
+
+    def _group_name(self, group: int) -> str | None:
+        found = self._intake.names.get(group)
+        return self._intake.known_names.get(group) if found is None else found
+
     def _name_of(self, key: int) -> str | None:
         return self._intake.names.get(key) or self._before.names.get(key)
 
@@ -146,8 +159,7 @@ class Turn:
         intake = self._intake
 
         def names(group: int) -> list[str]:
-            found = intake.names.get(group)
-            return (intake.known_names.get(group) or "" if found is None else found).split("\0")
+            return (self._group_name(group) or "").split("\0")
 
         return Wording(
             rule=plan.rule,
