@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from tocsin.ingest.clock_skew import Clock
 from tocsin.ingest.errors import IngestError
 from tocsin.ingest.ledger import SourceBook, excerpt
 from tocsin.ingest.quarantine import Aside
@@ -144,3 +145,25 @@ def test_excerpts_are_short_and_print() -> None:
     assert shown.startswith("\\x1b[31mred\\x00\\r\\n")
     assert len(shown) == 200
     assert shown.isprintable()
+
+
+def test_a_clock_that_is_ahead_hides_no_silence_and_teaches_no_gaps(tx: sa.Connection) -> None:
+    for minute in range(10):
+        now = NOW + timedelta(minutes=minute)
+        ahead = now + timedelta(hours=5)
+        times = np.array([int(ahead.timestamp() * 1e6)])
+        add(tx, times_us=times, first_time=ahead, last_time=ahead, now=now, clock=Clock(1, 0, 18e3))
+    found = ledger(tx)
+    assert found.last_seen == NOW + timedelta(minutes=9)
+    assert (found.ahead, found.late, found.expected_interval_s) == (10, 0, 60.0)
+
+
+def test_what_the_kernel_drops_and_who_owns_a_source_are_kept(tx: sa.Connection) -> None:
+    BOOK.add_dropped(tx, "syslog/udp", 0, NOW)
+    assert BOOK.sources(tx) == []
+    BOOK.add_dropped(tx, "syslog/udp", 3, NOW)
+    BOOK.add_dropped(tx, "syslog/udp", 4, NOW)
+    BOOK.set_owner(tx, "syslog/udp", " ana ")
+    assert (ledger(tx, "syslog/udp").dropped, ledger(tx, "syslog/udp").owner) == (7, "ana")
+    with pytest.raises(IngestError, match="'nobody'"):
+        BOOK.set_owner(tx, "nobody", "ana")

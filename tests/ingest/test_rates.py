@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tocsin.ingest import tables
+from tocsin.ingest.clock_skew import clock_of
 from tocsin.ingest.rates import (
     KEPT,
     SLOT_S,
@@ -140,3 +141,27 @@ def test_events_of_another_age_make_no_slots(state: SqliteState) -> None:
         add_arrival(tx, "default", "fw", Arrival(2, 0, 0, odd), NOW)
         rows = tx.execute(tables.source_slots.select()).mappings().all()
     assert [row["events"] for row in rows] == [0]
+
+
+def test_a_clock_that_is_ahead_shows_and_one_odd_date_does_not(state: SqliteState) -> None:
+    start = NOW - timedelta(minutes=5)
+    right = spread(start, 1, 60)
+    odd = right.copy()
+    odd[-1] += 3_600_000_000
+    for times, expected in ((odd, 0.0), (right + 600_000_000, 600.0)):
+        moment = NOW if expected else NOW - timedelta(minutes=20)
+        clock = clock_of(times, right)
+        with state.begin() as tx:
+            arrival = Arrival(60, 0, 0, times, clock)
+            add_arrival(tx, "default", "fw", arrival, moment)
+        assert rate_of(state, moment).clock_ahead_s == expected
+
+
+def test_late_records_are_counted_by_their_share(state: SqliteState) -> None:
+    times = spread(NOW - timedelta(minutes=5), 2, 60)
+    received = times.copy()
+    received[:30] += 2 * 3_600_000_000
+    with state.begin() as tx:
+        arrival = Arrival(120, 0, 0, times, clock_of(times, received))
+        add_arrival(tx, "default", "fw", arrival, NOW)
+    assert rate_of(state).late_share == 0.25

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tocsin.ingest.seen_fields import SeenFields
+from tocsin.ingest.seen_fields import SeenFields, new_fields
 from tocsin.model.event import EventBatch
 from tocsin.model.lane import Lane
 from tocsin.store.engines.sqlite_state import SqliteState
@@ -83,3 +83,14 @@ def test_another_process_reads_what_was_kept_and_adds_to_it(state: SqliteState) 
         again.add(tx, [_batch([{"b": 1}], ["one"])], NOW)
     with state.read() as tx:
         assert again.fields(tx)[LANE.id]["one"] == {"a", "b"}
+
+
+def test_fields_are_new_for_an_hour_once_a_source_is_known(state: SqliteState) -> None:
+    book, later = SeenFields(), NOW + timedelta(days=2)
+    with state.begin() as tx:
+        book.add(tx, [_batch([{"a": 1}], ["one"])], NOW)
+        book.add(tx, [_batch([{"a": 1, "b": 1}], ["one"])], NOW + timedelta(hours=1))
+        assert new_fields(tx, NOW + timedelta(hours=1)) == {("default", "one"): {}}
+        book.add(tx, [_batch([{"a": 1, "c": 1, "d": 2}], ["one"])], later)
+        assert new_fields(tx, later) == {("default", "one"): {"c": LANE.id, "d": LANE.id}}
+        assert new_fields(tx, later + timedelta(minutes=61)) == {("default", "one"): {}}

@@ -137,9 +137,10 @@ def test_an_archive_that_was_read_in_is_never_silent(tx: sa.Connection) -> None:
 def test_turns_without_exact_times_learn_from_their_ends(tx: sa.Connection) -> None:
     for n in range(40):
         first = START + n * timedelta(minutes=1)
+        last = first + timedelta(seconds=59)
         BOOK.add(
             tx, source="web", received=60, stored=60, quarantined=0, unrecognized=0, received_bytes=0,
-            first_time=first, last_time=first + timedelta(seconds=59), lanes=(), now=first,
+            first_time=first, last_time=last, lanes=(), now=last,
         )  # fmt: skip
     (ledger,) = BOOK.sources(tx, START)
     assert ledger.expected_interval_s == pytest.approx(1.0)

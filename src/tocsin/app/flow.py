@@ -352,6 +352,7 @@ class Flow:
                 lanes=of_source.lanes,
                 now=now,
                 times_us=times_us,
+                clock=of_source.clock(),
             )
 
     def close(self) -> None:

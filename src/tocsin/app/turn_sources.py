@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tocsin.ingest.clock_skew import Clock, clock_of
 from tocsin.model.event import EventBatch
 
 UNKNOWN_PRODUCT = "unknown"
@@ -20,10 +21,17 @@ class OfSource:
     lanes: set[str] = field(default_factory=set)
     unrecognized: int = 0
     times: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    received: list[npt.NDArray[np.int64]] = field(default_factory=list)
 
     def times_us(self) -> npt.NDArray[np.int64]:
         """All event times, microseconds since 1970."""
         return np.concatenate(self.times) if self.times else np.empty(0, np.int64)
+
+    def clock(self) -> Clock:
+        """How its clock stands to ours."""
+        if not self.times:
+            return Clock()
+        return clock_of(self.times_us(), np.concatenate(self.received))
 
 
 def by_source(batches: Sequence[EventBatch]) -> dict[tuple[str, str], OfSource]:
@@ -33,11 +41,14 @@ def by_source(batches: Sequence[EventBatch]) -> dict[tuple[str, str], OfSource]:
         coded = batch.sources.dictionary_encode()
         codes = coded.indices.to_numpy(zero_copy_only=False)
         times_us = batch.times.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        received_us = batch.ingested_at.cast(pa.int64()).to_numpy(zero_copy_only=False)
         for code, name in enumerate(coded.dictionary.to_pylist()):
-            chosen = times_us[codes == code]
+            mine = codes == code
+            chosen = times_us[mine]
             of_source = sent.setdefault((batch.tenant, name), OfSource())
             of_source.lanes.add(batch.lane.id)
             of_source.times.append(chosen)
+            of_source.received.append(received_us[mine])
             if batch.lane.product == UNKNOWN_PRODUCT:
                 of_source.unrecognized += len(chosen)
     return sent

@@ -81,16 +81,17 @@ def gaps_after(
     events are taken as evenly spread. What is older than ``last_seen`` came late and makes no gap.
     """
     if times_us is None:
-        first, last = _micros(first_time), _micros(last_time)
+        first, last = to_micros(first_time), to_micros(last_time)
         times_us = np.linspace(first, last, max(1, min(count, 10_000))).astype(np.int64)
     moments = np.sort(times_us)
     if last_seen is not None:
-        before = _micros(last_seen)
+        before = to_micros(last_seen)
         moments = np.concatenate([[before], moments[moments > before]])
     return np.diff(moments) / _MICRO
 
 
-def _micros(moment: datetime) -> int:
+def to_micros(moment: datetime) -> int:
+    """Microseconds since 1970."""
     return int((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
 
 
@@ -101,5 +102,5 @@ def from_micros(micros: Any) -> datetime:
 
 def believable_times(times_us: NDArray[np.int64], now: datetime) -> NDArray[np.int64]:
     """Those of ``times_us`` that ``believable`` accepts."""
-    latest = _micros(now + timedelta(days=1))
-    return times_us[(times_us >= _micros(_EARLIEST)) & (times_us <= latest)]
+    latest = to_micros(now + timedelta(days=1))
+    return times_us[(times_us >= to_micros(_EARLIEST)) & (times_us <= latest)]

@@ -16,7 +16,9 @@ from tocsin.ingest.cadence import (
     from_micros,
     gaps_after,
     learn,
+    to_micros,
 )
+from tocsin.ingest.clock_skew import Clock
 from tocsin.ingest.errors import IngestError
 from tocsin.ingest.quarantine import Aside
 from tocsin.ingest.rates import Arrival, add_arrival
@@ -31,6 +33,7 @@ LIVE_LAG_S = 2 * 86_400.0
 """A source none of whose events ever came sooner than this after they happened is an archive
 that was read in: nothing is expected of it."""
 _EXCERPT = 200
+_UNKNOWN_CLOCK = Clock()
 
 
 class SourceBook:
@@ -52,13 +55,15 @@ class SourceBook:
         lanes: Iterable[str],
         now: datetime,
         times_us: NDArray[np.int64] | None = None,
+        clock: Clock = _UNKNOWN_CLOCK,
     ) -> None:
         """Add what one turn took in from a source; an empty turn changes nothing.
 
         ``first_time``/``last_time`` are event times. ``times_us`` (all event times of the turn,
         microseconds since 1970, any order) makes the learned cadence exact; without it the
         events are taken as evenly spread between the two. Times outside 1990 to tomorrow count
-        but teach nothing.
+        but teach nothing; of those still to come ``now`` is learned, for a
+        clock that is ahead must not hide a silence.
         """
         if not (received or stored or quarantined):
             return
@@ -72,11 +77,13 @@ class SourceBook:
             "quarantined": before["quarantined"] + quarantined,
             "unrecognized": before["unrecognized"] + unrecognized,
             "received_bytes": before["received_bytes"] + received_bytes,
+            "ahead": before["ahead"] + clock.ahead,
+            "late": before["late"] + clock.late,
             "last_received": max(filter(None, (before["last_received"], now))),
             "lanes": sorted({*before["lanes"], *lanes}),
         }
         seen = _seen(first_time, last_time, times_us, now, stored)
-        came = Arrival(received, quarantined, unrecognized)
+        came = Arrival(received, quarantined, unrecognized, clock=clock)
         if seen is not None:
             values |= _learned(before, seen, now)
             came.times_us = seen.times_us if seen.times_us is not None else came.times_us
@@ -138,6 +145,22 @@ class SourceBook:
                 lanes=sorted({*known, *lanes}),
             )
         )
+
+    def add_dropped(
+        self, tx: Connection, source: str, count: int, now: datetime, tenant: str = "default"
+    ) -> None:
+        """Count what the kernel dropped of a listener before anybody could read it."""
+        here = (sources.c.tenant == tenant) & (sources.c.name == source)
+        grown = update(sources).where(here).values(dropped=sources.c.dropped + count)
+        if count and not tx.execute(grown).rowcount:
+            values = {**_NOTHING, "tenant": tenant, "name": source, "dropped": count}
+            tx.execute(sources.insert().values(values))
+
+    def set_owner(self, tx: Connection, source: str, owner: str, tenant: str = "default") -> None:
+        """Say who looks after a source ("" for nobody); raises IngestError for an unknown one."""
+        here = (sources.c.tenant == tenant) & (sources.c.name == source)
+        if not tx.execute(update(sources).where(here).values(owner=owner.strip())).rowcount:
+            raise IngestError(f"no source is called {source!r}; tocsin sources list shows them")
 
     def sources(self, tx: Connection, now: datetime | None = None) -> list[SourceLedger]:
         """Every source's ledger by name; ``silent_since`` is judged by ``silence.judged_at``.
@@ -219,13 +242,13 @@ def _seen(
     stored: int,
 ) -> _Seen | None:
     if times_us is not None:
-        times_us = believable_times(times_us, now)
+        times_us = np.minimum(believable_times(times_us, now), to_micros(now))
         if not len(times_us):
             return None
         return _Seen(
             from_micros(times_us.min()), from_micros(times_us.max()), times_us, len(times_us)
         )
-    ends = [moment for moment in (first, last) if moment is not None and believable(moment, now)]
+    ends = [min(end, now) for end in (first, last) if end is not None and believable(end, now)]
     return _Seen(min(ends), max(ends), None, stored) if ends else None
 
 

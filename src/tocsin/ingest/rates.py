@@ -8,7 +8,7 @@ little at night, and that is no drop.
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
+from tocsin.ingest.clock_skew import Clock
+from tocsin.ingest.seen_fields import new_fields
 from tocsin.ingest.tables import source_slots
 from tocsin.model.source import SourceLedger
 
@@ -31,6 +33,8 @@ FEWEST_RECEIVED = 50
 """Shares of fewer records than this say nothing."""
 _DAY_SLOTS = 86_400 // SLOT_S
 _ARRIVALS = 3
+_COUNTS = ("events", "received", "unreadable", "unrecognized", "ahead", "late")
+_LEAST = ("least_lag_s", "clock_ahead_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,9 @@ class SourceRate:
     ``events_per_minute`` and ``usual_per_minute`` are of the last ``WINDOW_SLOTS`` whole slots,
     ``rate_share`` the one divided by the other. ``lag_s`` is how old the freshest record that
     arrived in the last half hour was on arrival, ``extra_lag_s`` how much more than usual. The
-    shares are of what arrived in that half hour.
+    shares are of what arrived in that half hour. ``clock_ahead_s`` is how far its clock was ahead
+    of ours in the latest ten minutes of it that had events. ``new_fields`` were first sent within
+    the last hour, by a source that has been known for longer than a day.
     """
 
     tenant: str
@@ -52,6 +58,9 @@ class SourceRate:
     extra_lag_s: float | None = None
     unreadable_share: float | None = None
     unrecognized_share: float | None = None
+    late_share: float | None = None
+    clock_ahead_s: float | None = None
+    new_fields: int | None = None
 
 
 @dataclass(slots=True)
@@ -61,6 +70,9 @@ class _Slot:
     unreadable: int = 0
     unrecognized: int = 0
     least_lag_s: float | None = None
+    ahead: int = 0
+    late: int = 0
+    clock_ahead_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -71,6 +83,7 @@ class Arrival:
     unreadable: int
     unrecognized: int
     times_us: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    clock: Clock = field(default_factory=Clock)
 
 
 def add_arrival(tx: Connection, tenant: str, source: str, came: Arrival, now: datetime) -> None:
@@ -80,6 +93,8 @@ def add_arrival(tx: Connection, tenant: str, source: str, came: Arrival, now: da
     here = slots[current]
     here.received, here.unreadable = came.received, came.unreadable
     here.unrecognized = came.unrecognized
+    here.ahead, here.late = came.clock.ahead, came.clock.late
+    here.clock_ahead_s = came.clock.ahead_s
     if len(came.times_us):
         here.least_lag_s = max(0.0, now.timestamp() - int(came.times_us.max()) / 1e6)
         numbers, counts = np.unique(came.times_us // (SLOT_S * 1_000_000), return_counts=True)
@@ -100,14 +115,12 @@ def _write(tx: Connection, tenant: str, source: str, slots: dict[int, _Slot]) ->
     grown: list[dict[str, Any]] = []
     for number, slot in slots.items():
         row = before.get(number)
-        lags = [lag for lag in (slot.least_lag_s, row and row["least_lag_s"]) if lag is not None]
-        values = {
-            "events": slot.events + (row["events"] if row else 0),
-            "received": slot.received + (row["received"] if row else 0),
-            "unreadable": slot.unreadable + (row["unreadable"] if row else 0),
-            "unrecognized": slot.unrecognized + (row["unrecognized"] if row else 0),
-            "least_lag_s": min(lags) if lags else None,
+        values: dict[str, Any] = {
+            name: getattr(slot, name) + (row[name] if row else 0) for name in _COUNTS
         }
+        for name in _LEAST:
+            both = [one for one in (getattr(slot, name), row and row[name]) if one is not None]
+            values[name] = min(both) if both else None
         if row is None:
             fresh.append({"tenant": tenant, "source": source, "slot": number, **values})
         else:
@@ -126,12 +139,7 @@ _GROW = (
         source_slots.c.source == bindparam("of_source"),
         source_slots.c.slot == bindparam("of_slot"),
     )
-    .values(
-        {
-            name: bindparam(f"new_{name}")
-            for name in ("events", "received", "unreadable", "unrecognized", "least_lag_s")
-        }
-    )
+    .values({name: bindparam(f"new_{name}") for name in (*_COUNTS, *_LEAST)})
 )
 
 
@@ -153,9 +161,16 @@ def source_rates(
     for row in tx.execute(query).mappings():
         slot = _Slot(*(row[name] for name in _Slot.__slots__))
         by_source[row["tenant"], row["source"]][row["slot"]] = slot
-    return [
+    fresh = new_fields(tx, now)
+    rates = [
         _rate(ledger, by_source.get((ledger.tenant, ledger.name), {}), moment, now)
         for ledger in ledgers
+    ]
+    return [
+        replace(rate, new_fields=len(fresh[rate.tenant, rate.source]))
+        if (rate.tenant, rate.source) in fresh
+        else rate
+        for rate in rates
     ]
 
 
@@ -184,6 +199,8 @@ def _rate(
     enough = received >= FEWEST_RECEIVED
     unreadable = sum(slot.unreadable for slot in arrived)
     unrecognized = sum(slot.unrecognized for slot in arrived)
+    late = sum(slot.late for slot in arrived)
+    clocks = [slot.clock_ahead_s for slot in arrived if slot.clock_ahead_s is not None]
     return SourceRate(
         tenant=ledger.tenant,
         source=ledger.name,
@@ -194,6 +211,8 @@ def _rate(
         extra_lag_s=extra_s,
         unreadable_share=unreadable / received if enough else None,
         unrecognized_share=unrecognized / received if enough else None,
+        late_share=late / received if enough else None,
+        clock_ahead_s=clocks[-1] if clocks else None,
     )
 
 

@@ -17,6 +17,11 @@ _REFRESH = timedelta(minutes=10)
 _MOST_FIELDS = 5_000
 """Fields kept of a lane and source: beyond it a sender makes up names, no rule asks for those."""
 
+_KNOWN = timedelta(days=1)
+"""What a lane and source shows in its first day is no news."""
+_FRESH = timedelta(hours=1)
+_MOST_FRESH = 200
+
 Codes = npt.NDArray[np.int64]
 Fields = dict[str, dict[str, frozenset[str]]]
 
@@ -88,15 +93,41 @@ class SeenFields:
             & (seen_fields.c.lane == lane)
             & (seen_fields.c.source == source)
         )
-        row = tx.execute(select(seen_fields.c.fields).where(here)).one_or_none()
+        row = tx.execute(select(seen_fields).where(here)).one_or_none()
         before = frozenset(row.fields) if row is not None else frozenset()
-        together = sorted(before | set(seen))[:_MOST_FIELDS]
+        shown = frozenset(seen)
+        together = sorted(before | shown)[:_MOST_FIELDS]
         if row is None:
             values = {"tenant": tenant, "lane": lane, "source": source, "first_seen": now}
             tx.execute(seen_fields.insert().values(**values, fields=together, last_seen=now))
         else:
-            tx.execute(update(seen_fields).where(here).values(fields=together, last_seen=now))
+            values = {"fields": together, "last_seen": now}
+            is_known = now - row.first_seen >= _KNOWN
+            values["fresh"] = _fresh(row.fresh, shown - before if is_known else (), now)
+            tx.execute(update(seen_fields).where(here).values(values))
         self._known[key] = (now, frozenset(together))
+
+
+def new_fields(tx: Connection, now: datetime) -> dict[tuple[str, str], dict[str, str]]:
+    """By tenant and source, the fields first sent within the last hour, with their lane.
+
+    Every source of which fields were seen is there. What one shows in its first day is not new.
+    """
+    columns = seen_fields.c
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for row in tx.execute(select(columns.tenant, columns.source, columns.lane, columns.fresh)):
+        mine = found.setdefault((row.tenant, row.source), {})
+        mine.update(dict.fromkeys(_fresh(row.fresh, (), now), row.lane))
+    return found
+
+
+def _fresh(before: dict[str, str], shown: Iterable[str], now: datetime) -> dict[str, str]:
+    """Paths with the time of their first sight, without those that are no longer fresh."""
+    kept = {
+        path: seen for path, seen in before.items() if now - datetime.fromisoformat(seen) < _FRESH
+    }
+    fresh = kept | dict.fromkeys(sorted(shown), now.isoformat())
+    return dict(list(fresh.items())[:_MOST_FRESH])
 
 
 def _paths_of(schema: pa.Schema) -> Iterator[str]:
