@@ -63,6 +63,14 @@ class FlowSettings(_Section):
     )
 
 
+class EnrichSettings(_Section):
+    """What is added to events from elsewhere; `networks.yml` in the data folder is always read."""
+
+    geoip_files: tuple[Path, ...] = Field(
+        (), description="Databases in MaxMind's format (.mmdb), the more exact first."
+    )
+
+
 class StoreSettings(_Section):
     """Segments and their upkeep."""
 
@@ -147,6 +155,7 @@ class Settings(BaseSettings):
     syslog: SyslogSettings = SyslogSettings()
     spool: SpoolSettings = SpoolSettings()
     flow: FlowSettings = FlowSettings()
+    enrich: EnrichSettings = EnrichSettings()
     store: StoreSettings = StoreSettings()
     detect: DetectSettings = DetectSettings()
     health: HealthSettings = HealthSettings()

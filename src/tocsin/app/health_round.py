@@ -57,6 +57,8 @@ class Watched:
     engine: Engine
     lanes: Callable[[], Sequence[Lane]]
     budget: RuleBudget
+    unusable: Callable[[], Sequence[str]]
+    """Files events are enriched from that can't be used, with the reason."""
 
 
 class HealthRound:
@@ -135,7 +137,10 @@ class HealthRound:
             "evicted_entries": float(sum(one.evicted for one in held)),
             "late_events": float(sum(one.late for one in held)),
         }
-        return measure_platform(watched.spool, watched.spool_limit_bytes, now, counted)
+        yield from measure_platform(watched.spool, watched.spool_limit_bytes, now, counted)
+        unusable = watched.unusable()
+        name = "; ".join(unusable) or "tocsin"
+        yield Measured("platform", name, "enrichment_problems", float(len(unusable)))
 
     def _measures_of_rules(self, now: datetime) -> Iterator[Measured]:
         """Of rules that cost something worth telling, or pause because of it."""

@@ -7,6 +7,7 @@ import tocsin
 from tocsin.app.config import Settings
 from tocsin.app.pack_shelf import PackShelf
 from tocsin.connectors.catalog import mapping_paths
+from tocsin.normalize.enrichment import Enricher
 from tocsin.normalize.mapping import load_mapping
 from tocsin.normalize.normalizer import Normalizer
 
@@ -34,6 +35,6 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "tocsin"
 
 
-def open_normalizer() -> Normalizer:
+def open_normalizer(enricher: Enricher | None = None) -> Normalizer:
     """The normalizer with the mappings of every connector."""
-    return Normalizer([load_mapping(path) for path in mapping_paths()])
+    return Normalizer([load_mapping(path) for path in mapping_paths()], enricher)

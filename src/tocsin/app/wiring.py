@@ -13,6 +13,7 @@ from tocsin.app.config import Settings
 from tocsin.app.correlation_memory import remember
 from tocsin.app.decoding_ahead import DecodingAhead
 from tocsin.app.doorkeeper import open_access
+from tocsin.app.enrichment import open_enricher
 from tocsin.app.flow import Flow, FlowParts
 from tocsin.app.gap_filling import GapFiller
 from tocsin.app.health_round import HealthRound, Watched
@@ -164,7 +165,7 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
     engine = Engine(rule_keeper.ruleset, folder / "cache" / "engine")
     correlator = Correlator(rule_keeper.ruleset.stateful)
     remember(state, correlator, rule_keeper.ruleset.stateful)
-    normalizer = open_normalizer()
+    normalizer = open_normalizer(open_enricher(settings, assets))
     access = open_access(settings, state, audit)
     blocklist = Blocklist(state)
     response = open_response(settings, state, Witnesses(audit, cases, assets))
@@ -253,6 +254,7 @@ def _open_upkeep(
         *(flow, rule_keeper, parts.correlator, parts.engine),
         lanes=lambda: parts.normalizer.lanes,
         budget=budget,
+        unusable=parts.normalizer.enrichment_problems,
     )
     return Upkeep(
         settings,

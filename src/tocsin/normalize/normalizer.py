@@ -8,6 +8,7 @@ from tocsin.model.event import EventBatch
 from tocsin.model.lane import Lane
 from tocsin.model.record import Decoded, Origin
 from tocsin.normalize.cells import Numbers
+from tocsin.normalize.enrichment import Enricher
 from tocsin.normalize.gathered import Gathered, LaneRows
 from tocsin.normalize.lane_shape import LaneShape
 from tocsin.normalize.mapping import Mapping
@@ -19,7 +20,8 @@ from tocsin.normalize.unknown import unknown_mapping
 class Normalizer:
     """All mappings compiled; give it the connectors' mappings once and keep it."""
 
-    def __init__(self, mappings: Sequence[Mapping]) -> None:
+    def __init__(self, mappings: Sequence[Mapping], enricher: Enricher | None = None) -> None:
+        self._enricher = enricher
         ordered = sorted(mappings, key=lambda mapping: (mapping.order, mapping.connector))
         self._shapes: list[LaneShape] = []
         claims: list[Claim] = []
@@ -46,6 +48,10 @@ class Normalizer:
         """Every lane that events may come in, the unknown one last."""
         return (*(shape.lane for shape in self._shapes), self._unknown.lane)
 
+    def enrichment_problems(self) -> list[str]:
+        """Files events are enriched from that can't be used at present, each with the reason."""
+        return [] if self._enricher is None else self._enricher.problems()
+
     def normalize(self, decoded: Decoded, origin: Origin) -> list[EventBatch]:
         """One batch a lane; the events of a batch keep the order of their records."""
         return self.normalize_all([(decoded, origin)])
@@ -69,7 +75,8 @@ class Normalizer:
                     for shape, lane in lanes.items()
                 ]
             )
-        return sorted(batches, key=lambda batch: batch.lane.id)
+        batches.sort(key=lambda batch: batch.lane.id)
+        return batches if self._enricher is None else self._enricher.enriched(batches)
 
     def _lanes_of(self, gathered: Gathered, connector: str | None) -> dict[int | None, LaneRows]:
         """The rows of each shape's lane, shaped and loose; None is no shape's."""
