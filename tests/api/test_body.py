@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import zstandard
 from fastapi import Request
 
 from tocsin.api.body import read_body
@@ -46,6 +47,8 @@ def test_packed_bodies_are_unpacked() -> None:
     assert read([packed[:5], packed[5:]], content_encoding="GZIP") == b"abc"
     assert read([packed + gzip.compress(b"de")], content_encoding="gzip") == b"abcde"
     assert read([zlib.compress(b"abc")], content_encoding="deflate") == b"abc"
+    frames = zstandard.compress(b"abc") + zstandard.compress(b"de")
+    assert read([frames[:7], frames[7:]], content_encoding="zstd") == b"abcde"
 
 
 def test_too_much_is_refused_however_it_comes() -> None:
@@ -53,12 +56,18 @@ def test_too_much_is_refused_however_it_comes() -> None:
     assert status_of([], content_length="10001") == 413
     assert status_of([gzip.compress(b"x" * 10_001)], content_encoding="gzip") == 413
     assert status_of([gzip.compress(b"x" * 6_000) * 2], content_encoding="gzip") == 413
+    assert status_of([zstandard.compress(b"x" * 10_001)], content_encoding="zstd") == 413
+    assert status_of([zstandard.compress(b"x" * 6_000) * 2], content_encoding="zstd") == 413
+    assert status_of([zstandard.compress(bytes(1 << 28))], content_encoding="zstd") == 413
+    assert len(read([zstandard.compress(b"x" * LIMIT)], content_encoding="zstd")) == LIMIT
     assert len(read([gzip.compress(b"x" * LIMIT)], content_encoding="gzip")) == LIMIT
 
 
 def test_what_can_not_be_unpacked_is_told() -> None:
     assert status_of([b"plain"], content_encoding="gzip") == 400
     assert status_of([gzip.compress(b"abc")[:-1]], content_encoding="gzip") == 400
+    assert status_of([b"plain"], content_encoding="zstd") == 400
+    assert status_of([zstandard.compress(b"abc" * 99)[:-1]], content_encoding="zstd") == 400
     assert status_of([b"abc"], content_encoding="br") == 415
 
 

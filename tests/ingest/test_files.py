@@ -4,13 +4,16 @@ import gzip
 import json
 import os
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from tocsin.ingest.decode import decode
 from tocsin.ingest.errors import IngestError
 from tocsin.ingest.files import read_paths, source_name
+from tocsin.ingest.zstd_stream import ZstdStream
 from tocsin.model.record import RawBatch, Unreadable
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -112,6 +115,31 @@ def test_a_gzip_file_that_is_cut_off_gives_what_it_holds(tmp_path: Path, kept: i
     assert len(records) >= (kept - 20) // 40
     assert any("can't be read on after" in item.reason for item in unreadable)
     assert all(item.place == str(path) for item in unreadable)
+
+
+def test_zstd_is_unpacked_and_a_cut_file_gives_what_it_holds(tmp_path: Path) -> None:
+    lines = b"".join(
+        b'{"n":%d,"x":"%s"}\n' % (n, os.urandom(8).hex().encode()) for n in range(5000)
+    )
+    frames = zstandard.compress(lines[:100_000]) + zstandard.compress(lines[100_000:])
+    records, unreadable = read(written(tmp_path, "whole.json.zst", frames))
+    assert [record["n"] for record in records] == list(range(5000))
+    assert not unreadable
+    path = written(tmp_path, "cut.zst", frames[:-1000])
+    records, unreadable = read(path)
+    assert [record["n"] for record in records] == list(range(len(records)))
+    assert any("ends before its end mark" in item.reason for item in unreadable)
+    at = len(frames) * 9 // 10
+    damaged = frames[:at] + bytes(1000) + frames[at + 1000 :]
+    records, unreadable = read(written(tmp_path, "damaged.zst", damaged))
+    assert records
+    assert any("can't be read on after" in item.reason for item in unreadable)
+
+
+def test_a_zstd_bomb_is_read_in_small_steps() -> None:
+    content = ZstdStream(BytesIO(zstandard.compress(bytes(1 << 30))))
+    assert content.read(1 << 16) == bytes(1 << 16)
+    assert content.waiting_bytes < 40 << 20
 
 
 def test_what_is_no_log_is_refused_with_its_first_bytes(tmp_path: Path) -> None:

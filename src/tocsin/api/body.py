@@ -2,11 +2,14 @@
 
 import asyncio
 import zlib
+from io import BytesIO
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
+from zstandard import ZstdError
 
 from tocsin.api.problem import Problem
+from tocsin.ingest.zstd_stream import HTTP_WINDOW_BYTES, ZstdStream
 
 _GZIP, _ZLIB = 31, 15
 _PATIENCE_S = 30.0
@@ -44,10 +47,12 @@ async def read_body(request: Request, limit: int, patience_s: float = _PATIENCE_
             return await run_in_threadpool(_unpacked, bytes(packed), _GZIP, limit)
         case "deflate":
             return await run_in_threadpool(_unpacked, bytes(packed), _ZLIB, limit)
+        case "zstd":
+            return await run_in_threadpool(_unpacked_zstd, bytes(packed), limit)
     raise Problem(
         415,
         "The body's encoding is not known",
-        f"Content-Encoding {encoding[:40]!r} can't be unpacked; send gzip, deflate or none",
+        f"Content-Encoding {encoding[:40]!r} can't be unpacked; send gzip, deflate, zstd or none",
     )
 
 
@@ -82,6 +87,24 @@ def _unpacked(packed: bytes, bits: int, limit: int) -> bytes:
         "The body can't be unpacked",
         f"it is gzip of more than {_MOST_MEMBERS} members; send it as one",
     )
+
+
+def _unpacked_zstd(packed: bytes, limit: int) -> bytes:
+    stream = ZstdStream(BytesIO(packed), HTTP_WINDOW_BYTES)
+    try:
+        content = stream.read(limit + 1)
+        if len(content) > limit:
+            raise _too_large(limit)
+        stream.read(1)  # at the end of the content a fault that came after it is told
+    except EOFError as error:
+        raise Problem(400, "The body is cut off", f"{error}; send it again") from error
+    except ZstdError as error:
+        raise Problem(
+            400,
+            "The body can't be unpacked",
+            f"Content-Encoding says zstd but unpacking failed: {error}",
+        ) from error
+    return content
 
 
 def _too_large(limit: int) -> Problem:

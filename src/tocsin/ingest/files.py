@@ -9,13 +9,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from zstandard import ZstdError
+
 from tocsin.ingest.cutting import ByteStream, Cut, Maker
 from tocsin.ingest.errors import IngestError
 from tocsin.ingest.lines import cut_stream
 from tocsin.ingest.recognition import HEAD_BYTES, Shape, recognize
+from tocsin.ingest.zstd_stream import ZSTD, ZstdStream
 
 Progress = Callable[[int, int], None]
 GZIP = b"\x1f\x8b"
+PACKED = (GZIP, ZSTD)
 _BOM = b"\xef\xbb\xbf"
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -101,15 +105,13 @@ def read_file(path: Path, source: str, received_at: datetime) -> Iterator[tuple[
 
 
 class _Opened:
-    """A file's content: out of gzip, UTF-16 as UTF-8, without a byte order mark.
+    """A file's content: out of gzip or zstd, UTF-16 as UTF-8, without a byte order mark.
 
     A fault on the way (a gzip file cut off, say) ends the content and is told in ``fault``.
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        is_gzip = file.read(2) == GZIP
-        file.seek(0)
-        self._stream: ByteStream = _Unzipped(file) if is_gzip else file
+        self._stream = _unpacked(file)
         self._decoder: codecs.IncrementalDecoder | None = None
         self._given = 0
         self.fault = ""
@@ -138,7 +140,7 @@ class _Opened:
             return b""
         try:
             block = self._stream.read(size)
-        except (OSError, EOFError, zlib.error) as error:
+        except (OSError, EOFError, zlib.error, ZstdError) as error:
             self.fault = (
                 f"the file can't be read on after {self._given:,} bytes of content: {error}"
             )
@@ -150,6 +152,14 @@ class _Opened:
         if self._decoder is None:
             return block
         return self._decoder.decode(block, final).encode("utf-8", "replace")
+
+
+def _unpacked(file: BinaryIO) -> ByteStream:
+    magic = file.read(len(ZSTD))
+    file.seek(0)
+    if magic == ZSTD:
+        return ZstdStream(file)
+    return _Unzipped(file) if magic.startswith(GZIP) else file
 
 
 class _Unzipped:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from tocsin.ingest.cutting import Cut, Maker
 from tocsin.ingest.evtx_cutter import CHUNK_BYTES, HEADER_BYTES, cut_chunks, records_named
-from tocsin.ingest.files import GZIP, UTF16, read_file, source_name
+from tocsin.ingest.files import PACKED, UTF16, read_file, source_name
 from tocsin.ingest.line_cutter import cut_lines
 from tocsin.ingest.recognition import HEAD_BYTES, Shape, recognize
 from tocsin.model.record import Unreadable
@@ -92,7 +92,7 @@ def _width(size: int, start: int, slice_bytes: int, unit: int) -> int:
 def _step(file: BinaryIO) -> tuple[Shape, int, int] | None:
     """What the file is, where its first slice begins and the unit of slices; None: no slices."""
     head = file.read(HEAD_BYTES)
-    if head.startswith((GZIP, *UTF16)):
+    if head.startswith((*PACKED, *UTF16)):
         return None
     shape = recognize(head.removeprefix(b"\xef\xbb\xbf"))
     if shape is Shape.EVTX:

@@ -33,7 +33,7 @@ async def take_events(
     place: Annotated[str, Query(max_length=1000, description="Where the records were read.")] = "",
     first_ordinal: Annotated[int, Query(ge=1, description="Number of the first record.")] = 1,
 ) -> dict[str, Any]:
-    """NDJSON, a JSON array, CloudTrail ``Records`` or plain lines; gzip with Content-Encoding.
+    """NDJSON, a JSON array, CloudTrail ``Records`` or plain lines; gzip or zstd with Content-Encoding.
 
     Answers when the records are on disk: ``accepted`` will be stored; ``unreadable`` are kept in
     quarantine, each of ``problems`` with its line and reason.

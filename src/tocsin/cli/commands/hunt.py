@@ -29,7 +29,7 @@ _HELP = """
 Run Sigma rules over log files offline: no server, no state.
 
 EVTX, JSON, syslog, Zeek, auditd …: what a file holds is told from its content,
-record by record; gzip is read as it is. Correlations look over all files
+record by record; gzip and zstd are read as they are. Correlations look over all files
 together, in order of time. What can't be read is told with its place, and the
 hunt goes on.
 

@@ -35,7 +35,7 @@ def ingest(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take log files in: EVTX, JSON lines or arrays, CloudTrail, syslog, Zeek, access logs; gzip too.
+    """Take log files in: EVTX, JSON lines or arrays, CloudTrail, syslog, Zeek, access logs; gzip and zstd too.
 
     What a file holds is told from its content. A record that can't be read is kept in quarantine
     with its reason. When a server runs on the data folder the records go to it; else they are
