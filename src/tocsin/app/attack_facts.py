@@ -1,4 +1,4 @@
-"""Which tactics an ATT&CK technique serves: of shipped facts, else as a rule's tags say."""
+"""What ATT&CK techniques are called and which tactics they serve: of shipped facts, else of tags."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -23,6 +23,17 @@ def tactics_by_technique() -> Mapping[str, tuple[str, ...]]:
         for technique in by_tactic.get(tactic, ()):
             found.setdefault(technique, []).append(tactic)
     return MappingProxyType({one: tuple(tactics) for one, tactics in found.items()})
+
+
+@cache
+def _names() -> Mapping[str, str]:
+    text = (CONTENT / "attack" / "names.yml").read_text(encoding="utf-8")
+    return MappingProxyType(yaml.load(text, yaml.CSafeLoader))
+
+
+def technique_name(technique: str) -> str:
+    """What people call the technique (``T1003.003``: ``NTDS``); nothing when it is not known."""
+    return _names().get(technique.upper(), "")
 
 
 def tactics_for(technique: str, tags: tuple[str, ...] = ()) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from tocsin.app.attack_facts import technique_name
 from tocsin.console import display
 from tocsin.triage.attack import TACTICS, tactics_of
 
@@ -54,5 +55,6 @@ def make_environment() -> Environment:
         cpu=display.cpu,
         words=display.words,
         initials=display.initials,
+        technique_name=technique_name,
     )
     return environment
