@@ -82,6 +82,7 @@ EXPECTED = {
     ("POST", "/api/v1/leases/{lease_id}/undo"): Permission.RESPONSE_UNDO,
     ("GET", "/api/v1/sources"): Permission.SOURCES_READ,
     ("GET", "/api/v1/sources/quarantine"): Permission.SOURCES_READ,
+    ("POST", "/api/v1/sources/owner"): Permission.SOURCES_WRITE,
     ("POST", "/api/v1/sources/replay"): Permission.SOURCES_WRITE,
     ("GET", "/api/v1/rules"): Permission.RULES_READ,
     ("POST", "/api/v1/rules/{rule_id}/explain"): Permission.RULES_READ,

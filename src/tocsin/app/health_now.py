@@ -6,11 +6,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from tocsin.app.assets import AssetRegister
 from tocsin.app.blindness import Blinded, blinded_by
 from tocsin.app.health_measures import Measured
 from tocsin.app.health_round import Measurements
 from tocsin.app.health_watch import troubles_in, why
+from tocsin.app.source_tasks import owner_of
 from tocsin.app.wiring import Tocsin
 from tocsin.ingest.health_rules import SILENT_SOURCE
 from tocsin.ingest.rates import SourceRate
@@ -90,15 +90,6 @@ def would_blind(house: Tocsin, ledger: SourceLedger, ledgers: Sequence[SourceLed
     return blinded_by(ledger, ledgers, house.normalizer.lanes, house.rules())
 
 
-def owner_of(source: str, assets: AssetRegister) -> str:
-    """Who answers for the machine that a source is named after; empty when nobody is known to."""
-    for part in reversed(source.split("/")):
-        asset = assets.asset(part) or assets.by_address(part)
-        if asset is not None:
-            return asset.owner
-    return ""
-
-
 def _health(house: Tocsin, tx: Connection, now: datetime) -> HealthNow:
     measured = house.upkeep.measure(tx, now)
     troubles = sorted(
@@ -112,7 +103,7 @@ def _health(house: Tocsin, tx: Connection, now: datetime) -> HealthNow:
         own = tuple(
             one for one in troubles if one.subject == "source" and (one.tenant, one.name) == key
         )
-        owner = owner_of(ledger.name, house.assets)
+        owner = owner_of(ledger, house.assets)
         sources.append(SourceHealth(ledger, rate, own, tuple(hours.get(key, ())), owner))
     return HealthNow(sources, troubles, measured.numbers)
 

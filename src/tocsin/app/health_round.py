@@ -20,6 +20,7 @@ from tocsin.app.health_measures import (
 from tocsin.app.health_watch import judge, mark_told
 from tocsin.app.rule_budget import RuleBudget
 from tocsin.app.rule_keeper import RuleKeeper
+from tocsin.app.source_tasks import SourceTasks
 from tocsin.detect.correlate.correlator import Correlator
 from tocsin.detect.engine import Engine
 from tocsin.ingest.ledger import SourceBook
@@ -57,6 +58,7 @@ class Watched:
     engine: Engine
     lanes: Callable[[], Sequence[Lane]]
     budget: RuleBudget
+    tasks: SourceTasks
     unusable: Callable[[], Sequence[str]]
     """Files events are enriched from that can't be used, with the reason."""
 
@@ -97,7 +99,7 @@ class HealthRound:
             fresh = watched.sources.unreported(tx, silent)
         if fresh:
             findings = silence_findings(fresh, ledgers, moment)
-            watched.flow.add_findings(self._with_blindness(findings, ledgers))
+            self._tell(findings, ledgers, moment)
             with watched.state.begin() as tx:
                 watched.sources.mark_reported(tx, fresh)
         return len(silent)
@@ -111,7 +113,7 @@ class HealthRound:
             findings = judge(tx, watched.rules.ruleset.health, measured.numbers, moment)
             forget_old_slots(tx, moment)
         if findings:
-            watched.flow.add_findings(self._with_blindness(findings, measured.ledgers))
+            self._tell(findings, measured.ledgers, moment)
             with watched.state.begin() as tx:
                 mark_told(tx, findings)
         return len(findings)
@@ -152,6 +154,14 @@ class HealthRound:
             since = spent.over_since or now
             yield Measured("rule", name, "paused_s", max(0.0, (now - since).total_seconds()))
             yield Measured("rule", name, "cpu_share", spent.share)
+
+    def _tell(
+        self, findings: Sequence[Finding], ledgers: Sequence[SourceLedger], now: datetime
+    ) -> None:
+        """As alerts, and as tasks for the owners of the sources."""
+        told = self._with_blindness(findings, ledgers)
+        self._watched.flow.add_findings(told)
+        self._watched.tasks.open(told, ledgers, now)
 
     def _with_blindness(
         self, findings: Sequence[Finding], ledgers: Sequence[SourceLedger]

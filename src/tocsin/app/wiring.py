@@ -31,6 +31,7 @@ from tocsin.app.rule_budget import RuleBudget
 from tocsin.app.rule_keeper import RuleKeeper
 from tocsin.app.rule_reach import ReachBoard
 from tocsin.app.shipped import open_normalizer, rule_paths
+from tocsin.app.source_tasks import SourceTasks
 from tocsin.app.upkeep import Upkeep
 from tocsin.cases.casebook import CaseBook
 from tocsin.connectors.blocklist.actions import Blocklist
@@ -207,7 +208,10 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         response=response,
         decoding=parts.decoding,
         flow=flow,
-        upkeep=_open_upkeep(settings, parts, flow, rule_keeper, rule_book, budget),
+        upkeep=_open_upkeep(
+            *(settings, parts, flow, rule_keeper, rule_book, budget),
+            SourceTasks(state, alerts, cases, assets),
+        ),
         budget=budget,
         history_jobs=history_jobs,
         packs=PackDesk(settings, state, blobs, audit),
@@ -248,12 +252,14 @@ def _open_upkeep(
     rule_keeper: RuleKeeper,
     rule_book: RuleBook,
     budget: RuleBudget,
+    tasks: SourceTasks,
 ) -> Upkeep:
     watched = Watched(
         *(parts.state, parts.sources, parts.spool, settings.spool.limit_bytes, settings.home),
         *(flow, rule_keeper, parts.correlator, parts.engine),
         lanes=lambda: parts.normalizer.lanes,
         budget=budget,
+        tasks=tasks,
         unusable=parts.normalizer.enrichment_problems,
     )
     return Upkeep(

@@ -6,8 +6,9 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class SourceLedger:
-    """Counts that add up: ``received = stored + quarantined``, once nothing waits in the spool.
+    """Counts that add up: ``received = stored + quarantined + waiting``.
 
+    ``waiting`` is in the spool; it is counted by ``app.source_ledgers``, 0 in the book itself.
     ``unrecognized`` are stored events no mapping claimed. ``first_seen``/``last_seen`` are event
     times, ``last_received`` the wall clock. Of the stored, ``ahead`` bore a time more than a
     minute after their receipt, ``late`` one more than an hour before it. ``dropped`` never got
@@ -31,6 +32,7 @@ class SourceLedger:
     late: int = 0
     dropped: int = 0
     owner: str = ""
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,12 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tocsin.api.guard import House, needs
+from tocsin.api.problem import Problem
 from tocsin.app.plain import as_json, page_json
 from tocsin.app.quarantine_replay import MOST_RECORDS
+from tocsin.app.source_ledgers import source_ledgers
+from tocsin.app.source_owner import own_source
+from tocsin.ingest.errors import IngestError
 from tocsin.model.principal import Permission, Principal
 
 router = APIRouter(
@@ -31,12 +35,30 @@ class WantedReplay(BaseModel):
     size: int = Field(MOST_RECORDS, ge=1, le=MOST_RECORDS)
 
 
+class WantedOwner(BaseModel):
+    """Who looks after a source; an empty ``owner`` is nobody."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: str = Field(max_length=300)
+    owner: str = Field(max_length=200)
+
+
 @router.get("", summary="List sources")
 def sources(house: House) -> dict[str, Any]:
-    """Every sender with the counts of what it sent; ``waiting_bytes`` is what the spool holds."""
-    with house.state.read() as tx:
-        ledgers = house.sources.sources(tx)
-    return {"sources": as_json(ledgers), "waiting_bytes": house.spool.backlog_bytes()}
+    """Every sender with the counts of what it sent: received = stored + quarantined + waiting.
+
+    ``waiting_bytes`` is what the spool holds; ``is_whole`` is false while so much waits that not
+    all of it is counted. ``ahead`` and ``late`` count events whose clock was ahead of ours, or
+    that came over an hour late; ``dropped`` is what the kernel dropped of a listener.
+    """
+    now = datetime.now(UTC)
+    found = source_ledgers(house.state, house.sources, house.spool, now)
+    return {
+        "sources": as_json(found.ledgers),
+        "waiting_bytes": found.waiting_bytes,
+        "is_whole": found.is_whole,
+    }
 
 
 @router.get("/quarantine", summary="Records that could not be read")
@@ -51,6 +73,16 @@ def quarantine(
         return page_json(
             "records", house.sources.quarantined(tx, source=source, cursor=cursor, size=size)
         )
+
+
+@router.post("/owner", summary="Say who looks after a source")
+def set_owner(house: House, wanted: WantedOwner, by: Writer) -> dict[str, Any]:
+    """Troubles of the source open tasks for its owner from now on."""
+    try:
+        own_source(house, wanted.source, wanted.owner, by=by.name, now=datetime.now(UTC))
+    except IngestError as error:
+        raise Problem(404, "No such source", str(error)) from error
+    return {"source": wanted.source, "owner": wanted.owner.strip()}
 
 
 @router.post("/replay", summary="Try quarantined records again")

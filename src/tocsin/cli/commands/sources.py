@@ -10,6 +10,8 @@ import typer
 from tocsin.app.plain import as_json as plain
 from tocsin.app.plain import page_json
 from tocsin.app.shipped import open_normalizer
+from tocsin.app.source_ledgers import source_ledgers
+from tocsin.cli.commands.sources_owner import set_source_owner
 from tocsin.cli.commands.sources_replay import replay_quarantine
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
@@ -22,8 +24,13 @@ from tocsin.model.record import Origin, Unreadable
 from tocsin.normalize.check import check_folder, write_expected
 
 UNKNOWN_LANE = "unknown.record"
+_COLUMNS = (
+    *("name", "received", "stored", "quarantined", "waiting", "unrecognized"),
+    *("ahead", "late", "dropped", "last seen", "silent since", "owner"),
+)
 app = typer.Typer(help="See who sends, how much, and what could not be read.", no_args_is_help=True)
 
+app.command("owner")(set_source_owner)
 app.command("replay")(replay_quarantine)
 
 
@@ -31,34 +38,19 @@ app.command("replay")(replay_quarantine)
 def list_sources(
     home: HomeOption = None, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
-    """Every source with its ledger: received = stored + quarantined."""
+    """Every source with its ledger: received = stored + quarantined + waiting.
+
+    Ahead are events whose clock was ahead of ours, late those that came over an hour late;
+    dropped is what the kernel dropped of a listener before it could be read.
+    """
     sources = _sources(home, config)
     if as_json:
         print_json(sources)
         return
     print_table(
         "",
-        (
-            "source",
-            "received",
-            "stored",
-            "quarantined",
-            "unrecognized",
-            "last event",
-            "silent since",
-        ),
-        (
-            (
-                one["name"],
-                one["received"],
-                one["stored"],
-                one["quarantined"],
-                one["unrecognized"],
-                one["last_seen"],
-                one["silent_since"],
-            )
-            for one in sources
-        ),
+        _COLUMNS,
+        ([one[name.replace(" ", "_")] for name in _COLUMNS] for one in sources),
     )
 
 
@@ -172,7 +164,7 @@ def _sources(home: Path | None, config: Path | None) -> list[dict[str, Any]]:
         return listed
     house = open_house(home, config)
     try:
-        with house.state.read() as tx:
-            return [plain(ledger) for ledger in house.sources.sources(tx)]
+        found = source_ledgers(house.state, house.sources, house.spool, datetime.now(UTC))
+        return [plain(ledger) for ledger in found.ledgers]
     finally:
         house.close()
