@@ -90,6 +90,35 @@ def test_a_time_that_is_none_is_told(tocsin: Tocsin) -> None:
         assert "some day" in ran.err
 
 
+def test_an_update_of_a_pack_shows_its_effect_on_stored_events(
+    tocsin: Tocsin, home: Path, tmp_path: Path
+) -> None:
+    (home / "rules" / "one.yml").unlink()
+    counted = (
+        "title: Many\nid: 9f0b7f3e-0000-4000-8000-000000000001\nlevel: high\ncorrelation:\n"
+        f"  type: event_count\n  rules: [{RULE}]\n  group-by: [Computer]\n  timespan: 1h\n"
+        "  condition: {gte: 2}\n  generate: true\n"
+    )
+    pack = tmp_path / "pack"
+    pack.mkdir()
+    (pack / "one.yml").write_text(rule_text("hostname"))
+    (pack / "many.yml").write_text(counted)
+    assert tocsin("rules", "add-pack", pack, "--name", "ours").code == 0
+    (pack / "one.yml").write_text(rule_text("whoami"))
+    asked = ("rules", "update-pack", "ours", "--replay", "1")
+    told = tocsin(*asked, "--dry-run", "--json")
+    assert told.code == 0, told.err
+    replayed = told.json["replayed"]
+    assert (replayed["is_complete"], replayed["before"], replayed["after"]) == (True, 0, EVENTS + 1)
+    found = {one["title"]: (one["before"], one["after"]) for one in replayed["rules"]}
+    assert found == {"Whoami is run": (0, EVENTS), "Many": (0, 1)}
+    said = ("--owner", "ann", "--reason", "jump hosts")
+    assert tocsin("rules", "except", RULE, "Computer=ws-07", *said).code == 0
+    shown = tocsin(*asked, "--yes")
+    assert "0 findings before, 0 after the update" in shown.out, "exceptions hold"
+    assert "is updated" in shown.out
+
+
 def test_explaining_a_given_event_tells_which_exception_hides_it(
     tocsin: Tocsin, tmp_path: Path
 ) -> None:

@@ -122,6 +122,19 @@ def test_an_update_shows_what_changes_and_asks(
     assert "no earlier version" in tocsin("rules", "rollback-pack", "ours", "--yes").err
 
 
+def test_an_update_takes_the_folders_that_were_chosen(tocsin: Tocsin, tmp_path: Path) -> None:
+    first = {"rules/0.yml": _rule(0), "hunting/1.yml": _rule(1), "rules-beta/2.yml": _rule(2)}
+    chosen = ("--folder", "rules", "--folder", "hunting")
+    assert tocsin("rules", "add-pack", _archive(tmp_path, first), *chosen).code == 0
+    more = {**first, "hunting/3.yml": _rule(3), "rules-beta/4.yml": _rule(4)}
+    update = _archive(tmp_path, more)
+    told = tocsin("rules", "update-pack", "ours", update, "--yes", "--json").json
+    assert sorted(told["rules"]) == [IDS[0], IDS[1], IDS[3]]
+    assert told["pack"]["folders"] == ["rules", "hunting"]
+    other = tocsin("rules", "update-pack", "ours", "--folder", "rules", "--yes", "--json").json
+    assert other["rules"] == [IDS[0]]
+
+
 def test_a_signature_is_looked_for_beside_the_archive(tocsin: Tocsin, archive: Path) -> None:
     private = Ed25519PrivateKey.from_private_bytes(bytes(32))
     key = minisign_key(private)

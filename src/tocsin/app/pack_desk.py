@@ -101,6 +101,7 @@ class PackDesk:
             signed_by=source.signed_by,
             signer_says=source.signer_says,
             previous=_previous(before, content.digest),
+            folders=source.folders,
         )
         with self._one:
             folder = self.shelf.place(name, content)

@@ -32,7 +32,10 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class PackSource:
-    """What was given: its content, where it came from, its archive's hash, and who signed it."""
+    """What was given: its content, where it came from, its archive's hash, and who signed it.
+
+    ``folders`` are those that were chosen of it.
+    """
 
     content: PackContent
     origin: str
@@ -40,6 +43,7 @@ class PackSource:
     key: str = ""
     signed_by: str = ""
     signer_says: str = ""
+    folders: tuple[str, ...] = ()
 
 
 def read_pack(
@@ -60,7 +64,8 @@ def read_pack(
     if path.is_dir():
         if asked.sha256 or asked.key:
             raise PackRefused(f"{origin} is a folder: a hash or signature is one of an archive")
-        return PackSource(chosen(read_folder(path), folders), str(path.resolve()), "")
+        content = chosen(read_folder(path), folders)
+        return PackSource(content, str(path.resolve()), "", folders=tuple(folders))
     if not path.is_file():
         raise PackRefused(f"{origin}: no such folder, archive or https address")
     return _of_archive(path, str(path.resolve()), asked, folders)
@@ -80,6 +85,7 @@ def _of_archive(path: Path, origin: str, asked: Proof, folders: Sequence[str]) -
         key=key.text if key else "",
         signed_by=key.name if key else "",
         signer_says=says,
+        folders=tuple(folders),
     )
 
 

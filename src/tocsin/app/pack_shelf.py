@@ -49,6 +49,8 @@ class Manifest:
     signed_by: str = ""
     signer_says: str = ""
     previous: str = ""
+    folders: tuple[str, ...] = ()
+    """Those that were chosen when it was added; an update takes the same."""
 
 
 class PackShelf:
@@ -181,7 +183,8 @@ def installed_at(now: datetime) -> str:
 def _read_manifest(path: Path) -> Manifest:
     try:
         facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return Manifest(**{**facts, "notices": tuple(facts.get("notices", ()))})
+        lists = {name: tuple(facts.get(name, ())) for name in ("notices", "folders")}
+        return Manifest(**{**facts, **lists})
     except FileNotFoundError:
         raise
     except (OSError, ValueError, TypeError) as error:

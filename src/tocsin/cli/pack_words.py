@@ -1,7 +1,8 @@
 """Tells what a pack holds and what an update of it would change, for terminals and as JSON."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.text import Text
 
@@ -52,6 +53,28 @@ def show_change(plan: PackPlan) -> None:
     _some("changed there and here (yours stays until you settle it)", "!", conflicts)
     if change.is_nothing:
         _line("no rule has changed")
+
+
+def show_replay(replayed: Mapping[str, Any]) -> None:
+    """What the changed rules find on stored events before and after the update."""
+    upto = "" if replayed["is_complete"] else ", cut off by --replay-seconds or Ctrl-C"
+    _line(
+        f"on stored events from {replayed['began']} to {replayed['reached']}{upto}, "
+        f"{replayed['events']:,} events the changed rules ask for:"
+    )
+    _line(f"  {replayed['before']:,} findings before, {replayed['after']:,} after the update")
+    differ = [one for one in replayed["rules"] if one["before"] != one["after"]]
+    lines = [
+        f"{one['title']} ({one['level']}): {_count(one['before'])} → {_count(one['after'])}"
+        for one in differ
+    ]
+    _some("rules find another number", "~", lines)
+    for one in replayed["damage"]:
+        _line(f"  ! {one['place']}: {one['reason']}")
+
+
+def _count(findings: int | None) -> str:
+    return "no such rule" if findings is None else f"{findings:,}"
 
 
 def _some(title: str, mark: str, lines: Sequence[str]) -> None:

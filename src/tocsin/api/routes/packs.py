@@ -46,7 +46,11 @@ class GivenPack(_Body):
         max_length=30_000,
         description="https address of the signature, or the signature in Base64.",
     )
-    folders: list[str] = Field(default_factory=list, max_length=50)
+    folders: list[str] = Field(
+        default_factory=list,
+        max_length=50,
+        description="Only these folders of it. An update takes those of before by default.",
+    )
 
 
 class NewPack(GivenPack):
@@ -187,7 +191,8 @@ def _shown(house: Tocsin, name: str) -> dict[str, Any]:
 
 def _planned(house: Tocsin, name: str, body: GivenPack, by: Principal) -> PackPlan:
     before = house.packs.shelf.current(name)
-    asked = body.model_copy(update={"key": key_to_ask(before, body.key)})
+    kept = {"key": key_to_ask(before, body.key), "folders": body.folders or list(before.folders)}
+    asked = body.model_copy(update=kept)
     source = _read(house, asked, before.origin)
     return house.packs.plan(name, source, state=None, by=by.name, now=datetime.now(UTC))
 

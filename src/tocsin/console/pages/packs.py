@@ -145,7 +145,8 @@ def _read(visit: Visit, origin: str, before: Manifest | None) -> PackSource:
             )
         return read_pack(origin, proof=Proof(visit.text("sha256"), "", visit.text("key")))
     key = key_to_ask(before, visit.text("key"))
-    return read_pack(before.origin, proof=Proof(visit.text("sha256"), "", key))
+    proof = Proof(visit.text("sha256"), "", key)
+    return read_pack(before.origin, proof=proof, folders=before.folders)
 
 
 def _check_seen(visit: Visit, plan: PackPlan) -> None:
