@@ -3,6 +3,7 @@
 import base64
 import io
 import tarfile
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.app.test_pack_signature import minisign, minisign_key
 from tests.detect.rule_texts import rule_text
 from tocsin.api.application import create_api
 from tocsin.app.config import load_settings
+from tocsin.app.history_jobs import JobKind
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.model.principal import Role
 
@@ -123,6 +125,22 @@ def test_an_update_is_previewed_confirmed_and_rolled_back(client: TestClient) ->
     assert in_force(client) == set(IDS[:3])
     assert client.get(f"/api/v1/rules/{IDS[0]}").json()["level"] == "high"
     assert client.post("/api/v1/packs/ours/rollback", json={}).status_code == 422
+
+
+def test_a_preview_is_tried_on_stored_events_when_asked(client: TestClient, house: Tocsin) -> None:
+    installed(client, archive(rule(0), rule(1)))
+    newer = archive(rule(0, **{"level: high": "level: low"}), rule(1))
+    asked = {"origin": sent(client, newer), "replay_days": 7}
+    job = client.post("/api/v1/packs/ours/preview", json=asked).json()["replay_job"]
+    assert (job["kind"], job["rule_id"]) == ("replay", "ours")
+    over = threading.Event()
+    house.history_jobs.submit(JobKind.FILL, "r", "me", lambda _: over.set())
+    assert over.wait(30)
+    done = client.get(f"/api/v1/rule-jobs/{job['id']}").json()
+    assert (done["state"], done["error"]) == ("done", "")
+    (one,) = done["result"]["rules"]
+    assert (one["id"], one["before"], one["after"]) == (IDS[0], 0, 0)
+    assert client.post(f"/api/v1/rule-jobs/{job['id']}/resume").status_code == 409
 
 
 def test_decisions_follow_a_rule_to_its_new_id(client: TestClient) -> None:

@@ -1,6 +1,7 @@
 """The packs page: what an update would change is shown before it is put in force."""
 
 import re
+import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tests.console.conftest import Visitor, Visitors
 from tests.console.living import PASSWORD
 from tests.detect.rule_texts import rule_text
 from tocsin.app.config import load_settings
+from tocsin.app.history_jobs import JobKind
 from tocsin.app.pack_install import read_pack
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.detect.overlay import LifeState
@@ -94,13 +96,23 @@ def digest_in(page: str) -> str:
     return found.group(1)
 
 
-def test_an_update_is_looked_at_taken_and_rolled_back(engineer: Visitor, pack: Pack) -> None:
+def test_an_update_is_looked_at_taken_and_rolled_back(
+    engineer: Visitor, pack: Pack, own: Tocsin
+) -> None:
     pack.write(0, 1, 2, 4, level="low")
     page = engineer.post("/packs/preview", name=pack.name).text
     assert "nothing has changed yet" in page
     assert "Rule &lt;b&gt;3&lt;/b&gt;" in page
     assert "Lower level" in page
     assert pack.running == {0, 1, 2, 3}
+    job = re.search(r'hx-get="(/packs/replays/[^"]+)"', page)
+    over = threading.Event()
+    own.history_jobs.submit(JobKind.FILL, "r", "me", lambda _: over.set())
+    assert over.wait(30)
+    tried = engineer.get(job.group(1)).text if job else page
+    assert "After the update" in tried
+    assert "hx-get" not in tried.partition('id="replay"')[2].partition("</section>")[0]
+    assert "On your stored events" in page
     engineer.post("/packs/update", name=pack.name, seen=digest_in(page))
     assert pack.running == {0, 1, 2, 4}
     back = engineer.post(f"/packs/{pack.name}/rollback").text

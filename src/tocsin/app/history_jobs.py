@@ -28,6 +28,8 @@ class JobKind(StrEnum):
 
     BACKTEST = "backtest"
     FILL = "fill"
+    REPLAY = "replay"
+    """What a pack's update would find, before and after; ``rule_id`` is the pack's name."""
 
 
 class JobState(StrEnum):

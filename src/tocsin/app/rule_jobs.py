@@ -6,7 +6,11 @@ from typing import Any
 
 from tocsin.app.backtest_opening import AskedBacktest
 from tocsin.app.backtest_process import backtest_apart
+from tocsin.app.history import lanes_by_id
 from tocsin.app.history_jobs import HistoryJob, JobKind, JobState, Work
+from tocsin.app.identity import entities_with
+from tocsin.app.pack_desk import PackPlan
+from tocsin.app.pack_replay import PackReplay
 from tocsin.app.plain import as_json
 from tocsin.app.rule_fill import RuleFill
 from tocsin.app.shipped import rule_paths
@@ -67,11 +71,36 @@ def start_fill(house: Tocsin, rule_id: str, spans: Sequence[RangeOfTime], *, by:
     return house.history_jobs.submit(JobKind.FILL, rule_id, by, work, asked)
 
 
+def start_replay(
+    house: Tocsin, plan: PackPlan, *, days: float, seconds: float, by: str
+) -> HistoryJob:
+    """Try what a pack's update changes on stored events; raises ``TooManyJobs``.
+
+    The job's result is what ``PackReplay`` tells. It ends with the server: a plan is not kept.
+    """
+
+    def work(job: HistoryJob) -> dict[str, Any]:
+        return PackReplay(plan, house.rule_book.overlays()).run(
+            house.events,
+            lanes_by_id(house.normalizer.lanes),
+            entities_with(house.assets),
+            days=days,
+            now=datetime.now(UTC),
+            seconds=seconds,
+            on_progress=job.moved,
+            should_stop=job.should_stop,
+        )
+
+    return house.history_jobs.submit(JobKind.REPLAY, plan.manifest.name, by, work)
+
+
 def resume(house: Tocsin, job: HistoryJob, *, by: str) -> None:
     """Go on with a job the server's stop has cut off: a backtest from where it was.
 
     Raises ``NotInterrupted`` and ``TooManyJobs``.
     """
+    if job.kind is JobKind.REPLAY:
+        raise NotInterrupted(f"{job.id} is of an update that was looked at: look at it again")
     if job.state is not JobState.INTERRUPTED or not job.asked:
         raise NotInterrupted(f"{job.id} is {job.state.value}: only what was interrupted goes on")
     is_fill = job.kind is JobKind.FILL

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
+from tocsin.app.history_jobs import TooManyJobs
 from tocsin.app.pack_content import PackRefused, UnknownPack
 from tocsin.app.pack_desk import PackPlan, key_to_ask
 from tocsin.app.pack_install import PackSource, Proof, read_pack
@@ -22,6 +23,7 @@ from tocsin.app.pack_plan_json import plan_json
 from tocsin.app.pack_shelf import name_from
 from tocsin.app.pack_uploads import ORIGIN, PackUploads
 from tocsin.app.plain import as_json
+from tocsin.app.rule_jobs import start_replay
 from tocsin.app.wiring import Tocsin
 from tocsin.detect.overlay import LifeState
 from tocsin.model.principal import Permission, Principal
@@ -58,6 +60,13 @@ class NewPack(GivenPack):
 
     name: str = Field("", max_length=64, description="Empty: made of the origin.")
     state: LifeState = Field(LifeState.ACTIVE, description="In which state its rules begin.")
+
+
+class PreviewedPack(GivenPack):
+    """An update to look at, and on how much history to try what it changes."""
+
+    replay_days: float = Field(0.0, ge=0, le=366, description="0: try nothing on stored events.")
+    replay_seconds: float = Field(120.0, ge=1, le=3600, description="No longer than that.")
 
 
 class PackUpdate(GivenPack):
@@ -115,15 +124,25 @@ def add(house: House, body: NewPack, by: Engineer) -> dict[str, Any]:
 
 
 @router.post("/packs/{name}/preview", summary="What an update would change")
-def preview(house: House, name: str, body: GivenPack, by: Engineer) -> dict[str, Any]:
+def preview(house: House, name: str, body: PreviewedPack, by: Engineer) -> dict[str, Any]:
     """Nothing changes. ``asks`` are the reasons to think about it; ``pack.digest`` confirms it.
 
-    Without an origin the pack is read from where it came from.
+    Without an origin the pack is read from where it came from. With ``replay_days`` a job tries the
+    changed rules, old and new, on stored events: ``replay_job``, asked for at ``/rule-jobs``.
     """
     with _refusals():
         plan = _planned(house, name, body, by)
         house.packs.give_up(plan)
-    return plan_json(plan, installed=False)
+    shown = plan_json(plan, installed=False)
+    if not body.replay_days:
+        return {**shown, "replay_job": None}
+    try:
+        job = start_replay(
+            house, plan, days=body.replay_days, seconds=body.replay_seconds, by=by.name
+        )
+    except TooManyJobs as error:
+        raise Problem(429, "Too many jobs", str(error)) from None
+    return {**shown, "replay_job": job.as_json(with_result=False)}
 
 
 @router.post("/packs/{name}/update", summary="Update a pack")

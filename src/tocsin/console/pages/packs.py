@@ -9,19 +9,24 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from tocsin.app.history_jobs import HistoryJob, JobKind, TooManyJobs
 from tocsin.app.pack_content import PackRefused
 from tocsin.app.pack_desk import PackPlan, key_to_ask
 from tocsin.app.pack_install import PackSource, Proof, read_pack
 from tocsin.app.pack_shelf import Manifest, name_from
+from tocsin.app.rule_jobs import start_replay
 from tocsin.console.choosing import choice
 from tocsin.console.panes import attempt
-from tocsin.console.visit import Needs, Refused, Visit, redirect
+from tocsin.console.visit import Missing, Needs, Refused, Visit, redirect
 from tocsin.detect.overlay import LifeState
 from tocsin.model.principal import Permission
 
 router = APIRouter(prefix="/packs")
 Reader = Annotated[Visit, Depends(Needs(Permission.RULES_READ))]
 Writer = Annotated[Visit, Depends(Needs(Permission.RULES_WRITE))]
+REPLAY_DAYS = 14
+REPLAY_S = 60.0
+"""An update is tried on so much history, and no longer."""
 UPDATE, ROLLBACK = "update", "rollback"
 
 
@@ -54,7 +59,16 @@ def preview(visit: Writer) -> Response:
     with _refusals():
         plan = _planned(visit, name, origin)
         visit.tocsin.packs.give_up(plan)
-    return _plan_page(visit, plan, UPDATE, origin)
+    return _plan_page(visit, plan, UPDATE, origin, _replayed(visit, plan))
+
+
+@router.get("/replays/{job_id}")
+def replay(visit: Reader, job_id: str) -> Response:
+    """How far trying an update on stored events is, then what it came to."""
+    job = visit.tocsin.history_jobs.get(job_id)
+    if job is None or job.kind is not JobKind.REPLAY:
+        raise Missing("This is not known any more; look at the update again.")
+    return visit.page("pack_replay.html", job=job, days=REPLAY_DAYS)
 
 
 @router.get("/preview")
@@ -149,6 +163,17 @@ def _read(visit: Visit, origin: str, before: Manifest | None) -> PackSource:
     return read_pack(before.origin, proof=proof, folders=before.folders)
 
 
+def _replayed(visit: Visit, plan: PackPlan) -> HistoryJob | None:
+    """Begin to try what an update changes on stored events; None where it changes nothing."""
+    if not plan.updates:
+        return None
+    by = visit.principal.name
+    try:
+        return start_replay(visit.tocsin, plan, days=REPLAY_DAYS, seconds=REPLAY_S, by=by)
+    except TooManyJobs:
+        return None
+
+
 def _check_seen(visit: Visit, plan: PackPlan) -> None:
     change = plan.change
     if plan.manifest.digest != visit.text("seen"):
@@ -160,7 +185,9 @@ def _check_seen(visit: Visit, plan: PackPlan) -> None:
         )
 
 
-def _plan_page(visit: Visit, plan: PackPlan, what: str, origin: str) -> Response:
+def _plan_page(
+    visit: Visit, plan: PackPlan, what: str, origin: str, job: HistoryJob | None = None
+) -> Response:
     return visit.page(
         "pack_plan.html",
         plan=plan,
@@ -169,6 +196,8 @@ def _plan_page(visit: Visit, plan: PackPlan, what: str, origin: str) -> Response
         sha256=visit.text("sha256"),
         state=visit.text("state"),
         key=visit.text("key"),
+        job=job,
+        days=REPLAY_DAYS,
     )
 
 
