@@ -29,6 +29,8 @@ class ConsoleFiles(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         fetch(Path(self.root))
         build_data["artifacts"].append(f"/{VENDOR.as_posix()}/**")
+        if self.target_name == "wheel" and version == "standard":
+            build_data["force_include"]["docs/senders.md"] = "tocsin/content/senders.md"
 
 
 def fetch(root: Path) -> bool:

@@ -12,6 +12,7 @@ from tests.console.conftest import Visitor, Visitors
 from tests.console.living import open_house
 from tocsin.app.wiring import Tocsin
 from tocsin.console.hour_chart import hour_chart
+from tocsin.console.sender_texts import Doors, fill, read_senders, senders_file
 from tocsin.console.source_list import SourcesState
 from tocsin.ingest.lines import split_lines
 from tocsin.ingest.source_hours import SourceHour, source_hours
@@ -153,3 +154,64 @@ def test_the_smallest_hour_is_always_to_be_seen() -> None:
     assert [bar.height for bar in chart.bars] == [0.0, 1.5, 100.0]
     assert chart.bars[2].bad == 1.5
     assert chart.bad_total == 3
+
+
+def test_records_are_tried_again_and_the_answer_counts_them(engineer: Visitor, own: Tocsin) -> None:
+    answer = engineer.post(
+        "/sources/quarantine/replay",
+        source="hec/web/broken",
+        back="/sources/quarantine?source=hec/web/broken",
+    )
+    assert answer.status_code == 303
+    page = engineer.get(answer.headers["location"]).text
+    assert "100 tried again: 0 stored, 100 still can&#39;t be read." in page
+    assert "50 of 100 records" in page
+
+
+def test_a_token_is_shown_once_and_may_only_send(engineer: Visitor, own: Tocsin) -> None:
+    plain = engineer.get("/sources/add?sender=vector").text
+    assert "http://console.test" in plain
+    assert "toc_TOKEN" in plain
+    made = engineer.post("/sources/add/token", sender="vector", name="web-agents", days="365").text
+    (secret,) = set(re.findall(r"toc_[A-Za-z0-9_-]{20,}", made))
+    assert "toc_TOKEN" not in made
+    assert secret not in engineer.get("/sources/add?sender=vector").text
+    token = own.access.tokens()[0]
+    assert [one.value for one in token.permissions] == ["events:ingest"]
+    assert token.created_by == "ebba.only"
+    refused = engineer.post("/sources/add/token", sender="vector", name="", days="365")
+    assert refused.status_code == 303
+    assert len(own.access.tokens()) == 1
+
+
+def test_only_engineers_set_senders_up(own: Tocsin, portal: BlockingPortal) -> None:
+    made = Visitors(portal, own)
+    assert made("nils.only").get("/sources/add").status_code == 403
+    made.close()
+
+
+def test_every_sender_of_the_page_is_offered_with_this_servers_address() -> None:
+    doors = Doors("http://logs.corp:8600", 6601)
+    texts = read_senders(senders_file())
+    assert {"fluent-bit", "vector", "logstash", "splunk-hec", "rsyslog-and-syslog-ng"} <= {
+        one.slug for one in texts
+    }
+    for text in texts:
+        blocks = [part.text for part in text.parts if part.language is not None]
+        filled = "\n".join(fill(block, doors, "toc_abc") for block in blocks)
+        assert "tocsin.example" not in filled
+        assert "toc_TOKEN" not in filled
+        assert "https://" not in filled
+        assert "5514" not in filled
+        assert "logs.corp" in filled
+
+
+def test_an_address_keeps_its_port_and_encryption() -> None:
+    fluent = "host: tocsin.example\nport: 443\ntls: on"
+    assert (
+        fill(fluent, Doors("https://logs.corp", 5514), "") == "host: logs.corp\nport: 443\ntls: on"
+    )
+    assert fill(fluent, Doors("http://[::1]:8600", 0), "").endswith("port: 8600\ntls: off")
+    assert fill("https://tocsin.example:443", Doors("https://logs.corp", 0), "") == (
+        "https://logs.corp:443"
+    )

@@ -1,7 +1,7 @@
 """How the platform and its sources are at this moment: what is sick, and why."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -10,6 +10,7 @@ from tocsin.app.blindness import Blinded, blinded_by
 from tocsin.app.health_measures import Measured
 from tocsin.app.health_round import Measurements
 from tocsin.app.health_watch import troubles_in, why
+from tocsin.app.source_ledgers import source_ledgers
 from tocsin.app.source_tasks import owner_of
 from tocsin.app.wiring import Tocsin
 from tocsin.ingest.health_rules import SILENT_SOURCE
@@ -29,6 +30,7 @@ class Trouble:
     subject: str
     name: str
     tenant: str
+    metric: str
     title: str
     level: Level
     because: str
@@ -44,11 +46,6 @@ class SourceHealth:
     troubles: tuple[Trouble, ...] = ()
     hours: tuple[SourceHour, ...] = ()
     owner: str = ""
-
-    @property
-    def waiting(self) -> int:
-        """Records taken in and neither stored nor in quarantine yet."""
-        return self.ledger.received - self.ledger.stored - self.ledger.quarantined
 
     @property
     def is_silent(self) -> bool:
@@ -85,6 +82,17 @@ def health_now(house: Tocsin, now: datetime) -> HealthNow:
         return _health(house, tx, now)
 
 
+def with_waiting(house: Tocsin, health: HealthNow, now: datetime) -> HealthNow:
+    """The same with ledgers that count what waits in the spool, which is looked through for it."""
+    told = source_ledgers(house.state, house.sources, house.spool, now).ledgers
+    by_key = {(one.tenant, one.name): one for one in told}
+    sources = [
+        replace(one, ledger=by_key.get((one.ledger.tenant, one.ledger.name), one.ledger))
+        for one in health.sources
+    ]
+    return replace(health, sources=sources)
+
+
 def would_blind(house: Tocsin, ledger: SourceLedger, ledgers: Sequence[SourceLedger]) -> Blinded:
     """The rules that nothing else feeds: blind while this source tells nothing."""
     return blinded_by(ledger, ledgers, house.normalizer.lanes, house.rules())
@@ -115,6 +123,7 @@ def _silences(measured: Measurements, now: datetime) -> Iterator[Trouble]:
             "source",
             finding.source,
             finding.tenant,
+            "silence_s",
             finding.rule_title,
             finding.level,
             str(finding.fields["because"]),
@@ -128,6 +137,7 @@ def _judged(house: Tocsin, measured: Measurements) -> Iterator[Trouble]:
             number.subject,
             number.name,
             number.tenant,
+            number.metric,
             one.rule.title,
             one.rule.level,
             f"{why(one, number).removeprefix(f'{number.name}: ')}.",

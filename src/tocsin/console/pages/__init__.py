@@ -8,6 +8,7 @@ from tocsin.console.pages import (
     counters,
     coverage,
     entity,
+    health,
     leases,
     packs,
     palette,
@@ -24,6 +25,7 @@ from tocsin.console.pages import (
     search,
     sign_in,
     source,
+    source_setup,
     sources,
 )
 
@@ -41,8 +43,10 @@ PAGES = tuple(
         leases,
         run,
         source,
+        source_setup,
         quarantine,
         sources,
+        health,
         coverage,
         packs,
         rules,

@@ -16,7 +16,10 @@ from tocsin.model.source import QuarantinedRecord
 
 router = APIRouter(prefix="/sources/quarantine")
 Reader = Annotated[Visit, Depends(Needs(Permission.SOURCES_READ))]
+Writer = Annotated[Visit, Depends(Needs(Permission.SOURCES_WRITE))]
 PAGE_ROWS = 50
+MOST_GOES = 5
+"""Parts of the quarantine one press of the button tries."""
 SHOWN_BYTES = 65_536
 
 
@@ -78,3 +81,22 @@ def quarantine(visit: Reader, query: Annotated[QuarantineState, Depends()]) -> R
         next_address=query.address(cursor=after, open="") if after else "",
         first_address=query.address(cursor="", open="") if query.cursor else "",
     )
+
+
+@router.post("/replay")
+def replay(visit: Writer) -> Response:
+    """Try the records again, oldest first; what can be read now is stored and leaves."""
+    source = visit.text("source") or None
+    after, tried, stored = visit.text("after", limit=64), 0, 0
+    for _ in range(MOST_GOES):
+        done = visit.tocsin.replay.go(
+            by=visit.principal.name, now=visit.now, after=after, source=source
+        )
+        tried, stored = tried + done.tried, stored + done.stored
+        if done.next_after is None:
+            break
+        after = done.next_after
+    told = f"{tried:,} tried again: {stored:,} stored, {tried - stored:,} still can't be read"
+    left = visit.tocsin.replay.waiting(source) - (tried - stored)
+    rest = f"; {left:,} more were not tried yet" if left > 0 else ""
+    return visit.done(f"{told}{rest}.", kind="good" if stored or not tried else "bad")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from tocsin.app.blindness import Blinded
-from tocsin.app.health_now import SourceHealth, health_now, would_blind
+from tocsin.app.health_now import SourceHealth, health_now, with_waiting, would_blind
 from tocsin.app.plain import as_json
 from tocsin.console.display import flatten, visible
 from tocsin.console.fields import summary
@@ -75,7 +75,7 @@ class SourceView:
 
 @router.get("")
 def source(visit: Reader, query: Annotated[SourceState, Depends()]) -> Response:
-    health = health_now(visit.tocsin, visit.now)
+    health = with_waiting(visit.tocsin, health_now(visit.tocsin, visit.now), visit.now)
     found = next(
         (
             one

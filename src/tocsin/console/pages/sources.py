@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.health_now import HealthNow, SourceHealth, health_now, would_blind
+from tocsin.app.health_now import HealthNow, SourceHealth, health_now, with_waiting, would_blind
 from tocsin.console.panes import attempt
 from tocsin.console.source_list import PAGE_ROWS, SourcesState, health_counts
 from tocsin.console.sparkline import sparkline
@@ -20,7 +20,10 @@ Reader = Annotated[Visit, Depends(Needs(Permission.SOURCES_READ))]
 def sources(visit: Reader, query: Annotated[SourcesState, Depends()]) -> Response:
     """What is sick comes first, each with its reason and how many rules it blinds."""
     tocsin = visit.tocsin
-    health = attempt("The list of sources", lambda: health_now(tocsin, visit.now))
+    health = attempt(
+        "The list of sources",
+        lambda: with_waiting(tocsin, health_now(tocsin, visit.now), visit.now),
+    )
     everyone = health.value.sources if health.value else []
     found = query.chosen(everyone)
     start = max(0, query.start)
@@ -39,9 +42,8 @@ def sources(visit: Reader, query: Annotated[SourcesState, Depends()]) -> Respons
         owners=sorted({one.owner for one in everyone if one.owner}),
         sums={
             name: sum(getattr(one.ledger, name) for one in everyone)
-            for name in ("received", "stored", "quarantined", "received_bytes")
+            for name in ("received", "stored", "quarantined", "waiting", "received_bytes")
         },
-        waiting=sum(one.waiting for one in everyone),
         backlog_bytes=tocsin.spool.backlog_bytes(),
         key_of=_key,
         next_address=query.address(start=start + PAGE_ROWS)

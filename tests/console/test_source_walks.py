@@ -1,0 +1,71 @@
+"""Engineers and administrators with sources in a real browser."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.console.conftest import RESULTS, Desks
+
+pytestmark = pytest.mark.browser
+
+
+def test_sources_are_narrowed_opened_and_taken_apart_by_keyboard(desks: Desks) -> None:
+    desk = desks("ebba.only")
+    page = desk.page
+    desk.open("/sources")
+    everything = page.locator("tr[data-row]").count()
+    expect(page.locator("tr[data-row]").first).to_contain_text("fell silent")
+    page.keyboard.press("/")
+    page.keyboard.type("sshd")
+    expect(page).to_have_url(re.compile("q=sshd"))
+    expect(page.locator("tr[data-row]")).not_to_have_count(everything)
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Every record received is accounted for.")).to_be_visible()
+    page.get_by_role("link", name="14 days").click()
+    expect(page).to_have_url(re.compile("hours=336"))
+    page.get_by_role("link", name="Samples").click()
+    expect(page.get_by_role("heading", name="As it came")).to_be_visible()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("event="))
+    expect(page.locator("tr[aria-selected=true]")).to_have_count(1)
+    desk.assert_quiet()
+
+
+def test_a_record_of_the_quarantine_opens_beside_the_list(desks: Desks) -> None:
+    desk = desks("ebba.only")
+    page = desk.page
+    desk.open("/sources/quarantine")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel")).to_contain_text("As it came")
+    expect(page).to_have_url(re.compile("open=unreadable-"))
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_be_hidden()
+    desk.assert_quiet()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_wall_fits_one_screen_and_says_when_it_is_old(desks: Desks, theme: str) -> None:
+    desk = desks("root.admin", theme=theme, width=1920, height=1080)
+    page = desk.page
+    desk.open("/health?every=1")
+    expect(page.locator(".tile")).to_have_count(8)
+    assert not page.evaluate(
+        "[document.documentElement, ...document.querySelectorAll('.wall-rest > section, #wall')]"
+        ".some(one => one.scrollHeight > one.clientHeight + 1)"
+    )
+    first = page.locator("#wall").get_attribute("data-made")
+    expect(page.locator("#wall")).not_to_have_attribute("data-made", first or "")
+    expect(page.locator("#lost")).to_be_hidden()
+    page.context.set_offline(True)
+    expect(page.locator("#lost")).to_contain_text("No connection to Tocsin")
+    RESULTS.mkdir(exist_ok=True)
+    page.screenshot(path=RESULTS / f"health-lost-{theme}.png")
+    page.context.set_offline(False)
+    expect(page.locator("#lost")).to_be_hidden()
+    assert [one for one in desk.complaints if "ERR_INTERNET_DISCONNECTED" not in one] == []
