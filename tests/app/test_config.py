@@ -46,6 +46,13 @@ def test_flags_win_over_environment_over_file(
         ("[htpp]\nport = 1\n", "htpp"),
         ("[spool]\nlimit_bytes = 'much'\n", "spool.limit_bytes"),
         ("not toml at all", "not valid TOML"),
+        ("[[syslog.listeners]]\nname = 'a'\n", "syslog.listeners.0"),
+        ("[[syslog.listeners]]\nname = 'a/b'\nudp_port = 1\n", "syslog.listeners.0.name"),
+        ("[[syslog.listeners]]\nname = 'a'\nudp_port = 1\n" * 2, "two listeners are named 'a'"),
+        (
+            "[[syslog.listeners]]\nname = 'a'\ntcp_port = 1\ntls_key = 'k'\n",
+            "tls_certificate and tls_key together",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_file(tmp_path: Path, text: str, named: str) -> None:

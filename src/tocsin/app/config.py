@@ -4,7 +4,14 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -35,6 +42,38 @@ class HttpSettings(_Section):
     )
 
 
+class SyslogListener(_Section):
+    """One more syslog listener, whose sources are named ``syslog/<name>/<host>``."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$", description="What its sources are called by."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    udp_port: Port | None = Field(None, description="UDP port; none without it.")
+    tcp_port: Port | None = Field(None, description="TCP port (with tls_certificate: TLS).")
+    tls_certificate: Path | None = Field(
+        None, description="Certificate (PEM, its chain behind it): TLS on tcp_port."
+    )
+    tls_key: Path | None = Field(None, description="Its key (PEM, not encrypted).")
+    tls_client_ca: Path | None = Field(
+        None, description="CA (PEM) that senders' certificates must be signed by."
+    )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "SyslogListener":
+        if self.udp_port is None and self.tcp_port is None:
+            raise ValueError("needs udp_port or tcp_port")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("needs tls_certificate and tls_key together")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ValueError("needs tls_certificate and tls_key beside tls_client_ca")
+        if self.tls_certificate is not None and (
+            self.tcp_port is None or self.udp_port is not None
+        ):
+            raise ValueError("TLS is over TCP: needs tcp_port, and no udp_port")
+        return self
+
+
 class SyslogSettings(_Section):
     """The syslog listeners (RFC 3164 and 5424; UDP, and TCP with either framing of RFC 6587)."""
 
@@ -42,6 +81,19 @@ class SyslogSettings(_Section):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     udp_port: Port = Field(5514, description="UDP port; 0 picks a free one.")
     tcp_port: Port = Field(5514, description="TCP port; 0 picks a free one.")
+    listeners: tuple[SyslogListener, ...] = Field(
+        (),
+        description="More listeners, each a table `[[syslog.listeners]]` with `name`, `host`, "
+        "`udp_port`, `tcp_port`, and for TLS `tls_certificate`, `tls_key`, `tls_client_ca`.",
+    )
+
+    @field_validator("listeners")
+    @classmethod
+    def _names_differ(cls, listeners: tuple[SyslogListener, ...]) -> tuple[SyslogListener, ...]:
+        names = [one.name for one in listeners]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two listeners are named {sorted(twice)[0]!r}; each needs its own")
+        return listeners
 
 
 class SpoolSettings(_Section):

@@ -3,35 +3,43 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
 from tocsin.api.application import create_api
 from tocsin.app.collector import spare_long_lived
+from tocsin.app.kernel_drops import KernelDrops
 from tocsin.app.wiring import Tocsin
+from tocsin.cli.syslog_doors import open_syslog
 from tocsin.console.application import create_console
 from tocsin.ingest.syslog_server import SyslogServer
 from tocsin.model.principal import Role
 from tocsin.store.ports import StoreError
 
+_DROPS_INTERVAL_S = 5.0
+_log = structlog.get_logger()
 _CLI_TOKEN = "commands on this machine"  # noqa: S105 - its name
 _CLI_TOKEN_LIFE_S = 30 * 86400
 
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where the doors are; ports are those actually bound, 0 where there is none."""
+    """Where the doors are; ports are those actually bound, 0 where there is none.
+
+    ``syslog_udp`` and ``syslog_tcp`` are those of the first of ``syslog``, which has no name.
+    """
 
     url: str
     port: int
     syslog_udp: int
     syslog_tcp: int
     one_time_password: str | None
-    syslog: SyslogServer | None
+    syslog: tuple[SyslogServer, ...]
 
 
 def create_application(house: Tocsin) -> FastAPI:
@@ -90,7 +98,7 @@ async def serve_house(
         ),
         ready,
     )
-    async with _syslog(house) as syslog:
+    async with open_syslog(house) as syslog:
         serving = asyncio.create_task(server.serve())
         waiting = asyncio.create_task(ready.wait())
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -118,27 +126,7 @@ async def _startup_failed(serving: asyncio.Task[None], host: str, port: int) -> 
     raise StoreError(reason)
 
 
-@contextlib.asynccontextmanager
-async def _syslog(house: Tocsin) -> AsyncIterator[SyslogServer | None]:
-    settings = house.settings.syslog
-    if not settings.enabled:
-        yield None
-        return
-    server = SyslogServer(house.take_in, settings.host, settings.udp_port, settings.tcp_port)
-    try:
-        await server.start()
-    except OSError as error:
-        raise StoreError(
-            f"can't listen for syslog on {settings.host} UDP {settings.udp_port} / TCP {settings.tcp_port}: "
-            f"{error.strerror}; choose other ports with --syslog-port or set syslog.enabled = false"
-        ) from error
-    try:
-        yield server
-    finally:
-        await server.stop()
-
-
-def _announce(house: Tocsin, server: uvicorn.Server, syslog: SyslogServer | None) -> Listening:
+def _announce(house: Tocsin, server: uvicorn.Server, syslog: list[SyslogServer]) -> Listening:
     now = datetime.now(UTC)
     port = server.servers[0].sockets[0].getsockname()[1]
     host = house.settings.http.host
@@ -154,13 +142,15 @@ def _announce(house: Tocsin, server: uvicorn.Server, syslog: SyslogServer | None
         by="server",
         now=now,
     )
-    udp, tcp = (syslog.udp_port, syslog.tcp_port) if syslog else (0, 0)
-    house.home.announce({"url": url, "token": token, "syslog_udp": udp, "syslog_tcp": tcp})
+    udp, tcp = (syslog[0].udp_port, syslog[0].tcp_port) if syslog else (0, 0)
+    more = {one.name: {"udp": one.udp_port, "tcp": one.tcp_port} for one in syslog[1:]}
+    facts = {"url": url, "token": token, "syslog_udp": udp, "syslog_tcp": tcp}
+    house.home.announce({**facts, "syslog_listeners": more})
     return Listening(
         url=url,
         port=port,
         syslog_udp=udp,
         syslog_tcp=tcp,
         one_time_password=house.access.ensure_administrator(now),
-        syslog=syslog,
+        syslog=tuple(syslog),
     )

@@ -28,10 +28,10 @@ class SyslogIntake:
     false as soon as another batch is full: listeners then stop reading.
     """
 
-    def __init__(self, accept: Accept, tenant: str = "default") -> None:
+    def __init__(self, accept: Accept, tenant: str = "default", listener: str = "") -> None:
         self._accept = accept
         self._tenant = tenant
-        self._names = SourceNames()
+        self._names = SourceNames(listener=listener)
         self._messages: dict[tuple[str, str], list[bytes]] = {}
         self._fragments: list[RawBatch] = []
         self._count = 0

@@ -1,11 +1,13 @@
-"""Listens for syslog on UDP and TCP; slows its senders rather than lose what they send."""
+"""Listens for syslog on UDP, TCP and TLS; slows its senders rather than lose what they send."""
 
 import asyncio
 import socket
+import ssl
 
 from tocsin.ingest.errors import IngestError
 from tocsin.ingest.syslog_framing import StreamFraming
 from tocsin.ingest.syslog_intake import Accept, SyslogIntake
+from tocsin.ingest.syslog_tls import HANDSHAKE_S, TurnedAway
 from tocsin.ingest.udp_drops import kernel_drops
 
 _READ_BYTES = 1 << 16
@@ -14,10 +16,11 @@ _RECEIVE_BUFFER_BYTES = 8 << 20
 
 
 class SyslogServer:
-    """Syslog over UDP (RFC 5426) and TCP (RFC 6587), both on ``host``.
+    """Syslog over UDP (RFC 5426) and TCP (RFC 6587; with ``tls`` RFC 5425), both on ``host``.
 
     Messages reach ``accept`` in raw batches whose source is ``syslog/<host in the header>`` or,
-    without one, ``syslog/<address of the sender>``. While ``accept`` is busy or raises a
+    without one, ``syslog/<address of the sender>``; with a ``name`` that stands before the host.
+    While ``accept`` is busy or raises a
     StoreError (then it is tried again) TCP senders are not read from; datagrams wait in the
     kernel, which counts what it has to drop (``udp_dropped``). Port 0 takes any free port; None
     leaves that listener out.
@@ -31,11 +34,16 @@ class SyslogServer:
         tcp_port: int | None = 5514,
         *,
         tenant: str = "default",
+        name: str = "",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._host = host
         self._wanted_udp = udp_port
         self._wanted_tcp = tcp_port
-        self._intake = SyslogIntake(accept, tenant)
+        self.name = name
+        self._tls = tls
+        self._turned_away = TurnedAway(name)
+        self._intake = SyslogIntake(accept, tenant, name)
         self._udp: socket.socket | None = None
         self._tcp: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -59,6 +67,15 @@ class SyslogServer:
         return kernel_drops(self._udp) if self._udp else self._drops_at_stop
 
     @property
+    def is_tls(self) -> bool:
+        return self._tls is not None
+
+    @property
+    def tls_refused(self) -> int:
+        """Connections on which no TLS came about; the log says why."""
+        return self._turned_away.count
+
+    @property
     def accepted(self) -> int:
         """Messages that ``accept`` has taken."""
         return self._intake.accepted
@@ -73,12 +90,13 @@ class SyslogServer:
                 asyncio.get_running_loop().add_reader(self._udp, self._read_datagrams)
             if self._wanted_tcp is not None:
                 self._tcp = await asyncio.start_server(
-                    self._serve, self._host, self._wanted_tcp, limit=_READ_BYTES
+                    self._connected, self._host, self._wanted_tcp, limit=_READ_BYTES
                 )
         except OSError as error:
             await self.stop()
+            named = f" {self.name!r}" if self.name else ""
             raise IngestError(
-                f"syslog can't listen on {self._host} (UDP {self._wanted_udp}, TCP "
+                f"syslog{named} can't listen on {self._host} (UDP {self._wanted_udp}, TCP "
                 f"{self._wanted_tcp}): {error.strerror}; choose other ports or stop what uses them"
             ) from error
 
@@ -126,26 +144,43 @@ class SyslogServer:
             asyncio.get_running_loop().add_reader(self._udp, self._read_datagrams)
             self._paused = False
 
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._tls is not None:  # what comes before TLS is set up must wait in the kernel for it
+            transport = writer.transport
+            assert isinstance(transport, asyncio.Transport)  # noqa: S101  # sockets' are
+            transport.pause_reading()
+        task = asyncio.create_task(self._serve(reader, writer), name="syslog connection")
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._connections.add(task)
         address = writer.get_extra_info("peername") or ("unknown", 0)
-        peer, place = str(address[0]), f"tcp {address[0]}:{address[1]}"
+        peer, port = str(address[0]), address[1]
+        try:
+            if self._tls is not None:
+                try:
+                    await writer.start_tls(self._tls, ssl_handshake_timeout=HANDSHAKE_S)
+                except (OSError, EOFError) as error:  # ssl.SSLError and TimeoutError are OSErrors
+                    self._turned_away.add(peer, error)
+                    return
+            await self._take_messages(
+                reader, peer, f"{'tls' if self._tls else 'tcp'} {peer}:{port}"
+            )
+        finally:
+            writer.close()
+
+    async def _take_messages(self, reader: asyncio.StreamReader, peer: str, place: str) -> None:
         framing = StreamFraming()
         try:
             while data := await reader.read(_READ_BYTES):
                 for message, whole in framing.feed(data):
                     self._intake.add(message, peer, place, whole=whole)
                 await self._intake.room()
-        except (ConnectionError, TimeoutError, asyncio.CancelledError):
+        except (OSError, asyncio.CancelledError):
             pass  # what came before the connection broke counts
         finally:
             for message, whole in framing.finish():
                 self._intake.add(message, peer, place, whole=whole)
-            writer.close()
-            if task is not None:
-                self._connections.discard(task)
 
 
 def _udp_socket(host: str, port: int) -> socket.socket:

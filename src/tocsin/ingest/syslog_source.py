@@ -17,18 +17,20 @@ class SourceNames:
     ledgers with invented names.
     """
 
-    def __init__(self, most: int = 10_000) -> None:
+    def __init__(self, most: int = 10_000, *, listener: str = "") -> None:
+        """``listener`` stands before the host in the names: ``syslog/<listener>/<host>``."""
         self._most = most
+        self._prefix = f"{PREFIX}{listener}/" if listener else PREFIX
         self._known: dict[bytes, str] = {}
 
     def name(self, message: bytes, peer: str) -> str:
         found = _HOST.match(message)
         if found is None:
-            return PREFIX + peer
+            return self._prefix + peer
         host = found[1]
         known = self._known.get(host)
         if known is None:
             if len(self._known) >= self._most:
-                return PREFIX + peer
-            known = self._known[host] = PREFIX + host.decode("ascii")
+                return self._prefix + peer
+            known = self._known[host] = self._prefix + host.decode("ascii")
         return known

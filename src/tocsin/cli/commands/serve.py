@@ -49,6 +49,10 @@ def _tell(listening: Listening) -> None:
             f"  syslog: UDP port {listening.syslog_udp}, TCP port {listening.syslog_tcp}",
             markup=False,
         )
+    for more in listening.syslog[1:]:
+        ports = [("UDP", more.udp_port), ("TLS" if more.is_tls else "TCP", more.tcp_port)]
+        shown = ", ".join(f"{kind} port {port}" for kind, port in ports if port)
+        err.print(f"  syslog {more.name}: {shown}", markup=False)
     if listening.one_time_password:
         err.print(
             f"  first sign-in: administrator / {listening.one_time_password} (once; then choose your own)",
