@@ -13,6 +13,7 @@ import pytest
 from tests.cli.conftest import Ran
 from tests.places import REPOSITORY
 from tocsin.app.home import Home
+from tocsin.normalize.mapping import load_mapping
 
 Tocsin = Callable[..., Ran]
 AUTH_LOG = """\
@@ -217,6 +218,34 @@ def test_a_source_is_tested_before_it_is_sent(
     strange = tmp_path / "strange.log"
     strange.write_text("nobody knows this line\n")
     assert tocsin("sources", "test", strange).code == 2
+
+
+def test_an_unknown_source_is_drafted_for_a_person_to_finish(
+    tocsin: Tocsin, tmp_path: Path
+) -> None:
+    sample = tmp_path / "door.json"
+    record = {"badge": 7, "doorName": "n", "controller": "D-1", "at": "2026-06-30T08:00:00Z"}
+    sample.write_text("\n".join(json.dumps(record | {"badge": n}) for n in range(3)))
+    told = tocsin("sources", "test", sample, "--draft", tmp_path / "mapping.yml")
+    assert told.code == 2
+    assert load_mapping(tmp_path / "mapping.yml").time[0].field == "at"
+    drafted = tocsin("sources", "test", sample, "--json").json["draft"]
+    assert drafted["text"] == (tmp_path / "mapping.yml").read_text()
+    again = tocsin("sources", "test", sample, "--draft", tmp_path / "mapping.yml")
+    assert (again.code, "name a new file" in again.err) == (3, True)
+
+
+def test_quarantined_records_are_tried_again(tocsin: Tocsin, tmp_path: Path) -> None:
+    (tmp_path / "cut.json").write_text('{"a": 1}\n{"cut": "off\n')
+    tocsin("ingest", tmp_path / "cut.json", "--source", "door")
+    told = tocsin("sources", "replay", "--source", "door", "--since", "now-1h", "--json")
+    assert told.code == 2
+    assert {name: told.json[name] for name in ("tried", "stored")} == {"tried": 1, "stored": 0}
+    assert tocsin("sources", "replay", "--source", "elsewhere").code == 0
+    assert tocsin("sources", "owner", "door", "ana").code == 0
+    (ledger,) = tocsin("sources", "list", "--json").json
+    assert (ledger["owner"], ledger["quarantined"], ledger["waiting"]) == ("ana", 1, 0)
+    assert "ana" in tocsin("sources", "list").out
 
 
 def test_a_connector_is_written_as_contributing_says(tocsin: Tocsin, tmp_path: Path) -> None:

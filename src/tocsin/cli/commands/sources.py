@@ -1,6 +1,5 @@
 """``tocsin sources``: who sends, how much, and what could not be read."""
 
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,21 +8,15 @@ import typer
 
 from tocsin.app.plain import as_json as plain
 from tocsin.app.plain import page_json
-from tocsin.app.shipped import open_normalizer
 from tocsin.app.source_ledgers import source_ledgers
 from tocsin.cli.commands.sources_owner import set_source_owner
 from tocsin.cli.commands.sources_replay import replay_quarantine
+from tocsin.cli.commands.sources_test import try_source
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
-from tocsin.cli.output import Exit, err, fail, out, print_json, print_table
+from tocsin.cli.output import print_json, print_table
 from tocsin.cli.remote import Remote
-from tocsin.connectors.catalog import mapping_paths
-from tocsin.ingest.decode import decode
-from tocsin.ingest.files import read_paths
-from tocsin.model.record import Origin, Unreadable
-from tocsin.normalize.check import check_folder, write_expected
 
-UNKNOWN_LANE = "unknown.record"
 _COLUMNS = (
     *("name", "received", "stored", "quarantined", "waiting", "unrecognized"),
     *("ahead", "late", "dropped", "last seen", "silent since", "owner"),
@@ -31,6 +24,7 @@ _COLUMNS = (
 app = typer.Typer(help="See who sends, how much, and what could not be read.", no_args_is_help=True)
 
 app.command("owner")(set_source_owner)
+app.command("test")(try_source)
 app.command("replay")(replay_quarantine)
 
 
@@ -86,75 +80,6 @@ def quarantine(
             for one in answer["records"]
         ),
     )
-
-
-@app.command("test")
-def try_source(
-    path: Annotated[
-        Path, typer.Argument(help="A connector's folder, or any file of logs.", metavar="PATH")
-    ],
-    write: Annotated[
-        bool,
-        typer.Option("--write", help="Write what each sample of a connector maps to beside it."),
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """See what is made of a sample: recognized as, mapped to; or check a connector's folder.
-
-    Exit code 2 when a connector has a problem, or records of a file are not recognized.
-    """
-    if not path.exists():
-        fail(f"{path}: no such file or folder", Exit.BAD_CONFIGURATION)
-    if path.is_dir():
-        _check_connector(path, write, as_json)
-    else:
-        _show_file(path, as_json)
-
-
-def _check_connector(folder: Path, write: bool, as_json: bool) -> None:
-    if write:
-        for written in write_expected(folder, decode, mapping_paths()):
-            err.print(f"wrote {written}; read it as if someone else had", markup=False)
-    problems = check_folder(folder, decode, others=mapping_paths())
-    if as_json:
-        print_json({"problems": problems})
-    else:
-        for problem in problems:
-            out.print(problem, markup=False)
-        out.print(f"{len(problems)} problems", markup=False)
-    raise typer.Exit(Exit.BAD_CONTENT if problems else Exit.DONE)
-
-
-def _show_file(path: Path, as_json: bool) -> None:
-    normalizer = open_normalizer()
-    lanes: Counter[str] = Counter()
-    unreadable: list[Unreadable] = []
-    first: dict[str, dict[str, dict[str, object]]] = {}
-    for number, item in enumerate(read_paths([path], None, datetime.now(UTC), None)):
-        if isinstance(item, Unreadable):
-            unreadable.append(item)
-            continue
-        decoded = decode(item)
-        unreadable += decoded.unreadable
-        origin = Origin(item.source, item.received_at, str(path), number)
-        for batch in normalizer.normalize(decoded, origin):
-            lanes[batch.lane.id] += len(batch)
-            if batch.lane.id not in first:
-                first[batch.lane.id] = {
-                    "native": batch.native_rows([0])[0],
-                    "ocsf": batch.ocsf_rows([0])[0],
-                }
-    unknown = lanes[UNKNOWN_LANE]
-    if as_json:
-        print_json({"lanes": lanes, "first_of_lane": first, "unreadable": unreadable})
-    else:
-        print_table("recognized as", ("lane", "records"), lanes.most_common())
-        for lane, fields in first.items():
-            print_table(f"the first of {lane}, as OCSF", ("field", "value"), fields["ocsf"].items())
-        for problem in unreadable[:20]:
-            out.print(f"unreadable: record {problem.ordinal}: {problem.reason}", markup=False)
-        out.print(f"{unknown} records not recognized, {len(unreadable)} unreadable", markup=False)
-    raise typer.Exit(Exit.BAD_CONTENT if unknown or unreadable else Exit.DONE)
 
 
 def _sources(home: Path | None, config: Path | None) -> list[dict[str, Any]]:
