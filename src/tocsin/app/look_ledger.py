@@ -146,13 +146,13 @@ def _moment(micros: int) -> datetime:
 def _grow() -> Update:
     """Adds to a row; built once, as building it takes longer than running it."""
     columns = LANE_LOOKS.c
-    until, first, last = (
-        bindparam(name, type_=Utc) for name in ("of_until", "of_first_time", "of_last_time")
-    )
+    names = ("of_since", "of_until", "of_first_time", "of_last_time")
+    since, until, first, last = (bindparam(name, type_=Utc) for name in names)
     return (
         update(LANE_LOOKS)
         .where(columns.number == bindparam("of_number"))
         .values(
+            since=case((columns.since > since, since), else_=columns.since),  # a clock set back
             until=case((columns.until < until, until), else_=columns.until),
             first_time=case((columns.first_time > first, first), else_=columns.first_time),
             last_time=case((columns.last_time < last, last), else_=columns.last_time),
