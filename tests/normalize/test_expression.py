@@ -29,6 +29,7 @@ def _values(declared: object) -> list[object] | None:
         (["path", "other"], ["C:\\Windows\\cmd.exe", "ada"]),
         ({"field": "path", "extract": "([^\\\\]+)$"}, ["cmd.exe", "-"]),
         ({"field": "path", "extract": "(?i)^c:(.*)"}, ["\\Windows\\cmd.exe", None]),
+        ({"field": "path", "extract": r"^[^(\]]\:(?:[\\(])(\w+)"}, ["Windows", None]),
         ({"template": "{user}@{n}"}, ["CORP\\maja@7", None]),
         ({"template": "{user}@{absent}", "missing": "?"}, ["CORP\\maja@?", "?@?"]),
         ({"template": "{absent} {n}"}, None),

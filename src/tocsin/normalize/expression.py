@@ -21,7 +21,8 @@ from tocsin.normalize.template import compile_template
 Computed = Callable[["Fields"], "pa.Array | None"]
 _NO_TEXT = pa.scalar(None, pa.string())
 _FIRST = [0]
-_PLAIN_GROUP = re.compile(r"(?<!\\)\((?!\?)")
+_UP_TO_GROUP = re.compile(r"((?:\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?|[^\\\[(])*)\((?!\?)", re.DOTALL)
+"""An expression up to its first group that captures: past escapes, classes and other groups."""
 
 
 class Fields:
@@ -170,8 +171,7 @@ def _without(nothing: Sequence[str]) -> Callable[[pa.Array], pa.Array]:
 
 
 def _extract(regex: str) -> Callable[[pa.Array], pa.Array]:
-    pattern = _PLAIN_GROUP.sub("(?P<value>", regex, count=1)
-
+    pattern = _UP_TO_GROUP.sub(r"\1(?P<value>", regex, count=1)
     options = pc.ExtractRegexOptions(pattern)
     empty = _without([""])
 
