@@ -91,7 +91,7 @@ def test_a_rule_is_tried_on_history(desks: Desks) -> None:
     page.get_by_role("link", name="Backtest").click()
     page.get_by_label("Go through").select_option("7")
     page.get_by_role("button", name="Start").click()
-    expect(page.locator("#backtest .state").first).to_have_text("Done", timeout=30_000)
+    expect(page.locator("#backtest .state").first).to_have_text("Done", timeout=90_000)
     expect(page.locator("#backtest .facts.big dd").first).to_have_text("1")
     expect(page.locator("#backtest figure.days")).to_be_visible()
     expect(page.locator("#backtest")).to_contain_text("nh-dc01")
