@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -215,3 +216,18 @@ def test_an_address_keeps_its_port_and_encryption() -> None:
     assert fill("https://tocsin.example:443", Doors("https://logs.corp", 0), "") == (
         "https://logs.corp:443"
     )
+
+
+def test_headings_and_paragraphs_are_told_apart(tmp_path: Path) -> None:
+    page = tmp_path / "senders.md"
+    page.write_text(
+        "# T\n## A b\nOne\nline.\n### More\nText.\n```yaml\na: 1\n```\n## No block\nx\n"
+    )
+    (text,) = read_senders(page)
+    assert text.slug == "a-b"
+    assert [(part.text, part.language, part.is_heading) for part in text.parts] == [
+        ("One line.", None, False),
+        ("More", None, True),
+        ("Text.", None, False),
+        ("a: 1", "yaml", False),
+    ]

@@ -14,10 +14,11 @@ _EXAMPLE, _TOKEN = "tocsin.example", "toc_TOKEN"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A paragraph (``language`` None) or a block to copy."""
+    """A paragraph or heading (``language`` None), or a block to copy."""
 
     text: str
     language: str | None = None
+    is_heading: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,11 @@ def _parts(body: str) -> Iterator[Part]:
 
 
 def _paragraphs(text: str) -> Iterator[Part]:
-    for paragraph in re.split(r"\n\s*\n", text):
+    for paragraph in re.split(r"\n\s*\n|^(?=###)|(?<=\n)(?=- )", text, flags=re.MULTILINE):
+        heading, _, rest = paragraph.strip().partition("\n")
+        if heading.startswith("### "):
+            yield Part(heading.removeprefix("### "), is_heading=True)
+            paragraph = rest
         if paragraph.strip():
             yield Part(" ".join(paragraph.split()))
 
