@@ -11,6 +11,7 @@ import pytest
 
 from tocsin.app import reading_ahead
 from tocsin.app.config import load_settings
+from tocsin.app.kernel_drops import KernelDrops
 from tocsin.app.source_ledgers import source_ledgers
 from tocsin.app.source_owner import own_source
 from tocsin.app.wiring import Tocsin, open_tocsin
@@ -156,3 +157,9 @@ def test_a_silent_source_opens_one_task_for_its_owner(house: Tocsin) -> None:
 def test_nobody_can_own_what_never_sent(house: Tocsin) -> None:
     with pytest.raises(IngestError, match="sources list"):
         own_source(house, "nothing", "ana", by="boss", now=NOW)
+
+
+def test_what_the_kernel_drops_is_counted_once(house: Tocsin) -> None:
+    drops = KernelDrops(house.state, house.sources, "syslog/udp")
+    assert [drops.look(seen, NOW) for seen in (None, 0, 3, 3, 10)] == [0, 0, 3, 0, 7]
+    assert _now(house)["syslog/udp"].dropped == 10

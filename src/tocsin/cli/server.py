@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import structlog
 import uvicorn
 from fastapi import FastAPI
 
 from tocsin.api.application import create_api
 from tocsin.app.collector import spare_long_lived
-from tocsin.app.kernel_drops import KernelDrops
 from tocsin.app.wiring import Tocsin
 from tocsin.cli.syslog_doors import open_syslog
 from tocsin.console.application import create_console
@@ -21,8 +19,6 @@ from tocsin.ingest.syslog_server import SyslogServer
 from tocsin.model.principal import Role
 from tocsin.store.ports import StoreError
 
-_DROPS_INTERVAL_S = 5.0
-_log = structlog.get_logger()
 _CLI_TOKEN = "commands on this machine"  # noqa: S105 - its name
 _CLI_TOKEN_LIFE_S = 30 * 86400
 

@@ -1,14 +1,22 @@
 """Opens the syslog listeners that the settings ask for."""
 
+import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+
+import structlog
 
 from tocsin.app.config import SyslogListener
+from tocsin.app.kernel_drops import KernelDrops
 from tocsin.app.wiring import Tocsin
 from tocsin.ingest.errors import IngestError
 from tocsin.ingest.syslog_server import SyslogServer
 from tocsin.ingest.syslog_tls import tls_context
+
+_DROPS_INTERVAL_S = 5.0
+_log = structlog.get_logger()
 
 
 @contextlib.asynccontextmanager
@@ -22,9 +30,31 @@ async def open_syslog(house: Tocsin) -> AsyncIterator[list[SyslogServer]]:
         opened: list[SyslogServer] = []
         for server in _wanted(house):
             await server.start()
+            drops = KernelDrops(house.state, house.sources, _ledger_of(server))
+            stack.callback(_count, server, drops)
             stack.push_async_callback(server.stop)
+            counting = asyncio.create_task(_count_regularly(server, drops))
+            stack.callback(counting.cancel)
             opened.append(server)
         yield opened
+
+
+def _ledger_of(server: SyslogServer) -> str:
+    """What the kernel drops of a listener has no sender's name: its ledger is the listener's."""
+    return f"syslog/udp/{server.name}" if server.name else "syslog/udp"
+
+
+def _count(server: SyslogServer, drops: KernelDrops) -> None:
+    try:
+        drops.look(server.udp_dropped, datetime.now(UTC))
+    except Exception:
+        _log.exception("drops_not_counted", retry_s=_DROPS_INTERVAL_S)
+
+
+async def _count_regularly(server: SyslogServer, drops: KernelDrops) -> None:
+    while True:
+        await asyncio.sleep(_DROPS_INTERVAL_S)
+        await asyncio.to_thread(_count, server, drops)
 
 
 def _wanted(house: Tocsin) -> Iterator[SyslogServer]:
