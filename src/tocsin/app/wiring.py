@@ -175,8 +175,7 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         entities_with(assets),
     )
     flow = _open_flow(settings, parts, rule_keeper)
-    detect = settings.detect
-    budget = RuleBudget(engine, flow, share=detect.rule_cpu_share, burst_s=detect.rule_cpu_burst_s)
+    budget = _open_budget(settings, engine, flow)
     closers.append(flow.close)
     history_jobs = HistoryJobs(KeptJobs(state))
     closers.append(history_jobs.close)
@@ -218,6 +217,11 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         replay=QuarantineReplay(state, blobs, sources, flow, audit),
         closers=closers,
     )
+
+
+def _open_budget(settings: Settings, engine: Engine, flow: Flow) -> RuleBudget:
+    detect = settings.detect
+    return RuleBudget(engine, flow, share=detect.rule_cpu_share, burst_s=detect.rule_cpu_burst_s)
 
 
 def _open_stores(
