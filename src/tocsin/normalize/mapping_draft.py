@@ -127,7 +127,7 @@ def _recognize(
     names = sorted((one.path for one in always if one.path != "message"), key=len, reverse=True)
     for path in names[: 3 - len(found)]:
         found.setdefault(path, {"present": True})
-    return found or {"message": {"matches": "TODO: what only these lines have"}}
+    return found or {"message": {"matches": "FILL IN: what only these lines have"}}
 
 
 def _text(
@@ -151,7 +151,7 @@ def _text(
     if mapped:
         shape["map"] = mapped
     draft: dict[str, object] = {
-        **{"connector": connector, "vendor": "TODO", "product_name": connector},
+        **{"connector": connector, "vendor": "FILL IN", "product_name": connector},
         **{"product": connector, "recognize": _recognize(fields, values, records)},
     }
     if time is not None:
