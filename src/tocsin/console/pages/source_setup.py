@@ -4,12 +4,12 @@ import ipaddress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from tocsin.app.access_errors import AccessError
 from tocsin.console.panes import attempt
 from tocsin.console.sender_texts import Doors, fill, read_senders, senders_file
-from tocsin.console.visit import Forbidden, Needs, Refused, Visit, with_query
+from tocsin.console.visit import Forbidden, Needs, Refused, Visit, redirect, with_query
 from tocsin.model.principal import Permission, Role
 
 router = APIRouter(prefix="/sources/add")
@@ -23,9 +23,9 @@ def setup(visit: Engineer, sender: str = "") -> Response:
 
 
 @router.get("/token")
-def token_again() -> Response:
+def token_again(visit: Engineer) -> Response:
     """A token is shown once: coming back to its address leads to the page without it."""
-    return RedirectResponse("/sources/add", status_code=303)
+    return redirect(visit.request, "/sources/add")
 
 
 @router.post("/token")
