@@ -36,16 +36,21 @@ def _ledger(server: ServerProcess, source: str) -> dict[str, Any]:
         if ledger["name"] == source:
             found: dict[str, Any] = ledger
             return found
-    return {"received": 0, "stored": 0, "quarantined": 0}
+    return {"received": 0, "stored": 0, "quarantined": 0, "waiting": 0}
 
 
 def _await_received(server: ServerProcess, source: str, count: int) -> dict[str, Any]:
-    wait_until(
-        lambda: _ledger(server, source)["received"] >= count,
-        f"{count} records of {source} (has {_ledger(server, source)['received']})",
-    )
+    """The ledger once so many records have come and none of them waits; it always adds up."""
     ledger = _ledger(server, source)
-    assert ledger["received"] == ledger["stored"] + ledger["quarantined"]
+
+    def all_are_worked_on() -> bool:
+        nonlocal ledger
+        ledger = _ledger(server, source)
+        done = ledger["stored"] + ledger["quarantined"]
+        assert ledger["received"] == done + ledger["waiting"]
+        return bool(ledger["received"] >= count and not ledger["waiting"])
+
+    wait_until(all_are_worked_on, f"{count} records of {source}")
     return ledger
 
 

@@ -37,11 +37,11 @@ def _partial_success(rejected: str, refused: int, message: str) -> bytes:
         logs = ExportLogsServiceResponse()
         logs.partial_success.rejected_log_records = refused
         logs.partial_success.error_message = message
-        return logs.SerializeToString()
+        return bytes(logs.SerializeToString())
     metrics = ExportMetricsServiceResponse()
     metrics.partial_success.rejected_data_points = refused
     metrics.partial_success.error_message = message
-    return metrics.SerializeToString()
+    return bytes(metrics.SerializeToString())
 
 
 def told_error(
