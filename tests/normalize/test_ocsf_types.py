@@ -27,7 +27,7 @@ def test_every_mapped_column_has_the_type_the_schema_gives(ocsf_schema: dict[str
         mapping = load_mapping(path)
         for mapped in [*mapping.fragments.values(), *(shape.map for shape in mapping.shapes)]:
             paths |= mapped.keys()
-    for path in sorted(paths):
+    for path in sorted(path for path in paths if not path.startswith("unmapped.")):
         leaf = path.rpartition(".")[2]
         told = attributes.get(leaf) or attributes.get(f"win/{leaf}")
         assert told is not None, f"{path}: OCSF has no attribute {leaf}"

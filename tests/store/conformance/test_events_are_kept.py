@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tocsin.store.query import EventQuery
@@ -203,6 +203,8 @@ def without_nulls(value: object) -> object:
         st.dictionaries(NAMES, VALUES, max_size=4).filter(arrow_can_hold), min_size=1, max_size=4
     )
 )
+@example(records=[{"0": []}, {"\x1f": []}])
+@example(records=[{"a": {"b": 1}}, {"a": {"\x1f": 2}}, {"a": {}}, {}])
 def test_any_record_comes_back(events, state, make_batch, records):
     before = events.count()
     batches = [

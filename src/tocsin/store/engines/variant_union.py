@@ -104,6 +104,7 @@ def _objects(parts: Sequence[Part], value: Array, names: FieldNames) -> tuple[Ar
     if left or value.null_count < rows:
         has_typed = [True] * rows if nulls is None else pc.invert(nulls).to_pylist()
         value = _encoded_rest(value, left, fields, has_typed, names)
+        nulls = None if all(has_typed) else pa.array([not typed for typed in has_typed])
     return value, object_of(fields, nulls)
 
 
@@ -116,7 +117,8 @@ def _encoded_rest(
 ) -> Array:
     """What stays encoded beside the typed fields; ``fields`` take in what is theirs by now.
 
-    Readers ignore an encoded field that has a typed place in the same object.
+    Readers ignore an encoded field that has a typed place in the same object, and refuse an
+    encoded object where none is typed: ``has_typed`` becomes true in its rows.
     """
     known = names.all()
     encoded = value.to_pylist()
@@ -124,13 +126,12 @@ def _encoded_rest(
     for row, data in enumerate(encoded):
         whole = decode(data, known) if data is not None else None
         if isinstance(whole, dict):
-            theirs = (
-                [name for name in whole if stored_name(name) in fields] if has_typed[row] else []
-            )
+            theirs = [name for name in whole if stored_name(name) in fields]
             for name in theirs:
                 moved.setdefault(name, {})[row] = whole.pop(name)
-            if theirs:
+            if theirs or not has_typed[row]:
                 encoded[row] = encode(whole, names) if whole else None
+            has_typed[row] = True
         rest = {name: items[row] for name, items in left if items[row] is not None}
         if rest:
             encoded[row] = encode({**(whole or {}), **rest}, names)
