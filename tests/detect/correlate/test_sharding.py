@@ -19,19 +19,28 @@ from tests.detect.correlate.test_correlator_equals_oracle import (
 )
 from tocsin.detect.correlate.oracle import Episode, Taken
 from tocsin.detect.correlate.sharding import Shard
-from tocsin.detect.stateful_rule import NewTermsRule, StatefulRule
+from tocsin.detect.stateful_rule import CorrelationRule, NewTermsRule, StatefulRule
 
 
 def some_rules(random: Random) -> list[StatefulRule]:
-    """A chain of correlations, and some rules by themselves."""
+    """A chain of correlations, and some rules by themselves.
+
+    No correlation may take a new-terms rule, so that one is of hits the others leave alone.
+    """
     by = random.choice([("user",), ("target",), ("user", "host"), ()])
-    return [
+    rules: list[CorrelationRule] = [
         *some_chain(random),
         correlation("event_count", ("gte", 2), by=by, rule_id="count"),
         correlation("absence", rules=random.choices(RULES, k=2), by=by, rule_id="absent"),
         correlation("value_avg", ("gt", 1), by=by, fields=("size",), rule_id="mean"),
-        NewTermsRule(rule_named("net"), ("target",), timedelta(minutes=5), timedelta(0), by),
     ]
+    taken = {name for one in rules for name in one.rules}
+    fresh = [
+        NewTermsRule(rule_named(name), ("target",), timedelta(minutes=5), timedelta(0), by)
+        for name in RULES
+        if name not in taken
+    ]
+    return [*rules, *fresh[:1]]
 
 
 @settings(_SETTINGS, max_examples=8)
