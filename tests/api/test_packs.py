@@ -4,9 +4,6 @@ import base64
 import io
 import tarfile
 import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,32 +12,10 @@ from fastapi.testclient import TestClient
 
 from tests.app.test_pack_signature import minisign, minisign_key
 from tests.detect.rule_texts import rule_text
-from tocsin.api.application import create_api
-from tocsin.app.config import load_settings
 from tocsin.app.history_jobs import JobKind
-from tocsin.app.wiring import Tocsin, open_tocsin
-from tocsin.model.principal import Role
+from tocsin.app.wiring import Tocsin
 
 IDS = [f"5f0b7f3e-0000-4000-8000-0000000000{number:02x}" for number in range(8)]
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[Tocsin]:
-    settings = load_settings(
-        home=tmp_path / "home", syslog__enabled=False, detect__shipped_pack=False
-    )
-    opened = open_tocsin(settings)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def client(house: Tocsin) -> Iterator[TestClient]:
-    token = house.access.create_token(
-        "engineer", [Role.ENGINEER], lifetime_s=3600, by="test", now=datetime.now(UTC)
-    )
-    with TestClient(create_api(house), headers={"Authorization": f"Bearer {token}"}) as opened:
-        yield opened
 
 
 def rule(number: int, *, rule_id: str = "", **changes: str) -> str:

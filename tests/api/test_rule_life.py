@@ -1,17 +1,10 @@
 """Decisions on rules over the API: saved, refused with the reason, told to the second of two."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-
-from tocsin.api.application import create_api
-from tocsin.app.config import load_settings
-from tocsin.app.wiring import Tocsin, open_tocsin
-from tocsin.model.principal import Role
 
 RULE = "3d5f2f6e-4a0c-4f66-8d55-9d0f2b1b0a01"
 TEXT = """
@@ -28,26 +21,11 @@ level: low
 AT = f"/api/v1/rules/{RULE}"
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[Tocsin]:
-    rules = tmp_path / "home" / "rules"
-    rules.mkdir(parents=True)
-    (rules / "ssh.yml").write_text(TEXT)
-    settings = load_settings(
-        home=tmp_path / "home", syslog__enabled=False, detect__shipped_pack=False
-    )
-    opened = open_tocsin(settings)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def client(house: Tocsin) -> Iterator[TestClient]:
-    token = house.access.create_token(
-        "engineer", [Role.ENGINEER], lifetime_s=3600, by="test", now=datetime.now(UTC)
-    )
-    with TestClient(create_api(house), headers={"Authorization": f"Bearer {token}"}) as opened:
-        yield opened
+@pytest.fixture(autouse=True)
+def rules(tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "rules"
+    folder.mkdir(parents=True)
+    (folder / "ssh.yml").write_text(TEXT)
 
 
 def test_an_exception_comes_goes_and_stays_in_the_history(client: TestClient) -> None:

@@ -216,6 +216,11 @@ class Desk:
         if self.has_script and self.page.locator('script[type="module"]').count():
             self.page.locator("html[data-ready]").wait_for(state="attached")
 
+    def press(self, key: str) -> None:
+        """Press a key once the page answers keys: a link may just have brought a new one."""
+        self.ready()
+        self.page.keyboard.press(key)
+
     def look(self, name: str) -> None:
         """Keep a picture of the page as it is, and find no barrier in it (WCAG 2.1 AA)."""
         RESULTS.mkdir(exist_ok=True)

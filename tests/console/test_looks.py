@@ -109,7 +109,7 @@ def test_a_page_looks_right(desks: Desks, names: dict[str, str], look: Look, the
     page = desk.page
     desk.open(look.path.format(**names))
     for key in look.keys:
-        page.keyboard.press(key)
+        desk.press(key)
     page.locator(look.wait).first.wait_for()
     desk.look(f"{look.name}-{theme}")
     expected = ["error: Failed to load resource"] if look.name == "nothing-here" else []

@@ -23,6 +23,8 @@ from rich.text import Text
 from tocsin.app.plain import as_json
 
 _WIDE = 200
+_READABLE = 16
+"""Narrower than this, a longer text in a column is a pillar of letters."""
 out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _WIDE)
 
@@ -46,13 +48,38 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table; cells are data, so nothing in them is read as markup."""
+    """A table; cells are data, so nothing in them is read as markup.
+
+    Where the terminal is too narrow to read columns in, each row is a block of names and values.
+    """
+    cells = [[_cell(value) for value in row] for row in rows]
+    if _readable_width(columns, cells) > out.width:
+        _print_blocks(title, columns, cells)
+        return
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
+    for row in cells:
+        table.add_row(*map(Text, row))
     out.print(table)
+
+
+def _readable_width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """What the columns need when none is narrower than its content or ``_READABLE``."""
+    longest = (max(map(len, column)) for column in zip(columns, *rows, strict=True))
+    return sum(min(width, _READABLE) + 3 for width in longest) + 1
+
+
+def _print_blocks(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if title:
+        out.print(Text(title, style="italic"))
+    for row in rows:
+        block = Table.grid("", "", padding=(0, 2, 0, 0))
+        block.columns[1].overflow = "fold"
+        for column, value in zip(columns, row, strict=True):
+            if value:
+                block.add_row(Text(column, style="bold"), Text(value))
+        out.print(block, Text())
 
 
 def fail(message: str, code: Exit = Exit.BAD_CONTENT) -> NoReturn:

@@ -29,7 +29,10 @@ function fadeToasts() {
 }
 
 refresh();
-document.documentElement.dataset.ready = "true";
+/* htmx takes hold of the page when it is parsed, which is after modules ran. */
+document.addEventListener("DOMContentLoaded", () => {
+  document.documentElement.dataset.ready = "true";
+});
 document.addEventListener("htmx:afterSettle", refresh);
 
 document.addEventListener("htmx:configRequest", (event) => {

@@ -42,4 +42,6 @@ setInterval(() => {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") location.assign("/sources");
 });
-document.documentElement.dataset.ready = "true";
+document.addEventListener("DOMContentLoaded", () => {
+  document.documentElement.dataset.ready = "true";
+});
