@@ -1,6 +1,7 @@
 """A real rsyslog and a real syslog-ng send to us, with the configuration the guide gives."""
 
 import asyncio
+import os
 import shutil
 import ssl
 import subprocess
@@ -17,7 +18,9 @@ from tocsin.model.record import RawBatch
 
 _PROGRAMS = "/usr/sbin:/usr/bin:/sbin:/bin"
 RSYSLOGD = shutil.which("rsyslogd", path=_PROGRAMS)
-SYSLOG_NG = shutil.which("syslog-ng", path=_PROGRAMS)
+UNPACKED = Path(os.environ.get("TOCSIN_TEST_SYSLOG_NG", "/"))
+"""Where Debian's syslog-ng-core is unpacked: it can't be installed beside rsyslog."""
+SYSLOG_NG = shutil.which("syslog-ng", path=f"{UNPACKED}/usr/sbin:{_PROGRAMS}")
 DRIVERS = {
     driver: list(Path("/usr/lib").glob(f"*/rsyslog/lmnsd_{driver}.so"))
     for driver in ("ossl", "gtls")
@@ -104,7 +107,9 @@ log {{ source(s); destination(d); }};
 ''')
         files = [f"--{name}={folder}/syslog-ng.{name}" for name in ("persist-file", "pidfile")]
         control = f"--control={folder}/syslog-ng.ctl"
-        return [str(SYSLOG_NG), "-F", "-f", str(path), "--no-caps", control, *files]
+        modules = ":".join(map(str, UNPACKED.glob("usr/lib/syslog-ng/*.*")))
+        own = ["-F", "-f", str(path), "--no-caps", control, f"--module-path={modules}", *files]
+        return ["env", f"LD_LIBRARY_PATH={UNPACKED}/usr/lib/syslog-ng", str(SYSLOG_NG), *own]
 
     return await _hear(command, tls)
 
