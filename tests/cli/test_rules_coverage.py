@@ -30,7 +30,7 @@ def filled(home: Path, tmp_path: Path, tocsin: Tocsin, monkeypatch: pytest.Monke
     (rules / "able.yml").write_text(rule_text("  s: {Image: a}\n  condition: s", extra=TESTS))
     unable = rule_text("  s: {Wanted: a}\n  condition: s", rule_id=OTHER)
     (rules / "unable.yml").write_text(
-        unable.replace("A rule", "Another").replace("t1059.001", "t1003.001")
+        unable.replace("A rule", "Another").replace("t1059.001", "t1003.004")
     )
     events = tmp_path / "events.ndjson"
     event = {
@@ -54,12 +54,14 @@ def test_stages_are_told_by_technique_and_gaps_say_what_they_wait_for(
     by_id = {one["technique"]: one for one in told["techniques"]}
     stages = ("enabled", "data", "tested", "seen")
     assert [by_id["T1059.001"][stage] for stage in stages] == [1, 1, 1, 1]
-    assert [by_id["T1003.001"][stage] for stage in stages] == [1, 0, 0, 0]
+    assert [by_id["T1003.004"][stage] for stage in stages] == [1, 0, 0, 0]
     gaps = {one["technique"]: one for one in told["gaps"]}
     assert "T1059.001" not in gaps
-    assert OTHER in gaps["T1003.001"]["rules"]
-    assert "Wanted, never seen from ws-07" in gaps["T1003.001"]["because"]
-    not_in_force = [one for one in gaps.values() if OTHER not in one["rules"]]
+    assert OTHER in gaps["T1003.004"]["rules"]
+    assert "Wanted, never seen from ws-07" in gaps["T1003.004"]["because"]
+    assert "1 rule known: 1 your own" in gaps["T1003.004"]["known"]
+    assert gaps["T1003.004"]["shown"] == "your Windows process events would show it (1 source)"
+    not_in_force = [one for one in gaps.values() if one["rules"] and OTHER not in one["rules"]]
     assert not_in_force, "shipped rules that are off should be offered"
     assert "not in force" in not_in_force[0]["because"]
     layers = json.loads(file.read_text())
@@ -79,7 +81,7 @@ def test_stages_are_told_by_technique_and_gaps_say_what_they_wait_for(
             assert 0 < one["score"] <= layer["gradient"]["maxValue"]
     shown = tocsin("rules", "coverage")
     assert "Credential Access" in shown.out
-    assert "T1003.001" in shown.out
+    assert "pieces of software" in shown.out
     assert ID not in shown.err
 
 

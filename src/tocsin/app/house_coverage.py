@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
-from tocsin.app.rule_coverage import Coverage, coverage_of, gaps_of
+from tocsin.app.coverage_gaps import HouseView, gaps_of
+from tocsin.app.rule_coverage import Coverage, coverage_of
 from tocsin.app.shipped import CONTENT
 from tocsin.app.wiring import Tocsin
 from tocsin.detect.ruleset import load_rules
@@ -23,7 +24,10 @@ def house_coverage(house: Tocsin, days: int, now: datetime) -> Coverage:
         fields = house.reach.fields(tx)
     ruleset, verdicts = house.ruleset, house.reach.verdicts()
     covered = coverage_of(ruleset, verdicts, seen, days)
-    gaps = gaps_of(covered, _known_rules(house), verdicts, house.normalizer.lanes, fields)
+    view = HouseView(
+        *(_known_rules(house), verdicts, house.normalizer.lanes, fields, house.settings.home)
+    )
+    gaps = gaps_of({one.technique for one in covered if one.data}, view)
     return Coverage(covered, gaps, days)
 
 

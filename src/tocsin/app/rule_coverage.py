@@ -1,14 +1,13 @@
 """Which ATT&CK techniques the rules cover, how surely, and where the nearest gaps are."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tocsin.app.attack_facts import tactics_for
+from tocsin.app.coverage_gaps import CoverageGap
 from tocsin.detect.reach import Reach
 from tocsin.detect.ruleset import RuleSet
-from tocsin.ingest.seen_fields import Fields
-from tocsin.model.lane import Lane
 from tocsin.model.rule import Rule
 
 
@@ -30,24 +29,8 @@ class Covered:
 
 
 @dataclass(frozen=True, slots=True)
-class CoverageGap:
-    """A technique that no enabled rule can find, though sources that could show it send.
-
-    ``rules`` are ids of known rules (those not in force, too) that would find it; ``because``
-    says what the nearest of them waits for.
-    """
-
-    technique: str
-    tactics: tuple[str, ...]
-    lanes: tuple[str, ...]
-    sources: int
-    rules: tuple[str, ...]
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
 class Coverage:
-    """``gaps`` are ranked by how many sources could show them, then by known rules."""
+    """``gaps`` with the highest score first."""
 
     techniques: tuple[Covered, ...]
     gaps: tuple[CoverageGap, ...]
@@ -84,55 +67,6 @@ def coverage_of(
     )
 
 
-def gaps_of(
-    covered: Sequence[Covered],
-    known: Sequence[Rule],
-    verdicts: Mapping[str, Reach],
-    lanes: Sequence[Lane],
-    fields: Fields,
-) -> tuple[CoverageGap, ...]:
-    """What nothing covers though its lanes are there; ``known`` are also rules not in force."""
-    able = {one.technique for one in covered if one.data}
-    sending = [lane for lane in lanes if fields.get(lane.id)]
-    of_technique: dict[str, list[Rule]] = {}
-    for rule in known:
-        for technique in rule.techniques:
-            if technique not in able:
-                of_technique.setdefault(technique, []).append(rule)
-    gaps = []
-    for technique, rules in of_technique.items():
-        near = [(rule, [lane for lane in sending if _asks(rule, lane)]) for rule in rules]
-        near = [(rule, its) for rule, its in near if its]
-        if not near:
-            continue
-        shown = {lane.id for _, its in near for lane in its}
-        sources = {source for lane in shown for source in fields[lane]}
-        gaps.append(
-            CoverageGap(
-                technique,
-                tactics_for(technique, near[0][0].tags),
-                tuple(sorted(shown)),
-                len(sources),
-                tuple(rule.id for rule, _ in near),
-                _because(near[0][0], verdicts),
-            )
-        )
-    return tuple(sorted(gaps, key=lambda gap: (-gap.sources, -len(gap.rules), gap.technique)))
-
-
 def _has_data(rule: Rule, verdicts: Mapping[str, Reach]) -> bool:
     verdict = verdicts.get(rule.id)
     return verdict is None or verdict.can_match
-
-
-def _asks(rule: Rule, lane: Lane) -> bool:
-    asked = rule.logsource
-    names_one = any((asked.product, asked.category, asked.service))
-    return names_one and lane.accepts(asked)
-
-
-def _because(rule: Rule, verdicts: Mapping[str, Reach]) -> str:
-    verdict = verdicts.get(rule.id)
-    if verdict is None:
-        return f"“{rule.title}” would find it and is not in force"
-    return f"“{rule.title}”: {verdict.reason or 'it is staged: it pages nobody yet'}"

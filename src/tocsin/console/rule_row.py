@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tocsin.app.finding_days import FindingDays
-from tocsin.app.shipped import CONTENT
+from tocsin.app.rule_origin import ELSEWHERE, OWN, SHIPPED, origin_of
 from tocsin.console.sparkline import Sparkline, sparkline
 from tocsin.detect.overlay import RUNNING, LifeState, Overlay
 from tocsin.detect.reach import Obstacle, Reach
@@ -21,9 +21,8 @@ OBSTACLES = {
 }
 """How the address names an obstacle, and how the page does."""
 OBSTACLE_BY_NAME = {name: obstacle for obstacle, (name, _) in OBSTACLES.items()}
-SHIPPED, OWN, ELSEWHERE = ":shipped", ":own", ":elsewhere"
 ORIGINS = {SHIPPED: "Shipped", OWN: "Own rules", ELSEWHERE: "Other folders"}
-"""Where rules come from that are of no pack: the name in the address (no pack's), and its words."""
+"""Where rules come from that are of no pack, and how the page says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +95,6 @@ def _row(rule: Rule, standing: Standing, home: Path) -> RuleRow:
         notes=tuple(standing.notes.get(rule.id, ())),
         origin=origin_of(rule.path, home),
     )
-
-
-def origin_of(path: str, home: Path) -> str:
-    """The pack a rule file belongs to, else one of ``ORIGINS``."""
-    packs = f"{home}/packs/"
-    if path.startswith(packs):
-        return path[len(packs) :].partition("/")[0]
-    if not path or path.startswith(f"{CONTENT}/"):
-        return SHIPPED
-    return OWN if path.startswith(f"{home}/rules/") else ELSEWHERE
 
 
 def notes_of(problems: Iterable[RuleProblem]) -> dict[str, list[str]]:

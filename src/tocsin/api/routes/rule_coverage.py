@@ -22,7 +22,9 @@ def coverage(house: House, days: Days = 30) -> dict[str, Any]:
     """By technique how many rules are in force, can match, carry tests, and how many alerts came.
 
     ``gaps`` are techniques that no rule in force can find though sources that could show them
-    send, those of the most sources first. ``layers`` open in the ATT&CK Navigator.
+    send, ranked by ``score`` (0 to 100): how much ATT&CK knows a technique to be used (``used``),
+    how many sources could show it (``shown``), and how many rules are known (``known``).
+    ``layers`` open in the ATT&CK Navigator.
     """
     found = house_coverage(house, days, datetime.now(UTC))
     return {**as_json(found), "layers": navigator_layers(found.techniques, days)}

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from tocsin.app.attack_facts import OTHER
+from tocsin.app.attack_facts import OTHER, technique_name
 from tocsin.app.house_coverage import house_coverage
 from tocsin.app.navigator_layer import LAYER_VERSION, navigator_layers
 from tocsin.app.plain import as_json as plain_json
@@ -38,7 +38,9 @@ def show_coverage(
 ) -> None:
     """Techniques that rules cover, by tactic: in force, with data, tested, seen; then the gaps.
 
-    Gaps are techniques no rule in force can find, though sources that could show them send.
+    Gaps are techniques no rule in force can find, though sources that could show them send: those
+    first that ATT&CK knows to be used much, that many sources could show, and that rules are
+    known for.
     """
     found = _coverage(home, config, days)
     layers = found.pop("layers")
@@ -85,13 +87,16 @@ def _show(techniques: Sequence[Mapping[str, Any]], gaps: Sequence[Mapping[str, A
     if gaps:
         listed = (
             (
-                *(one["technique"], ", ".join(one["tactics"]), one["sources"]),
-                *(len(one["rules"]), one["because"]),
+                *(one["score"], one["technique"], technique_name(one["technique"])),
+                *(f"{one['used']}; {one['shown']}; {one['known']}", one["because"]),
             )
             for one in gaps[:_GAPS_SHOWN]
         )
-        title = "Gaps: sources that could show it send, and no rule in force can find it"
-        names = ("technique", "tactics", "sources", "known rules", "nearest")
+        title = (
+            "Gaps: no rule in force can find it, though sources that could show it send; "
+            "score: how much it is used × sources that show it × rules known"
+        )
+        names = ("score", "technique", "name", "why it ranks here", "nearest rule")
         print_table(title, names, listed)
         if len(gaps) > _GAPS_SHOWN:
             out.print(f"… and {len(gaps) - _GAPS_SHOWN} more (--json lists all)", markup=False)

@@ -7,6 +7,7 @@ import orjson
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from tocsin.app.attack_prevalence import attack_figures
 from tocsin.app.house_coverage import house_coverage
 from tocsin.app.navigator_layer import navigator_layers
 from tocsin.console.coverage_view import STRENGTHS, columns_of, strength_of
@@ -63,6 +64,7 @@ def coverage(visit: Reader, query: Annotated[CoverageState, Depends()]) -> Respo
         counts=counts,
         total=len(techniques),
         day_choices=DAYS,
+        figures=attack_figures(),
     )
 
 
