@@ -25,6 +25,7 @@ from tocsin.api.routes import (
     rules,
     search,
     sources,
+    webhooks,
 )
 from tocsin.app.wiring import Tocsin
 
@@ -34,6 +35,7 @@ ROUTERS = (
     elastic,
     elastic_handshake,
     otlp,
+    webhooks,
     search,
     alerts,
     cases,

@@ -1,5 +1,6 @@
 """The one typed settings tree: its defaults run everything on one machine."""
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from pydantic_settings import (
 )
 
 from tocsin.app.config_errors import ConfigError
+from tocsin.ingest.pull_settings import PullSettings, WebhookSettings, different_names
 
 
 class _Section(BaseModel):
@@ -205,6 +207,10 @@ class Settings(BaseSettings):
     home: Path = Field(Path("tocsin-data"), description="Data folder; everything is kept in it.")
     http: HttpSettings = HttpSettings()
     syslog: SyslogSettings = SyslogSettings()
+    pull: PullSettings = PullSettings()
+    webhooks: tuple[WebhookSettings, ...] = Field(
+        (), description="Doors at `/in/<name>` for signed webhooks: `[[webhooks]]`."
+    )
     spool: SpoolSettings = SpoolSettings()
     flow: FlowSettings = FlowSettings()
     enrich: EnrichSettings = EnrichSettings()
@@ -213,6 +219,12 @@ class Settings(BaseSettings):
     health: HealthSettings = HealthSettings()
     respond: RespondSettings = RespondSettings()
     access: AccessSettings = AccessSettings()
+
+    @field_validator("webhooks")
+    @classmethod
+    def _webhooks_differ(cls, webhooks: tuple[WebhookSettings, ...]) -> tuple[WebhookSettings, ...]:
+        different_names("webhooks", webhooks)
+        return webhooks
 
     @classmethod
     def settings_customise_sources(
@@ -225,6 +237,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags before the environment before the file; no .env file, no secrets folder."""
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+
+def secret_in_environment(variable: str) -> str | None:
+    """The value of a variable that a setting ``…_env`` names; None when there is none."""
+    return os.environ.get(variable)
 
 
 def load_settings(config: Path | None = None, **flags: Any) -> Settings:

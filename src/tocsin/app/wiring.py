@@ -24,6 +24,7 @@ from tocsin.app.kept_jobs import KeptJobs
 from tocsin.app.look_ledger import LookLedger
 from tocsin.app.overlay_laying import OverlayLaying
 from tocsin.app.pack_desk import PackDesk
+from tocsin.app.pulls import Pulls
 from tocsin.app.quarantine_replay import QuarantineReplay
 from tocsin.app.response import Witnesses, open_response
 from tocsin.app.rule_book import RuleBook
@@ -33,6 +34,7 @@ from tocsin.app.rule_reach import ReachBoard
 from tocsin.app.shipped import open_normalizer, rule_paths
 from tocsin.app.source_tasks import SourceTasks
 from tocsin.app.upkeep import Upkeep
+from tocsin.app.webhook_doors import WebhookDoors
 from tocsin.cases.casebook import CaseBook
 from tocsin.connectors.blocklist.actions import Blocklist
 from tocsin.detect.correlate.correlator import Correlator
@@ -42,6 +44,7 @@ from tocsin.detect.ruleset import RuleSet
 from tocsin.ingest.health_rules import HEALTH_RULES
 from tocsin.ingest.ledger import SourceBook
 from tocsin.ingest.seen_fields import SeenFields
+from tocsin.model.intake import Intake
 from tocsin.model.record import RawBatch
 from tocsin.model.rule import Rule
 from tocsin.normalize.normalizer import Normalizer
@@ -89,8 +92,13 @@ class Tocsin:
     replay: QuarantineReplay
     closers: list[Callable[[], None]]
     gap_filler: GapFiller = field(init=False)
+    pulls: Pulls = field(init=False)
+    webhooks: WebhookDoors = field(init=False)
 
     def __post_init__(self) -> None:
+        self.pulls = Pulls(self.settings.pull, self.state, self.keep, self.flow.add_unreadable)
+        self.webhooks = WebhookDoors(self.settings.webhooks, self.state, self.keep)
+        self.closers.append(self.webhooks.close)
         self.gap_filler = GapFiller(
             self, self.settings.detect.fill_days, lambda: self.history_jobs.is_busy
         )
@@ -112,9 +120,17 @@ class Tocsin:
 
     async def take_in(self, batches: Sequence[RawBatch]) -> int:
         """Make raw batches durable, then let the flow know; for listeners on the event loop."""
-        position = await asyncio.to_thread(self.spool.append, batches)
+        return await asyncio.to_thread(self.keep, batches)
+
+    def keep(self, batches: Sequence[RawBatch]) -> int:
+        """Make raw batches durable, then let the flow know; from any other thread."""
+        position = self.spool.append(batches)
         self.flow.wake()
         return position
+
+    def intakes(self) -> list[Intake]:
+        """How it is going with what is pulled, and what the doors of webhooks refused."""
+        return [*self.pulls.look(), *self.webhooks.look()]
 
     def start(self) -> None:
         """Start what runs: durable runs are taken up, the flow and the upkeep get threads."""
@@ -124,6 +140,8 @@ class Tocsin:
         self.upkeep.start()
         self.closers.append(self.gap_filler.stop)
         self.gap_filler.start()
+        self.closers.append(self.pulls.stop)
+        self.pulls.start()
 
     def close(self) -> None:
         """Stop what runs, then close what is open, in reverse order."""

@@ -92,16 +92,27 @@ def read_file(path: Path, source: str, received_at: datetime) -> Iterator[tuple[
         yield maker.unreadable(0, f"the file can't be opened: {error.strerror}", b""), 0
         return
     with file:
-        opened = _Opened(file)
-        shape = recognize(opened.head)
-        if shape is Shape.BINARY:
-            reason = f"binary of no known format; the first {len(opened.head):,} bytes are kept"
-            yield maker.unreadable(1, reason, opened.head), _size(path)
-            return
-        for cut in cut_stream(opened, shape, maker):
+        for cut in read_opened(file, maker):
             yield cut, file.tell()
-        if opened.fault:
-            yield maker.unreadable(0, opened.fault, b""), file.tell()
+
+
+def read_opened(
+    file: BinaryIO, maker: Maker, unpacked_limit_bytes: int | None = None
+) -> Iterator[Cut]:
+    """Raw batches of what ``file`` holds from its start, and what is unreadable of it.
+
+    Content is read up to ``unpacked_limit_bytes``; that there was more comes out Unreadable.
+    """
+    opened = _Opened(file, unpacked_limit_bytes)
+    shape = recognize(opened.head)
+    if shape is Shape.BINARY:
+        reason = f"binary of no known format; the first {len(opened.head):,} bytes are kept"
+        file.seek(0, os.SEEK_END)
+        yield maker.unreadable(1, reason, opened.head)
+        return
+    yield from cut_stream(opened, shape, maker)
+    if opened.fault:
+        yield maker.unreadable(0, opened.fault, b"")
 
 
 class _Opened:
@@ -110,8 +121,9 @@ class _Opened:
     A fault on the way (a gzip file cut off, say) ends the content and is told in ``fault``.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, limit_bytes: int | None = None) -> None:
         self._stream = _unpacked(file)
+        self._limit_bytes = limit_bytes
         self._decoder: codecs.IncrementalDecoder | None = None
         self._given = 0
         self.fault = ""
@@ -146,6 +158,9 @@ class _Opened:
             )
             return b""
         self._given += len(block)
+        if self._limit_bytes is not None and self._given > self._limit_bytes:
+            self.fault = f"its content goes on after the limit of {self._limit_bytes:,} bytes"
+            return b""
         return block
 
     def _utf8(self, block: bytes, *, final: bool = False) -> bytes:

@@ -1,0 +1,168 @@
+"""The doors of webhooks: check who signed, take what is new in, count what is refused."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl
+
+import orjson
+
+from tocsin.app.secrets_kept import secrets_of
+from tocsin.ingest.envelope import with_envelope
+from tocsin.ingest.lines import split_lines
+from tocsin.ingest.pull import Secrets
+from tocsin.ingest.pull_book import RefusedCount
+from tocsin.ingest.pull_settings import WebhookSettings
+from tocsin.ingest.webhook_signature import Signed, WebhookRefused, check_signature
+from tocsin.model.intake import Intake, IntakeState
+from tocsin.model.record import RawBatch
+from tocsin.store.ports import StateStore
+
+_REMEMBERED = 20_000
+_FORM = "application/x-www-form-urlencoded"
+_TOLD = {"x-github-event": "event", "x-github-delivery": "delivery", "webhook-id": "delivery"}
+"""Headers that say what the body does not; kept as ``webhook`` beside the record's fields."""
+
+
+@dataclass(slots=True)
+class _Door:
+    """One webhook, and the deliveries it has taken lately."""
+
+    settings: WebhookSettings
+    source: str
+    secrets: Secrets
+    refused: RefusedCount
+    taken: OrderedDict[str, float] = field(default_factory=OrderedDict)
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    count: int = 0
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a request; ``challenge`` is what Slack wants to hear back."""
+
+    batches: int
+    is_repeated: bool = False
+    challenge: str = ""
+
+
+class WebhookDoors:
+    """All webhooks of the settings by name."""
+
+    def __init__(
+        self,
+        settings: Sequence[WebhookSettings],
+        state: StateStore,
+        accept: Callable[[Sequence[RawBatch]], int],
+    ) -> None:
+        self._accept = accept
+        self._doors = {
+            one.name: _Door(
+                one,
+                one.source or f"webhook/{one.name}",
+                secrets_of(one, f"webhooks {one.name!r}"),
+                RefusedCount(state, f"webhook/{one.name}"),
+            )
+            for one in settings
+        }
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._doors
+
+    def take(self, name: str, headers: Mapping[str, str], body: bytes, place: str) -> Taken:
+        """Check and make durable; raises WebhookRefused (counted), PullError without a secret.
+
+        ``headers`` have names in lower case. What was taken within the window is not taken again,
+        and answered as well: its sender did not hear us.
+        """
+        door = self._doors[name]
+        now = datetime.now(UTC)
+        try:
+            signed = check_signature(
+                door.settings, door.secrets("secret"), headers, body, now.timestamp()
+            )
+        except WebhookRefused as error:
+            door.refused.add(error.reason)
+            raise
+        if challenge := _challenge(door.settings, body):
+            return Taken(0, challenge=challenge)
+        with door.turn:  # the same twice at once is taken once
+            if signed.delivery and _is_known(door, signed):
+                door.refused.add("sent again")
+                return Taken(0, is_repeated=True)
+            batches = split_lines(
+                _with_headers(headers, body),
+                door.source,
+                now,
+                place=place,
+                connector=door.settings.connector,
+            )
+            if batches:
+                self._accept(batches)
+            if signed.delivery:
+                door.taken[signed.delivery] = time.monotonic()
+            door.count, door.last_at = door.count + 1, now
+        return Taken(len(batches))
+
+    def look(self) -> list[Intake]:
+        """Each door with what it refused, by reason."""
+        return [
+            Intake(
+                f"webhook/{name}",
+                "webhook",
+                door.source,
+                IntakeState.CONNECTED,
+                unit="requests",
+                portions=door.count,
+                last_at=door.last_at,
+                refused=door.refused.by_reason(),
+            )
+            for name, door in self._doors.items()
+        ]
+
+    def close(self) -> None:
+        for door in self._doors.values():
+            door.refused.close()
+
+
+def _is_known(door: _Door, signed: Signed) -> bool:
+    """True when this delivery was taken already; those that are too old to come are forgotten."""
+    known, oldest = door.taken, time.monotonic() - 2 * door.settings.window_s
+    while known and (
+        len(known) > _REMEMBERED
+        or (signed.age_s is not None and next(iter(known.values())) < oldest)
+    ):
+        known.popitem(last=False)
+    return signed.delivery in known
+
+
+def _challenge(settings: WebhookSettings, body: bytes) -> str:
+    """Slack asks once whether the address is ours ("url_verification")."""
+    if settings.scheme != "slack" or b"url_verification" not in body:
+        return ""
+    try:
+        told = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return ""
+    if not isinstance(told, dict) or told.get("type") != "url_verification":
+        return ""
+    return str(told.get("challenge", ""))
+
+
+def _with_headers(headers: Mapping[str, str], body: bytes) -> bytes:
+    """The body as JSON where it is a form; an object gets what only the headers say."""
+    if headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM:
+        fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        body = fields["payload"].encode() if "payload" in fields else orjson.dumps(fields)
+    told = {name: headers[header] for header, name in _TOLD.items() if header in headers}
+    if not told or body.lstrip()[:1] != b"{":
+        return body
+    try:
+        record = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body
+    return orjson.dumps(with_envelope(record, "webhook", told))
