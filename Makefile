@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: help demo test check serve docs format setup clean
+.PHONY: help demo test check lint serve docs format setup clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,15 +18,17 @@ serve: $(READY) ## the server on this machine (http://127.0.0.1:8600)
 	@$(BIN)/tocsin serve $(ARGS)
 
 test: $(READY) ## all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
 
-check: $(READY) ## format, lint, types, layers, the house's own tests, generated docs
+check: lint ## lint, the house's own tests, generated docs
+	@$(BIN)/python -m pytest -q tests/house tests/docs
+
+lint: $(READY) ## format, lint, types, layers, imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/deptry src
-	@$(BIN)/python -m pytest -q tests/house tests/docs
 
 docs: $(READY) ## write the generated pages and the README's picture anew
 	@$(BIN)/python -m tests.docs.generate

@@ -3,8 +3,11 @@
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.scheduling import CONSOLE, ModuleScheduling, scope_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -18,12 +21,16 @@ def test_data() -> Path:
     return folder
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a module's tests on one worker, and all of the console's (Playwright's loop runs there)."""
-    for item in items:
-        folder = item.path.parent
-        group = "console" if folder.name == "console" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Begin with the modules that take long, so that no worker is left alone with one."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (scope_of(item.nodeid) != CONSOLE, item.path not in slow))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ModuleScheduling:
+    return ModuleScheduling(config, log)
 
 
 COMPARED = pytest.StashKey[Counter[str]]()

@@ -17,7 +17,14 @@ import uvicorn
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from tests.console.living import PASSWORD, PEOPLE, Living, live_a_day, open_house
 from tests.places import REPOSITORY
@@ -26,6 +33,8 @@ from tocsin.console.application import create_console
 
 RESULTS = REPOSITORY / "test-results"
 STANDARD = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa"]}}
+PATIENCE_MS = 30_000
+"""A machine under load answers late; what never comes is found out all the same."""
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = [
     "--headless",
@@ -192,6 +201,7 @@ def served(living: Living, portal: BlockingPortal) -> Iterator[Served]:
 def chromium() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip("Chromium is not installed; apt-get install chromium")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
@@ -264,7 +274,7 @@ class Desks:
             )
         context.add_cookies(cookies)  # type: ignore[arg-type]
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE_MS)
         complaints: list[str] = []
         page.on("console", lambda message: _complain(complaints, message))
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))

@@ -23,7 +23,16 @@ def alert_now(served: Served, alert: Alert) -> Alert:
 
 
 def asked(page: Page, name: str) -> str:
-    return parse_qs(urlparse(page.url).query).get(name, [""])[0]
+    return _asked_by(page.url, name)
+
+
+def wait_asked(page: Page, name: str, value: str) -> None:
+    """Wait until the address asks for this value: a press or a click is answered a moment later."""
+    page.wait_for_url(lambda url: _asked_by(url, name) == value)
+
+
+def _asked_by(url: str, name: str) -> str:
+    return parse_qs(urlparse(url).query).get(name, [""])[0]
 
 
 def test_signing_in_opens_the_queue(desks: Desks) -> None:
@@ -31,7 +40,7 @@ def test_signing_in_opens_the_queue(desks: Desks) -> None:
     desk.open("/queue")
     desk.page.get_by_label("Name").fill("mira.kask")
     desk.page.get_by_label("Password").fill(PASSWORD)
-    desk.desk.press("Enter")
+    desk.press("Enter")
     expect(desk.page.get_by_role("heading", name="Queue")).to_be_visible()
     desk.assert_quiet()
 
@@ -46,17 +55,19 @@ def test_the_queue_is_walked_by_keyboard(desks: Desks) -> None:
     desk.press("Enter")
     expect(page.locator("#panel h2")).to_have_text(first.locator("a.row-link").inner_text())
     expect(first).to_have_attribute("aria-selected", "true")
+    page.wait_for_url(lambda url: _asked_by(url, "alert") != "")
+    before = asked(page, "alert")
     desk.press("j")
     expect(page.locator("#panel h2")).to_have_text(second.locator("a.row-link").inner_text())
     expect(second).to_have_attribute("aria-selected", "true")
+    page.wait_for_url(lambda url: _asked_by(url, "alert") not in ("", before))
     opened = asked(page, "alert")
-    assert opened
     page.reload()
     expect(page.locator("#panel h2")).to_be_visible()
-    assert asked(page, "alert") == opened
+    wait_asked(page, "alert", opened)
     desk.press("Escape")
     expect(page.locator("#panel h2")).to_have_count(0)
-    assert asked(page, "alert") == ""
+    wait_asked(page, "alert", "")
     desk.press("/")
     expect(page.locator("#filter")).to_be_focused()
     desk.assert_quiet()
@@ -110,9 +121,9 @@ def test_a_bulk_close_without_a_reason_is_refused(desks: Desks, served: Served) 
     alert = plant_alert(served.living.house, "Never closed silently")
     desk = desks()
     desk.open("/queue?tab=alerts&q=never+silently")
-    desk.desk.press("j")
-    desk.desk.press("x")
-    desk.desk.press("c")
+    desk.press("j")
+    desk.press("x")
+    desk.press("c")
     desk.page.get_by_role("button", name="Close alerts").click()
     expect(desk.page.locator("#toasts")).to_contain_text("Please give the reason")
     assert alert_now(served, alert).status.value == "new"
@@ -151,7 +162,7 @@ def test_a_search_is_refined_from_the_side_bar_and_the_histogram(desks: Desks) -
     desk.open("/search")
     total = _count(page)
     page.get_by_label("Only syslog/nh-jump01").click()
-    assert asked(page, "q") == 'source:"syslog/nh-jump01"'
+    wait_asked(page, "q", 'source:"syslog/nh-jump01"')
     narrowed = _count(page)
     assert 0 < narrowed < total
     chart = page.locator(".chart svg")
@@ -175,9 +186,9 @@ def test_the_histogram_is_brushed_by_keyboard(desks: Desks) -> None:
     desk.open("/search")
     desk.page.locator("[data-histogram]").focus()
     for key in ("ArrowLeft", "Shift+ArrowLeft", "Shift+ArrowLeft"):
-        desk.desk.press(key)
+        desk.press(key)
     with desk.page.expect_navigation():
-        desk.desk.press("Enter")
+        desk.press("Enter")
     assert asked(desk.page, "from") < asked(desk.page, "to")
     desk.assert_quiet()
 
@@ -229,7 +240,7 @@ def test_a_record_is_read_in_its_three_forms(desks: Desks) -> None:
     expect(page.locator("#panel .record-fields")).to_contain_text("id.orig_h")
     page.locator("#panel").get_by_role("link", name="Raw").click()
     expect(page.locator("#panel pre")).to_be_visible()
-    assert asked(page, "view") == "raw"
+    wait_asked(page, "view", "raw")
     desk.assert_quiet()
 
 
@@ -240,8 +251,9 @@ def test_a_search_is_exported(desks: Desks) -> None:
     desk.page.get_by_text("Export").click()
     with desk.page.expect_download() as download:
         desk.page.get_by_text("NDJSON, every field").click()
-    assert len(download.value.path().read_bytes().splitlines()) == total
-    desk.page.get_by_text("Export").click()
+    exported = len(download.value.path().read_bytes().splitlines())
+    desk.open("/search?q=source:okta")
+    assert total >= exported >= _count(desk.page) > 0, "the last day's window moves on meanwhile"
     desk.page.get_by_text("Export").click()
     with desk.page.expect_download() as download:
         desk.page.get_by_text("CSV, main columns").click()
@@ -302,7 +314,7 @@ def test_rules_are_found_and_read(desks: Desks) -> None:
     desk.press("/")
     page.keyboard.type("comsvcs")
     expect(page.locator("tr[data-row]")).to_have_count(1)
-    assert asked(page, "q") == "comsvcs"
+    wait_asked(page, "q", "comsvcs")
     desk.press("Escape")
     desk.press("j")
     desk.press("Enter")
