@@ -39,7 +39,7 @@ class _Took:
 def bench_backtest(
     rules: Sequence[Path],
     lane: BenchLane = BenchLane.STRUCTURED,
-    events: int = 500_000,
+    events: int = 1_000_000,
     rounds: int = 3,
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def backtest(
     ),
     events: Annotated[
         int, typer.Option("--events", min=1000, max=20_000_000, help="Events to store.")
-    ] = 500_000,
+    ] = 1_000_000,
     rounds: Annotated[int, typer.Option("--rounds", min=1, max=100, help="Times each.")] = 3,
     as_json: JsonOption = False,
 ) -> None:

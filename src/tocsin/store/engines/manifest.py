@@ -33,13 +33,15 @@ def field_count(tx: Connection) -> int:
     return int(tx.execute(select(func.count()).select_from(event_fields)).scalar_one())
 
 
-def swap(tx: Connection, old: Sequence[Segment], new: Segment) -> bool:
-    """Put one segment in the place of others; False (nothing done) when one of them is gone."""
+def swap(tx: Connection, old: Sequence[Segment], new: Segment | None) -> bool:
+    """Put one segment (None: nothing) in the place of others; False, and nothing done, when one
+    of them is gone."""
     is_old = segments.c.id.in_([segment.id for segment in old])
     if tx.execute(select(func.count()).where(is_old)).scalar_one() != len(old):
         return False
     tx.execute(delete(segments).where(is_old))
-    add(tx, new)
+    if new is not None:
+        add(tx, new)
     return True
 
 
@@ -50,6 +52,14 @@ def between(tx: Connection, start: datetime | None, end: datetime | None) -> lis
         wanted = wanted.where(segments.c.last_time >= start)
     if end is not None:
         wanted = wanted.where(segments.c.first_time < end)
+    return [_segment(row) for row in tx.execute(wanted)]
+
+
+def overlapping(tx: Connection, first_id: str, last_id: str) -> list[Segment]:
+    """Segments whose range of event ids meets that one."""
+    wanted = select(segments).where(
+        segments.c.first_event_id <= last_id, segments.c.last_event_id >= first_id
+    )
     return [_segment(row) for row in tx.execute(wanted)]
 
 

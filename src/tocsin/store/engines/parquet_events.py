@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from tocsin.store.engines.event_sql import run_sql
 from tocsin.store.engines.segment_file import UNFINISHED, new_path, write_segment
 from tocsin.store.engines.segment_merge import MergePlan, merge
 from tocsin.store.engines.segment_replay import Replay
+from tocsin.store.engines.segment_withdrawal import holds_any, without
 from tocsin.store.engines.writers_lock import WritersLock
-from tocsin.store.ports import Damage, ReplayQuery, SeenField, Segment, StateStore
+from tocsin.store.ports import Damage, ReplayQuery, SeenField, Segment, StateStore, StoreError
 from tocsin.store.query import Bucket, EventPage, EventQuery, StoredEvent, TopValue
 
 _log = structlog.get_logger()
@@ -98,8 +100,39 @@ class ParquetEvents:
         on_damage: Callable[[Damage], None],
     ) -> Iterator[EventBatch]:
         return Replay(self._folder, self._state, wanted, lane_of, on_damage).batches(
-            self.segments(wanted.start, wanted.end)
+            [
+                one
+                for one in self.segments(wanted.start, wanted.end)
+                if wanted.segments is None or one.id in wanted.segments
+            ]
         )
+
+    @contextmanager
+    def withdrawing(self, event_ids: frozenset[str]) -> Iterator[Callable[[Connection], None]]:
+        self._writers.join()
+        with self._merging:
+            with self._state.read() as tx:
+                held = manifest.overlapping(tx, min(event_ids), max(event_ids))
+            changed = [
+                (one, without(self._folder, one, event_ids))
+                for one in held
+                if holds_any(self._folder, one, event_ids)
+            ]
+
+            def swap(tx: Connection) -> None:
+                for old, new in changed:
+                    if not manifest.swap(tx, [old], new):
+                        raise StoreError(f"segment {old.path} was merged meanwhile: try again")
+
+            try:
+                yield swap
+            finally:
+                with self._state.read() as tx:
+                    counting = manifest.paths(tx)
+                for pair in changed:
+                    for one in pair:
+                        if one is not None and one.path not in counting:
+                            remove(self._folder / one.path)
 
     def segments(self, start: datetime | None, end: datetime | None) -> list[Segment]:
         with self._state.read() as tx:

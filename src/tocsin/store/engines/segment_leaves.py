@@ -37,7 +37,8 @@ def _is_coded(chunk: Any) -> bool:
 def filled_leaves(file: pq.ParquetFile, group: int, columns: Collection[str]) -> list[str]:
     """Paths of the leaves of ``columns`` that are not all null in the row group.
 
-    Of every object and list one leaf is there in any case: it says which rows have one.
+    Of every object and list one leaf is there in any case: it says which rows have one. A plain
+    column that is all null is not read at all.
     """
     chunks = file.metadata.row_group(group)
     kept: list[int] = []
@@ -46,7 +47,7 @@ def filled_leaves(file: pq.ParquetFile, group: int, columns: Collection[str]) ->
         size = _leaves_in(field.type)
         if field.name in columns:
             found = list(_filled(field.type, at, chunks))
-            kept += found or [at]
+            kept += found or ([at] if pa.types.is_nested(field.type) else [])
         at += size
     return [chunks.column(leaf).path_in_schema for leaf in kept]
 
