@@ -11,7 +11,7 @@ import pytest
 
 from tocsin.app import reading_ahead
 from tocsin.app.config import load_settings
-from tocsin.app.kernel_drops import KernelDrops
+from tocsin.app.door_losses import DoorLosses
 from tocsin.app.source_ledgers import source_ledgers
 from tocsin.app.source_owner import own_source
 from tocsin.app.wiring import Tocsin, open_tocsin
@@ -159,7 +159,10 @@ def test_nobody_can_own_what_never_sent(house: Tocsin) -> None:
         own_source(house, "nothing", "ana", by="boss", now=NOW)
 
 
-def test_what_the_kernel_drops_is_counted_once(house: Tocsin) -> None:
-    drops = KernelDrops(house.state, house.sources, "syslog/udp")
-    assert [drops.look(seen, NOW) for seen in (None, 0, 3, 3, 10)] == [0, 0, 3, 0, 7]
-    assert _now(house)["syslog/udp"].dropped == 10
+def test_what_is_lost_at_the_door_is_counted_once(house: Tocsin) -> None:
+    losses = DoorLosses(house.state, house.sources, "dmz")
+    for dropped, refused in ((None, 0), (0, 1), (3, 1), (3, 4), (10, 4)):
+        losses.look(dropped, refused, NOW)
+    found = _now(house)
+    assert (found["syslog/udp/dmz"].dropped, found["syslog/udp/dmz"].tls_refused) == (10, 0)
+    assert (found["syslog/tls/dmz"].dropped, found["syslog/tls/dmz"].tls_refused) == (0, 4)

@@ -159,10 +159,10 @@ def test_a_clock_that_is_ahead_hides_no_silence_and_teaches_no_gaps(tx: sa.Conne
 
 
 def test_what_the_kernel_drops_and_who_owns_a_source_are_kept(tx: sa.Connection) -> None:
-    BOOK.add_dropped(tx, "syslog/udp", 0, NOW)
+    BOOK.add_lost(tx, "syslog/udp", NOW)
     assert BOOK.sources(tx) == []
-    BOOK.add_dropped(tx, "syslog/udp", 3, NOW)
-    BOOK.add_dropped(tx, "syslog/udp", 4, NOW)
+    BOOK.add_lost(tx, "syslog/udp", NOW, dropped=3)
+    BOOK.add_lost(tx, "syslog/udp", NOW, dropped=4)
     BOOK.set_owner(tx, "syslog/udp", " ana ")
     assert (ledger(tx, "syslog/udp").dropped, ledger(tx, "syslog/udp").owner) == (7, "ana")
     with pytest.raises(IngestError, match="'nobody'"):

@@ -1,6 +1,7 @@
-"""Rates are compared with what a source usually sends at this time of day."""
+"""Rates are compared with what a source usually sends in this hour of the week."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,10 +19,11 @@ from tocsin.ingest.rates import (
     forget_old_slots,
     source_rates,
 )
+from tocsin.ingest.week_learning import learn_weeks
 from tocsin.model.source import SourceLedger
 from tocsin.store.engines.sqlite_state import SqliteState
 
-NOW = datetime(2026, 11, 21, 12, 5, tzinfo=UTC)
+NOW = datetime(2026, 11, 20, 12, 5, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -47,30 +49,42 @@ def send(
         add_arrival(tx, "default", "fw", Arrival(len(times), 0, 0, times), end)
 
 
-def rate_of(state: SqliteState, now: datetime = NOW, days: float = 14) -> SourceRate:
-    ledger = SourceLedger(
+def fw(now: datetime, days: float = 14) -> SourceLedger:
+    return SourceLedger(
         *("fw", "default", 0, 0, 0, 0, 0),
         first_seen=now - timedelta(days=days),
         last_seen=now,
         last_received=now,
         expected_interval_s=60.0,
     )
+
+
+def rate_of(state: SqliteState, now: datetime = NOW) -> SourceRate:
+    """What is told of it now, when the weeks before are learned."""
+    with state.begin() as tx:
+        learn_weeks(tx, [fw(now)], now - timedelta(hours=2))
     with state.read() as tx:
-        return source_rates(tx, [ledger], now, now)[0]
+        return source_rates(tx, [fw(now)], now, now)[0]
 
 
-def live(state: SqliteState, days: int, per_minute: int = 10) -> None:
-    """The same hour of each of the days before."""
+def live(state: SqliteState, days: int, per_minute: int = 10, quiet: int = 0) -> None:
+    """So many whole days before the last hour; ``quiet`` is what it sends before six o'clock."""
+    midnight = NOW.replace(hour=0, minute=0)
     for day in range(1, days + 1):
-        send(state, NOW - timedelta(days=day, minutes=45), 60, per_minute)
+        start = midnight - timedelta(days=day)
+        send(state, start, 360, quiet or per_minute)
+        send(state, start + timedelta(hours=6), 1080, per_minute)
+    send(state, midnight, 360, quiet or per_minute)
+    send(state, midnight + timedelta(hours=6), 300, per_minute)
 
 
 def test_a_steady_source_sends_its_usual_share(state: SqliteState) -> None:
     live(state, 5)
-    send(state, NOW - timedelta(minutes=30), 30, 10)
+    send(state, NOW - timedelta(minutes=65), 65, 10)
     found = rate_of(state)
-    assert found.usual_per_minute == 10
-    assert found.rate_share == pytest.approx(1.0)
+    band = (found.least_per_minute, found.usual_per_minute, found.most_per_minute)
+    assert band == pytest.approx((10, 10, 10))
+    assert found.rate_share == 1.0
 
 
 @pytest.mark.parametrize(("per_minute", "share"), [(1, 0.1), (60, 6.0)])
@@ -78,28 +92,45 @@ def test_drops_and_surges_show_in_the_share(
     state: SqliteState, per_minute: int, share: float
 ) -> None:
     live(state, 5)
-    send(state, NOW - timedelta(minutes=30), 30, per_minute)
+    send(state, NOW - timedelta(minutes=65), 65, per_minute)
     assert rate_of(state).rate_share == pytest.approx(share)
 
 
 def test_a_quiet_hour_is_compared_with_the_same_quiet_hour(state: SqliteState) -> None:
-    live(state, 5)
+    live(state, 5, quiet=1)
     night = NOW - timedelta(hours=9)
-    for day in range(1, 6):
-        send(state, night - timedelta(days=day, minutes=45), 60, 1)
-    send(state, night - timedelta(minutes=30), 30, 1)
-    assert rate_of(state, night).rate_share == pytest.approx(1.0)
+    assert rate_of(state, night).usual_per_minute == pytest.approx(1.0)
+    assert rate_of(state, night).rate_share == 1.0
 
 
-def test_nothing_is_usual_in_the_first_days(state: SqliteState) -> None:
-    live(state, 2)
-    assert rate_of(state, days=2.5).rate_share is None
+def test_who_sends_what_was_held_back_has_not_dropped(state: SqliteState) -> None:
+    live(state, 5)
+    with state.begin() as tx:
+        learn_weeks(tx, [fw(NOW)], NOW - timedelta(hours=2))
+    behind = replace(fw(NOW), last_seen=NOW - timedelta(minutes=65), advanced_at=NOW)
+    with state.read() as tx:
+        assert source_rates(tx, [fw(NOW)], NOW, NOW)[0].rate_share == 0.0
+        assert source_rates(tx, [behind], NOW, NOW)[0].rate_share == 1.0
+
+
+def test_nothing_is_usual_on_the_first_day(state: SqliteState) -> None:
+    live(state, 0)
+    assert rate_of(state).rate_share is None
 
 
 def test_a_trickle_makes_no_share(state: SqliteState) -> None:
     for day in range(1, 6):
         send(state, NOW - timedelta(days=day, minutes=45), 10, 1)
     assert rate_of(state).rate_share is None
+
+
+def test_what_was_lost_at_the_door_shows_for_half_an_hour(state: SqliteState) -> None:
+    with state.begin() as tx:
+        add_arrival(tx, "default", "fw", Arrival(dropped=3, tls_refused=2), NOW)
+        add_arrival(tx, "default", "fw", Arrival(dropped=4), NOW)
+    found = rate_of(state)
+    assert (found.dropped, found.tls_refused) == (7, 2)
+    assert rate_of(state, NOW + timedelta(minutes=35)).dropped == 0
 
 
 def test_shares_of_what_arrived_need_enough_records(state: SqliteState) -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tocsin.ingest.cadence import expected_interval_s, learn
 from tocsin.ingest.health_rules import HEALTH_RULES
 from tocsin.ingest.ledger import SourceBook
-from tocsin.ingest.silence import find_silent, silence_findings
+from tocsin.ingest.silence import find_silent, silence_findings, silent_since
+from tocsin.ingest.week_learning import learn_weeks
 from tocsin.model.entity import EntityKind
 from tocsin.model.source import SourceLedger
 from tocsin.store.state import metadata
@@ -63,7 +64,7 @@ def every(step: timedelta, count: int, start: datetime = START) -> list[datetime
 
 
 def silent(tx: sa.Connection, now: datetime) -> list[str]:
-    return [ledger.name for ledger in find_silent(BOOK.sources(tx, now), now)]
+    return [ledger.name for ledger in find_silent(BOOK.sources(tx, now))]
 
 
 def test_a_steady_source_is_silent_after_the_floor(tx: sa.Connection) -> None:
@@ -85,7 +86,17 @@ def test_who_stopped_before_the_backlog_ends_is_silent(tx: sa.Connection) -> Non
     wall = START + timedelta(hours=24)
     feed(tx, "stopped", every(timedelta(seconds=10), 500), now=wall)
     feed(tx, "going on", every(timedelta(seconds=10), 1000), now=wall)
-    assert silent(tx, wall + timedelta(minutes=1)) == ["stopped"]
+    assert silent(tx, wall + timedelta(minutes=1)) == [], "more of it may still come"
+    later = wall + timedelta(minutes=16)
+    feed(tx, "going on", every(timedelta(seconds=10), 100, START + timedelta(hours=3)), now=later)
+    assert silent(tx, later) == ["stopped"]
+
+
+def test_who_sends_what_was_held_back_is_late_and_not_silent(tx: sa.Connection) -> None:
+    wall = START + timedelta(hours=24)
+    feed(tx, "live", every(timedelta(seconds=10), 300, wall - timedelta(minutes=50)), now=wall)
+    feed(tx, "held back", every(timedelta(seconds=10), 1000), now=wall)
+    assert silent(tx, wall + timedelta(minutes=5)) == []
 
 
 @pytest.mark.parametrize("days", [2, 5, 6, 30, 400])
@@ -115,6 +126,29 @@ def test_office_hours_do_not_make_a_source_silent_at_night(tx: sa.Connection) ->
     ]
     feed(tx, "office", days)
     assert silent(tx, START + timedelta(days=14, hours=7)) == []
+
+
+def test_who_stops_in_office_hours_is_told_long_before_its_pauses_are_over(
+    tx: sa.Connection,
+) -> None:
+    """The pause of a weekend is no reason to wait for three of them."""
+    monday = START + timedelta(days=1)
+    days = [monday + timedelta(days=day, hours=8) for day in range(21) if day % 7 < 5]
+    for start in days:
+        feed(tx, "office", every(timedelta(minutes=1), 600, start), turn=600)
+        learn_weeks(tx, BOOK.sources(tx, start), start + timedelta(hours=12))
+    assert silent(tx, monday + timedelta(days=21, hours=7, minutes=55)) == []
+    back = every(timedelta(minutes=1), 180, monday + timedelta(days=21, hours=8))
+    feed(tx, "office", back, turn=180)
+    learn_weeks(tx, BOOK.sources(tx, back[-1]), back[-1])
+    assert silent(tx, back[-1] + timedelta(minutes=14)) == []
+    now = back[-1] + timedelta(minutes=35)
+    assert silent(tx, now) == ["office"]
+    ledgers = BOOK.sources(tx, now)
+    assert ledgers[0].missed >= 20
+    (finding,) = silence_findings(find_silent(ledgers), ledgers, now)
+    assert "in these hours of the week it usually sends at least" in str(finding.fields["because"])
+    assert finding.time == now
 
 
 def test_one_long_outage_does_not_dull_the_ear(tx: sa.Connection) -> None:
@@ -161,7 +195,7 @@ def test_findings_name_the_source_and_say_why(tx: sa.Connection) -> None:
     now = START + timedelta(hours=12)
     feed(tx, "web", every(timedelta(seconds=60), 720))
     ledgers = BOOK.sources(tx, now)
-    (finding,) = silence_findings(find_silent(ledgers, now), ledgers, now)
+    (finding,) = silence_findings(find_silent(ledgers), ledgers, now)
     assert finding.rule_id == HEALTH_RULES[0].id
     assert finding.source == "Syslog/FW1"
     assert (finding.entities[0].kind, finding.entities[0].name) == (EntityKind.SOURCE, "syslog/fw1")
@@ -176,9 +210,7 @@ def test_findings_name_the_source_and_say_why(tx: sa.Connection) -> None:
 def test_one_silence_is_one_finding_and_the_next_is_another(tx: sa.Connection) -> None:
     def identifiers(now: datetime) -> set[str]:
         ledgers = BOOK.sources(tx, now)
-        return {
-            found.finding_id for found in silence_findings(find_silent(ledgers, now), ledgers, now)
-        }
+        return {found.finding_id for found in silence_findings(find_silent(ledgers), ledgers, now)}
 
     feed(tx, "web", every(timedelta(seconds=60), 200))
     first = identifiers(START + timedelta(hours=6))
@@ -193,14 +225,14 @@ def test_one_silence_is_one_finding_and_the_next_is_another(tx: sa.Connection) -
 def test_a_silence_is_reported_once_until_it_ends(tx: sa.Connection) -> None:
     feed(tx, "web", every(timedelta(seconds=60), 200))
     now = START + timedelta(hours=6)
-    quiet = find_silent(BOOK.sources(tx, now), now)
+    quiet = find_silent(BOOK.sources(tx, now))
     assert BOOK.unreported(tx, quiet) == quiet
     BOOK.mark_reported(tx, quiet)
     later = now + timedelta(hours=1)
-    assert BOOK.unreported(tx, find_silent(BOOK.sources(tx, later), later)) == []
+    assert BOOK.unreported(tx, find_silent(BOOK.sources(tx, later))) == []
     feed(tx, "web", every(timedelta(seconds=60), 10, now))
     much_later = now + timedelta(days=1)
-    again = find_silent(BOOK.sources(tx, much_later), much_later)
+    again = find_silent(BOOK.sources(tx, much_later))
     assert [ledger.name for ledger in BOOK.unreported(tx, again)] == ["web"]
 
 
@@ -219,13 +251,13 @@ def test_when_nobody_sends_the_reason_points_at_ourselves(tx: sa.Connection) -> 
     feed(tx, "web", every(timedelta(seconds=60), 200))
     now = START + timedelta(hours=12)
     ledgers = BOOK.sources(tx, now)
-    (finding,) = silence_findings(find_silent(ledgers, now), ledgers, now)
+    (finding,) = silence_findings(find_silent(ledgers), ledgers, now)
     assert "look at the network and at Tocsin itself first" in str(finding.fields["because"])
 
 
 def test_a_ledger_without_a_cadence_is_never_silent() -> None:
     ledger = SourceLedger("x", "default", 1, 1, 0, 0, 1, START, START, START)
-    assert find_silent([ledger], START + timedelta(days=999)) == []
+    assert find_silent([silent_since(ledger, START + timedelta(days=999))]) == []
 
 
 @given(st.lists(st.lists(st.floats(0, 1e7), max_size=20), max_size=20))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from tocsin.app.door_losses import is_behind
 from tocsin.model.finding import Finding
 from tocsin.model.lane import Lane, LogSource
 from tocsin.model.rule import Rule, RuleKind
@@ -36,13 +37,20 @@ def blinded_by(
     lanes: Sequence[Lane],
     rules: Iterable[Rule],
 ) -> Blinded:
-    """What only ``source`` can feed, of the lanes it and the sending others were seen in."""
+    """What only ``source`` can feed, of the lanes it and the sending others were seen in.
+
+    The door of a listener feeds what the sources behind it feed.
+    """
     by_id = {lane.id: lane for lane in lanes}
-    own = [by_id[lane] for lane in source.lanes if lane in by_id]
+    known_ones = list(ledgers)
+    behind = [ledger for ledger in known_ones if is_behind(ledger.name, source.name)]
+    fed = {lane for ledger in (source, *behind) for lane in ledger.lanes}
+    own = [by_id[lane] for lane in sorted(fed) if lane in by_id]
     others = {
         lane
-        for ledger in ledgers
+        for ledger in known_ones
         if (ledger.tenant, ledger.name) != (source.tenant, source.name)
+        and ledger not in behind
         and ledger.tenant == source.tenant
         and ledger.silent_since is None
         for lane in ledger.lanes

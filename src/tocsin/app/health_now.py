@@ -117,7 +117,7 @@ def _health(house: Tocsin, tx: Connection, now: datetime) -> HealthNow:
 
 
 def _silences(measured: Measurements, now: datetime) -> Iterator[Trouble]:
-    silent = find_silent(measured.ledgers, now)
+    silent = find_silent(measured.ledgers)
     for finding in silence_findings(silent, measured.ledgers, now):
         yield Trouble(
             "source",

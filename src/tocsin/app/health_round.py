@@ -26,6 +26,7 @@ from tocsin.detect.engine import Engine
 from tocsin.ingest.ledger import SourceBook
 from tocsin.ingest.rates import SourceRate, forget_old_slots, source_rates
 from tocsin.ingest.silence import find_silent, judged_at, silence_findings
+from tocsin.ingest.week_learning import learn_weeks
 from tocsin.model.finding import Finding
 from tocsin.model.lane import Lane
 from tocsin.model.source import SourceLedger
@@ -93,9 +94,10 @@ class HealthRound:
         """Add a finding for each source that fell silent; how many are silent."""
         watched = self._watched
         moment = now or datetime.now(UTC)
+        heard = watched.flow.unlooked_from(moment)
         with watched.state.read() as tx:
-            ledgers = watched.sources.sources(tx, moment)
-            silent = find_silent(ledgers, moment)
+            ledgers = watched.sources.sources(tx, heard)
+            silent = find_silent(ledgers)
             fresh = watched.sources.unreported(tx, silent)
         if fresh:
             findings = silence_findings(fresh, ledgers, moment)
@@ -112,6 +114,7 @@ class HealthRound:
             measured = self.measure(tx, moment)
             findings = judge(tx, watched.rules.ruleset.health, measured.numbers, moment)
             forget_old_slots(tx, moment)
+            learn_weeks(tx, measured.ledgers, judged_at(measured.ledgers, moment))
         if findings:
             self._tell(findings, measured.ledgers, moment)
             with watched.state.begin() as tx:
@@ -119,9 +122,13 @@ class HealthRound:
         return len(findings)
 
     def measure(self, tx: Connection, now: datetime) -> Measurements:
-        """Everything health rules can watch, as it is at ``now``."""
-        ledgers = self._watched.sources.sources(tx, now)
-        moment = judged_at(ledgers, now)
+        """Everything health rules can watch, as it is at ``now``.
+
+        Sources are judged as of the oldest record that waits: it may be of any of them.
+        """
+        heard = self._watched.flow.unlooked_from(now)
+        ledgers = self._watched.sources.sources(tx, heard)
+        moment = judged_at(ledgers, heard)
         rates = source_rates(tx, ledgers, moment, now)
         numbers = list(measure_sources(ledgers, rates, moment))
         numbers += measure_disk(self._watched.folder)

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 import structlog
 
 from tocsin.app.config import SyslogListener
-from tocsin.app.kernel_drops import KernelDrops
+from tocsin.app.door_losses import DoorLosses
 from tocsin.app.wiring import Tocsin
 from tocsin.ingest.errors import IngestError
 from tocsin.ingest.syslog_server import SyslogServer
 from tocsin.ingest.syslog_tls import tls_context
 
-_DROPS_INTERVAL_S = 5.0
+_LOSSES_INTERVAL_S = 5.0
 _log = structlog.get_logger()
 
 
@@ -30,31 +30,26 @@ async def open_syslog(house: Tocsin) -> AsyncIterator[list[SyslogServer]]:
         opened: list[SyslogServer] = []
         for server in _wanted(house):
             await server.start()
-            drops = KernelDrops(house.state, house.sources, _ledger_of(server))
-            stack.callback(_count, server, drops)
+            losses = DoorLosses(house.state, house.sources, server.name)
+            stack.callback(_count, server, losses)
             stack.push_async_callback(server.stop)
-            counting = asyncio.create_task(_count_regularly(server, drops))
+            counting = asyncio.create_task(_count_regularly(server, losses))
             stack.callback(counting.cancel)
             opened.append(server)
         yield opened
 
 
-def _ledger_of(server: SyslogServer) -> str:
-    """What the kernel drops of a listener has no sender's name: its ledger is the listener's."""
-    return f"syslog/udp/{server.name}" if server.name else "syslog/udp"
-
-
-def _count(server: SyslogServer, drops: KernelDrops) -> None:
+def _count(server: SyslogServer, losses: DoorLosses) -> None:
     try:
-        drops.look(server.udp_dropped, datetime.now(UTC))
+        losses.look(server.udp_dropped, server.tls_refused, datetime.now(UTC))
     except Exception:
-        _log.exception("drops_not_counted", retry_s=_DROPS_INTERVAL_S)
+        _log.exception("losses_not_counted", retry_s=_LOSSES_INTERVAL_S)
 
 
-async def _count_regularly(server: SyslogServer, drops: KernelDrops) -> None:
+async def _count_regularly(server: SyslogServer, losses: DoorLosses) -> None:
     while True:
-        await asyncio.sleep(_DROPS_INTERVAL_S)
-        await asyncio.to_thread(_count, server, drops)
+        await asyncio.sleep(_LOSSES_INTERVAL_S)
+        await asyncio.to_thread(_count, server, losses)
 
 
 def _wanted(house: Tocsin) -> Iterator[SyslogServer]:

@@ -6,8 +6,8 @@ from types import MappingProxyType
 
 METRICS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
-        ("source", "events_per_minute"): "events a minute over the last 20 minutes",
-        ("source", "rate_share"): "events over the last 20 minutes, as a share of what is usual at this time of day",
+        ("source", "events_per_minute"): "events a minute over the last hour",
+        ("source", "rate_share"): "events over the last hour, as a share of what is usual in this hour of the week (100% within the usual band, else of its nearest edge)",
         ("source", "lag_s"): "age of the freshest record on arrival, in s",
         ("source", "extra_lag_s"): "age of the freshest record on arrival beyond the usual, in s",
         ("source", "silence_s"): "time since its last event, in s",
@@ -17,6 +17,8 @@ METRICS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("source", "late_share"): "share of the records of the last half hour that came more than an hour late",
         ("source", "clock_ahead_s"): "how far its clock is ahead of this machine's, in s",
         ("source", "new_fields"): "fields it had never sent before, within the last hour",
+        ("source", "dropped"): "records the kernel dropped of its listener, within the last half hour",
+        ("source", "tls_refused"): "connections on which no TLS came about, within the last half hour",
         ("disk", "free_share"): "free share of the disk of the data folder",
         ("disk", "free_bytes"): "free bytes of the disk of the data folder",
         ("platform", "spool_bytes"): "bytes taken in and not yet stored",

@@ -18,6 +18,8 @@ FEWEST_GAPS = 5
 _TIME_SHARE = 0.95
 _MEMORY_S = 60 * 86_400.0
 _FORGET = 0.5
+_HOUR_BUCKET = 11
+"""Gaps up to 4095 s."""
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _MICRO = 1_000_000
 
@@ -66,6 +68,12 @@ def expected_interval_s(gaps: Gaps) -> float | None:
         if passed >= _TIME_SHARE * whole:
             return longest
     return None
+
+
+def active_interval_s(gaps: Gaps) -> float | None:
+    """The same of the time in which it sends: pauses of more than an hour are left out."""
+    within = {bucket: values for bucket, values in gaps.items() if int(bucket) <= _HOUR_BUCKET}
+    return expected_interval_s(within)
 
 
 def gaps_after(

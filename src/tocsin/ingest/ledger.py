@@ -1,6 +1,6 @@
 """The book of sources: counts that add up, when each was last seen, how often it sends."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, func, select, update
 
 from tocsin.ingest.cadence import (
+    Gaps,
+    active_interval_s,
     believable,
     believable_times,
     expected_interval_s,
@@ -22,8 +24,10 @@ from tocsin.ingest.clock_skew import Clock
 from tocsin.ingest.errors import IngestError
 from tocsin.ingest.quarantine import Aside
 from tocsin.ingest.rates import Arrival, add_arrival
-from tocsin.ingest.silence import judged_at, silent_since
+from tocsin.ingest.silence import FLOOR_S, PATIENCE, judged_at, own_moment, silent_since
 from tocsin.ingest.tables import quarantine, sources
+from tocsin.ingest.usual_week import Missed, UsualWeek, missed_since
+from tocsin.ingest.week_learning import usual_weeks
 from tocsin.model.identifier import new_id
 from tocsin.model.page import Page
 from tocsin.model.source import QuarantinedRecord, SourceLedger
@@ -146,15 +150,40 @@ class SourceBook:
             )
         )
 
-    def add_dropped(
-        self, tx: Connection, source: str, count: int, now: datetime, tenant: str = "default"
+    def recognize(
+        self, tx: Connection, *, tenant: str, source: str, count: int, lanes: Iterable[str]
     ) -> None:
-        """Count what the kernel dropped of a listener before anybody could read it."""
+        """Stored events that no mapping knew are known now: nothing else of the sum changes."""
         here = (sources.c.tenant == tenant) & (sources.c.name == source)
-        grown = update(sources).where(here).values(dropped=sources.c.dropped + count)
-        if count and not tx.execute(grown).rowcount:
-            values = {**_NOTHING, "tenant": tenant, "name": source, "dropped": count}
-            tx.execute(sources.insert().values(values))
+        known = tx.execute(select(sources.c.lanes).where(here)).scalar_one_or_none() or []
+        values = {
+            "unrecognized": sources.c.unrecognized - count,
+            "lanes": sorted({*known, *lanes}),
+        }
+        tx.execute(update(sources).where(here).values(values))
+
+    def add_lost(
+        self,
+        tx: Connection,
+        source: str,
+        now: datetime,
+        *,
+        dropped: int = 0,
+        tls_refused: int = 0,
+        tenant: str = "default",
+    ) -> None:
+        """Count what never got past the door of a listener: in the kernel, or before TLS."""
+        if not (dropped or tls_refused):
+            return
+        here = (sources.c.tenant == tenant) & (sources.c.name == source)
+        lost = {"dropped": dropped, "tls_refused": tls_refused}
+        grown = {name: sources.c[name] + count for name, count in lost.items()}
+        if not tx.execute(update(sources).where(here).values(**grown)).rowcount:
+            tx.execute(
+                sources.insert().values({**_NOTHING, "tenant": tenant, "name": source, **lost})
+            )
+        lost_now = Arrival(dropped=dropped, tls_refused=tls_refused)
+        add_arrival(tx, tenant, source, lost_now, now)
 
     def set_owner(self, tx: Connection, source: str, owner: str, tenant: str = "default") -> None:
         """Say who looks after a source ("" for nobody); raises IngestError for an unknown one."""
@@ -167,11 +196,22 @@ class SourceBook:
 
         ``now`` None is the clock.
         """
-        rows = tx.execute(select(sources).order_by(sources.c.name, sources.c.tenant))
-        moment = now or datetime.now(UTC)
+        rows = tx.execute(select(sources).order_by(sources.c.name, sources.c.tenant)).all()
+        present = now or datetime.now(UTC)
         ledgers = [_ledger(row) for row in rows]
-        judged = judged_at(ledgers, moment)
-        return [silent_since(ledger, judged) for ledger in ledgers]
+        judged = judged_at(ledgers, present)
+        moments = [own_moment(ledger, judged, present) for ledger in ledgers]
+        quiet = [
+            ledger.name
+            for ledger, moment in zip(ledgers, moments, strict=True)
+            if ledger.last_seen is not None
+            and (moment - ledger.last_seen).total_seconds() > FLOOR_S
+        ]
+        weeks = usual_weeks(tx, quiet) if quiet else {}
+        return [
+            silent_since(ledger, moment, _missed(ledger, weeks, row.gaps, moment))
+            for ledger, row, moment in zip(ledgers, rows, moments, strict=True)
+        ]
 
     def unreported(self, tx: Connection, silent: Sequence[SourceLedger]) -> list[SourceLedger]:
         """Those of the silent sources whose present silence ``mark_reported`` has not seen."""
@@ -216,9 +256,16 @@ class SourceBook:
 _NOTHING: dict[str, Any] = {
     **dict.fromkeys(("received", "stored", "quarantined", "unrecognized", "received_bytes"), 0),
     **dict.fromkeys(
-        ("first_seen", "last_seen", "last_received", "least_lag_s", "reported_silence")
+        (
+            "first_seen",
+            "last_seen",
+            "last_received",
+            "least_lag_s",
+            "reported_silence",
+            "advanced_at",
+        )
     ),
-    **dict.fromkeys(("ahead", "late", "dropped"), 0),
+    **dict.fromkeys(("ahead", "late", "dropped", "tls_refused"), 0),
     "lanes": [],
     "gaps": {},
 }
@@ -257,9 +304,11 @@ def _learned(before: Any, seen: _Seen, now: datetime) -> dict[str, Any]:
     gaps_s = gaps_after(last_seen, seen.times_us, seen.first, seen.last, seen.count)
     lag_s = (now - seen.last).total_seconds()
     least = before["least_lag_s"]
+    is_newer = last_seen is None or seen.last > last_seen
     return {
         "first_seen": min(filter(None, (first_seen, seen.first))),
         "last_seen": max(filter(None, (last_seen, seen.last))),
+        "advanced_at": now if is_newer else before["advanced_at"],
         "gaps": learn(before["gaps"], gaps_s),
         "least_lag_s": lag_s if least is None else min(least, lag_s),
     }
@@ -268,11 +317,25 @@ def _learned(before: Any, seen: _Seen, now: datetime) -> dict[str, Any]:
 def _ledger(row: Row[Any]) -> SourceLedger:
     values = dict(row._mapping)
     gaps, least_lag_s = values.pop("gaps"), values.pop("least_lag_s")
-    del values["reported_silence"], values["learned_slot"]
+    del values["reported_silence"]
     is_live = least_lag_s is not None and least_lag_s <= LIVE_LAG_S
     expected = expected_interval_s(gaps) if is_live else None
     values["lanes"] = tuple(values["lanes"])
     return SourceLedger(**values, expected_interval_s=expected)
+
+
+def _missed(
+    ledger: SourceLedger,
+    weeks: Mapping[tuple[str, str], UsualWeek],
+    gaps: Gaps,
+    moment: datetime,
+) -> Missed | None:
+    week = weeks.get((ledger.tenant, ledger.name))
+    if week is None or ledger.last_seen is None or ledger.expected_interval_s is None:
+        return None
+    active_s = active_interval_s(gaps)
+    patience_s = max(FLOOR_S, PATIENCE * active_s) if active_s is not None else None
+    return missed_since(week, ledger.last_seen, moment, patience_s)
 
 
 def excerpt(payload: bytes) -> str:

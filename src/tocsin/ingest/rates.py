@@ -1,39 +1,40 @@
 """How much each source sends, in slots of ten minutes, and how that compares with what is usual.
 
 Events are counted in the slot they happened in, what could not be read or recognized in the slot
-it arrived in. Usual is the median of the same time of day on the days before: an office sends
-little at night, and that is no drop.
+it arrived in. Usual is what ``usual_week`` learned of this hour of the week.
 """
 
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from tocsin.ingest.clock_skew import Clock
 from tocsin.ingest.seen_fields import new_fields
+from tocsin.ingest.silence import own_moment
 from tocsin.ingest.tables import source_slots
+from tocsin.ingest.usual_week import UsualWeek, share_of_usual, usual_between
+from tocsin.ingest.week_learning import usual_weeks
 from tocsin.model.source import SourceLedger
 
 SLOT_S = 600
 KEPT = timedelta(days=15)
-WINDOW_SLOTS = 2
-"""A rate is measured over this many whole slots."""
-FEWEST_DAYS = 3
-"""Nothing is usual before as many days were seen."""
-FEWEST_EVENTS = 20.0
-"""A window in which fewer are usual says nothing: chance alone would make drops and surges."""
+WINDOW_SLOTS = 6
+"""A rate is measured over this many whole slots: an hour, so that a job of every hour is in it."""
 FEWEST_RECEIVED = 50
 """Shares of fewer records than this say nothing."""
 _DAY_SLOTS = 86_400 // SLOT_S
 _ARRIVALS = 3
-_COUNTS = ("events", "received", "unreadable", "unrecognized", "ahead", "late")
+_COUNTS = (
+    *("events", "received", "unreadable", "unrecognized", "ahead", "late"),
+    *("dropped", "tls_refused"),
+)
 _LEAST = ("least_lag_s", "clock_ahead_s")
 
 
@@ -41,18 +42,22 @@ _LEAST = ("least_lag_s", "clock_ahead_s")
 class SourceRate:
     """What a source sends now; None where too little is known to tell.
 
-    ``events_per_minute`` and ``usual_per_minute`` are of the last ``WINDOW_SLOTS`` whole slots,
-    ``rate_share`` the one divided by the other. ``lag_s`` is how old the freshest record that
+    ``events_per_minute`` is of the last ``WINDOW_SLOTS`` whole slots; from ``least_per_minute``
+    over ``usual_per_minute`` to ``most_per_minute`` is usual then. ``rate_share`` is 1 within
+    that band, else the share of its nearest edge. ``lag_s`` is how old the freshest record that
     arrived in the last half hour was on arrival, ``extra_lag_s`` how much more than usual. The
-    shares are of what arrived in that half hour. ``clock_ahead_s`` is how far its clock was ahead
-    of ours in the latest ten minutes of it that had events. ``new_fields`` were first sent within
-    the last hour, by a source that has been known for longer than a day.
+    shares are of what arrived in that half hour, ``dropped`` and ``tls_refused`` what was lost at
+    the door in it. ``clock_ahead_s`` is how far its clock was ahead of ours in the latest ten
+    minutes of it that had events. ``new_fields`` were first sent within the last hour, by a source
+    that has been known for longer than a day.
     """
 
     tenant: str
     source: str
     events_per_minute: float | None = None
     usual_per_minute: float | None = None
+    least_per_minute: float | None = None
+    most_per_minute: float | None = None
     rate_share: float | None = None
     lag_s: float | None = None
     extra_lag_s: float | None = None
@@ -61,6 +66,8 @@ class SourceRate:
     late_share: float | None = None
     clock_ahead_s: float | None = None
     new_fields: int | None = None
+    dropped: int | None = None
+    tls_refused: int | None = None
 
 
 @dataclass(slots=True)
@@ -73,17 +80,24 @@ class _Slot:
     ahead: int = 0
     late: int = 0
     clock_ahead_s: float | None = None
+    dropped: int = 0
+    tls_refused: int = 0
 
 
 @dataclass(slots=True)
 class Arrival:
-    """What one turn took in of one source; ``times_us`` are event times since 1970."""
+    """What one turn took in of one source; ``times_us`` are event times since 1970.
 
-    received: int
-    unreadable: int
-    unrecognized: int
+    ``dropped`` and ``tls_refused`` never came in.
+    """
+
+    received: int = 0
+    unreadable: int = 0
+    unrecognized: int = 0
     times_us: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     clock: Clock = field(default_factory=Clock)
+    dropped: int = 0
+    tls_refused: int = 0
 
 
 def add_arrival(tx: Connection, tenant: str, source: str, came: Arrival, now: datetime) -> None:
@@ -95,6 +109,7 @@ def add_arrival(tx: Connection, tenant: str, source: str, came: Arrival, now: da
     here.unrecognized = came.unrecognized
     here.ahead, here.late = came.clock.ahead, came.clock.late
     here.clock_ahead_s = came.clock.ahead_s
+    here.dropped, here.tls_refused = came.dropped, came.tls_refused
     if len(came.times_us):
         here.least_lag_s = max(0.0, now.timestamp() - int(came.times_us.max()) / 1e6)
         numbers, counts = np.unique(came.times_us // (SLOT_S * 1_000_000), return_counts=True)
@@ -151,19 +166,21 @@ def source_rates(
     Events are counted up to ``moment`` (how far events have come), arrivals up to ``now``.
     """
     columns = source_slots.c
-    places = {
-        number % _DAY_SLOTS for number in range(slot_of(moment) - WINDOW_SLOTS, slot_of(moment))
-    }
-    query = select(source_slots).where(
-        or_((columns.slot % _DAY_SLOTS).in_(places), columns.slot >= slot_of(now) - _DAY_SLOTS)
-    )
+    query = select(source_slots).where(columns.slot >= slot_of(now) - _DAY_SLOTS)
     by_source: dict[tuple[str, str], dict[int, _Slot]] = defaultdict(dict)
     for row in tx.execute(query).mappings():
         slot = _Slot(*(row[name] for name in _Slot.__slots__))
         by_source[row["tenant"], row["source"]][row["slot"]] = slot
     fresh = new_fields(tx, now)
+    weeks = usual_weeks(tx)
     rates = [
-        _rate(ledger, by_source.get((ledger.tenant, ledger.name), {}), moment, now)
+        _rate(
+            ledger,
+            by_source.get((ledger.tenant, ledger.name), {}),
+            weeks.get((ledger.tenant, ledger.name)),
+            moment,
+            now,
+        )
         for ledger in ledgers
     ]
     return [
@@ -185,12 +202,16 @@ def slot_of(moment: datetime) -> int:
 
 
 def _rate(
-    ledger: SourceLedger, slots: dict[int, _Slot], moment: datetime, now: datetime
+    ledger: SourceLedger,
+    slots: dict[int, _Slot],
+    week: UsualWeek | None,
+    moment: datetime,
+    now: datetime,
 ) -> SourceRate:
-    end = slot_of(moment)
+    end = slot_of(own_moment(ledger, moment, now))
     events = _window(slots, end)
-    usual = _usual(ledger, slots, end)
     minutes = WINDOW_SLOTS * SLOT_S / 60
+    usual = usual_between(week, _start_of(end - WINDOW_SLOTS), _start_of(end)) if week else None
     arrived = [
         slots[n] for n in range(slot_of(now) - _ARRIVALS + 1, slot_of(now) + 1) if n in slots
     ]
@@ -205,14 +226,18 @@ def _rate(
         tenant=ledger.tenant,
         source=ledger.name,
         events_per_minute=events / minutes,
-        usual_per_minute=usual / minutes if usual is not None else None,
-        rate_share=events / usual if usual is not None and usual >= FEWEST_EVENTS else None,
+        usual_per_minute=usual.middle / minutes if usual else None,
+        least_per_minute=usual.low / minutes if usual else None,
+        most_per_minute=usual.high / minutes if usual else None,
+        rate_share=share_of_usual(events, usual) if usual else None,
         lag_s=lag_s,
         extra_lag_s=extra_s,
         unreadable_share=unreadable / received if enough else None,
         unrecognized_share=unrecognized / received if enough else None,
         late_share=late / received if enough else None,
         clock_ahead_s=clocks[-1] if clocks else None,
+        dropped=sum(slot.dropped for slot in arrived),
+        tls_refused=sum(slot.tls_refused for slot in arrived),
     )
 
 
@@ -221,14 +246,8 @@ def _window(slots: dict[int, _Slot], end: int) -> int:
     return sum(slots[n].events for n in range(end - WINDOW_SLOTS, end) if n in slots)
 
 
-def _usual(ledger: SourceLedger, slots: dict[int, _Slot], end: int) -> float | None:
-    if ledger.first_seen is None or not slots:
-        return None
-    first = max(slot_of(ledger.first_seen), min(slots))
-    days = int(KEPT.total_seconds()) // 86_400
-    earlier = [end - day * _DAY_SLOTS for day in range(1, days)]
-    known = [_window(slots, then) for then in earlier if then - WINDOW_SLOTS >= first]
-    return float(statistics.median(known)) if len(known) >= FEWEST_DAYS else None
+def _start_of(slot: int) -> datetime:
+    return datetime.fromtimestamp(slot * SLOT_S, UTC)
 
 
 def _lag(

@@ -1,10 +1,11 @@
-"""Which sources have fallen silent, judged by event time against their own cadence."""
+"""Which sources have fallen silent, by event time: against their cadence and their usual week."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tocsin.ingest.health_rules import SILENT_SOURCE
+from tocsin.ingest.usual_week import Missed
 from tocsin.model.entity import Entity, EntityKind
 from tocsin.model.finding import Finding, MatchedField
 from tocsin.model.identifier import repeatable_id
@@ -23,15 +24,35 @@ def allowed_silence_s(ledger: SourceLedger) -> float | None:
     return max(FLOOR_S, PATIENCE * ledger.expected_interval_s)
 
 
-def silent_since(ledger: SourceLedger, now: datetime) -> SourceLedger:
-    """``ledger`` with ``silent_since`` set when it is silent at ``now``, else without."""
+def own_moment(ledger: SourceLedger, moment: datetime, now: datetime) -> datetime:
+    """How far a source has come at ``now``, when events in general have come to ``moment``.
+
+    While ever newer events of it arrive that is its newest: what it held back, and sends now, is
+    late and not missing.
+    """
+    advanced, seen = ledger.advanced_at, ledger.last_seen
+    if advanced is None or seen is None or (now - advanced).total_seconds() > FLOOR_S:
+        return moment
+    return min(moment, seen)
+
+
+def silent_since(
+    ledger: SourceLedger, moment: datetime, missed: Missed | None = None
+) -> SourceLedger:
+    """``ledger`` with ``silent_since`` set when it is silent at ``moment``, else without.
+
+    It is when it misses its cadence, or when its usual week says that it ``missed`` events.
+    """
     allowed_s = allowed_silence_s(ledger)
     is_silent = (
         allowed_s is not None
         and ledger.last_seen is not None
-        and (now - ledger.last_seen).total_seconds() > allowed_s
+        and (moment - ledger.last_seen).total_seconds() > allowed_s
     )
-    return replace(ledger, silent_since=ledger.last_seen if is_silent else None)
+    silent = ledger.last_seen if is_silent or missed is not None else None
+    return replace(
+        ledger, silent_since=silent, missed=round(missed.events) if missed is not None else 0
+    )
 
 
 def judged_at(ledgers: Sequence[SourceLedger], now: datetime) -> datetime:
@@ -48,15 +69,12 @@ def judged_at(ledgers: Sequence[SourceLedger], now: datetime) -> datetime:
     return min(now, max(seen))
 
 
-def find_silent(ledgers: Sequence[SourceLedger], now: datetime) -> list[SourceLedger]:
-    """The silent ones, ``silent_since`` set to their last event.
+def find_silent(ledgers: Sequence[SourceLedger]) -> list[SourceLedger]:
+    """The silent ones, as the book judged them.
 
-    A source without a learned interval (new, or an archive that was read in) is never silent; a
-    slow one is given as much longer as it is slower.
+    A source without a learned interval (new, or an archive that was read in) is never silent.
     """
-    moment = judged_at(ledgers, now)
-    judged = [silent_since(ledger, moment) for ledger in ledgers]
-    return [ledger for ledger in judged if ledger.silent_since is not None]
+    return [ledger for ledger in ledgers if ledger.silent_since is not None]
 
 
 def silence_findings(
@@ -64,7 +82,8 @@ def silence_findings(
 ) -> list[Finding]:
     """One finding a silent source; the same one as long as the same silence lasts.
 
-    Its time is the moment the silence had lasted too long. ``ledgers`` are all sources: the
+    Its time is the moment the silence had lasted too long, by the cadence or by the week, if that
+    saw it first. ``ledgers`` are all sources: the
     reason says how many of them still send, for when none does the fault is on our side.
     """
     others = [ledger for ledger in ledgers if allowed_silence_s(ledger) is not None]
@@ -87,9 +106,15 @@ def _finding(ledger: SourceLedger, now: datetime, sending: int) -> Finding:
         if sending
         else "no other source with a known interval sends either: look at the network and at Tocsin itself first"
     )
+    usually = (
+        f"in these hours of the week it usually sends at least {ledger.missed:,} events"
+        if ledger.missed
+        else f"usually one at least every {_spell(ledger.expected_interval_s)}, "
+        f"allowed is {_spell(allowed_s)}"
+    )
     because = (
-        f"Last event {last_seen:%Y-%m-%d %H:%M:%S} UTC, {_spell(silent_s)} ago; usually one at "
-        f"least every {_spell(ledger.expected_interval_s)}, allowed is {_spell(allowed_s)}. {company[0].upper()}{company[1:]}."
+        f"Last event {last_seen:%Y-%m-%d %H:%M:%S} UTC, {_spell(silent_s)} ago; {usually}. "
+        f"{company[0].upper()}{company[1:]}."
     )
     interval = f"{ledger.expected_interval_s:.0f}"
     return Finding(
@@ -97,7 +122,7 @@ def _finding(ledger: SourceLedger, now: datetime, sending: int) -> Finding:
         rule_id=rule.id,
         rule_title=rule.title,
         level=rule.level,
-        time=last_seen + timedelta(seconds=allowed_s),
+        time=min(now, last_seen + timedelta(seconds=allowed_s)),
         event_id=finding_id,
         lane="tocsin.health",
         source=ledger.name,
@@ -113,6 +138,7 @@ def _finding(ledger: SourceLedger, now: datetime, sending: int) -> Finding:
             "last_seen": last_seen.isoformat(),
             "expected_interval_s": ledger.expected_interval_s,
             "allowed_silence_s": allowed_s,
+            "missed_events": ledger.missed,
             "received": ledger.received,
             "lanes": list(ledger.lanes),
             "because": because,

@@ -1,6 +1,6 @@
 """Tables of the sources, of how much each sends, and of what could not be read."""
 
-from sqlalchemy import JSON, BigInteger, Column, Float, Index, SmallInteger, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, LargeBinary, String, Table, Text
 
 from tocsin.store.state import Utc, metadata
 
@@ -25,7 +25,8 @@ sources = Table(
     Column("late", BigInteger, nullable=False, server_default="0"),
     Column("dropped", BigInteger, nullable=False, server_default="0"),
     Column("owner", String(200), nullable=False, server_default=""),
-    Column("learned_slot", BigInteger),
+    Column("advanced_at", Utc),
+    Column("tls_refused", BigInteger, nullable=False, server_default="0"),
 )
 
 quarantine = Table(
@@ -61,16 +62,17 @@ source_slots = Table(
     Column("ahead", BigInteger, nullable=False, server_default="0"),
     Column("late", BigInteger, nullable=False, server_default="0"),
     Column("clock_ahead_s", Float),
+    Column("dropped", BigInteger, nullable=False, server_default="0"),
+    Column("tls_refused", BigInteger, nullable=False, server_default="0"),
 )
 
-source_hours = Table(
-    "source_hours",
+source_weeks = Table(
+    "source_weeks",
     metadata,
     Column("tenant", String(100), primary_key=True),
     Column("source", String(300), primary_key=True),
-    Column("hour", SmallInteger, primary_key=True, autoincrement=False),
-    Column("events", Float, nullable=False),
-    Column("weeks", SmallInteger, nullable=False),
+    Column("last_hour", BigInteger, nullable=False),
+    Column("counts", LargeBinary, nullable=False),
 )
 
 seen_fields = Table(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from tocsin.model.intake import Intake
+
 
 @dataclass(frozen=True, slots=True)
 class SourceLedger:
@@ -11,8 +13,12 @@ class SourceLedger:
     ``waiting`` is in the spool; it is counted by ``app.source_ledgers``, 0 in the book itself.
     ``unrecognized`` are stored events no mapping claimed. ``first_seen``/``last_seen`` are event
     times, ``last_received`` the wall clock. Of the stored, ``ahead`` bore a time more than a
-    minute after their receipt, ``late`` one more than an hour before it. ``dropped`` never got
-    here: the kernel had no room for them. ``owner`` is who looks after the sender.
+    minute after their receipt, ``late`` one more than an hour before it. ``advanced_at`` is when an
+    event came that was newer than all before; ``missed`` are the events it usually would have sent
+    since it fell silent, at the least (0: its pauses alone tell). ``tls_refused`` are connections
+    to this listener on which no TLS came about. ``dropped`` never got
+    here: the kernel had no room for them. ``owner`` is who looks after the sender. ``intake`` says
+    how it is fetched; None for who sends by itself.
     """
 
     name: str
@@ -33,6 +39,10 @@ class SourceLedger:
     dropped: int = 0
     owner: str = ""
     waiting: int = 0
+    advanced_at: datetime | None = None
+    missed: int = 0
+    tls_refused: int = 0
+    intake: Intake | None = None
 
 
 @dataclass(frozen=True, slots=True)

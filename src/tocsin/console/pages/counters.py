@@ -62,7 +62,7 @@ def _active_leases(visit: Visit) -> int:
 
 def _silent_sources(visit: Visit) -> int:
     with visit.tocsin.state.read() as tx:
-        return len(find_silent(visit.tocsin.sources.sources(tx), visit.now))
+        return len(find_silent(visit.tocsin.sources.sources(tx)))
 
 
 _COUNTERS: tuple[tuple[str, Permission, Callable[[Visit], int]], ...] = (
