@@ -130,14 +130,19 @@ class Flow:
             self._commit_or_forget(worked)
             return done
 
-    def take_again(self, parts: Sequence[tuple[Decoded, Origin]], settle: Settle) -> None:
-        """Take records that were set aside before and can be read now through every room.
+    def read_again(self, parts: Sequence[tuple[Decoded, Origin]]) -> list[EventBatch]:
+        """What records that are not in the spool come to, not stored yet."""
+        with self._turn:
+            return self._ahead.normalize(parts)
+
+    def take_again(self, batches: list[EventBatch], settle: Settle) -> None:
+        """Take what was set aside before, and could be read again, through every other room.
 
         ``settle`` is called, with the events they became, within the transaction that publishes
         them: so they are in one place or the other, never in both.
         """
         with self._turn:
-            worked = _Worked(position=-1, settle=settle, batches=self._ahead.normalize(parts))
+            worked = _Worked(position=-1, settle=settle, batches=batches)
             self._judge(worked, self.unlooked_from(datetime.now(UTC)))
             self._commit_or_forget(worked)
 

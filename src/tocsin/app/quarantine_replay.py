@@ -144,7 +144,8 @@ class QuarantineReplay:
                 raise RuntimeError("another replay has taken some of these records: try again")
             self._add_to_ledgers(tx, by_source(batches))
 
-        self._flow.take_again([(decoded, _origin(one)) for one, decoded in readable], settle)
+        batches = self._flow.read_again([(decoded, _origin(one)) for one, decoded in readable])
+        self._flow.take_again(batches, settle)
         return len(ids)
 
     def _add_to_ledgers(self, tx: Connection, sent: dict[tuple[str, str], OfSource]) -> None:

@@ -33,6 +33,7 @@ from tocsin.app.rule_keeper import RuleKeeper
 from tocsin.app.rule_reach import ReachBoard
 from tocsin.app.shipped import open_normalizer, rule_paths
 from tocsin.app.source_tasks import SourceTasks
+from tocsin.app.unknown_replay import UnknownReplay
 from tocsin.app.upkeep import Upkeep
 from tocsin.app.webhook_doors import WebhookDoors
 from tocsin.cases.casebook import CaseBook
@@ -90,6 +91,7 @@ class Tocsin:
     history_jobs: HistoryJobs
     packs: PackDesk
     replay: QuarantineReplay
+    unknown: UnknownReplay
     closers: list[Callable[[], None]]
     gap_filler: GapFiller = field(init=False)
     pulls: Pulls = field(init=False)
@@ -233,6 +235,7 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         history_jobs=history_jobs,
         packs=PackDesk(settings, state, blobs, audit),
         replay=QuarantineReplay(state, blobs, sources, flow, audit),
+        unknown=UnknownReplay(state, events, sources, flow, normalizer, audit),
         closers=closers,
     )
 

@@ -71,7 +71,8 @@ class ReplayQuery:
     """Which stored events to give back.
 
     Event time in ``start <= time < end``, taken in within ``received_from <= t <
-    received_until``; None: not asked. ``without_lanes`` are left out in any case. Batches of
+    received_until``; None: not asked. ``without_lanes`` are left out in any case, ``segments``
+    are the ids of the only ones looked into (None: all). Batches of
     the same lane are gathered to ``batch_rows`` events. What is not asked for (native fields, or
     OCSF and raw record) is not read: its columns are missing, raw records null.
     """
@@ -84,6 +85,7 @@ class ReplayQuery:
     without_lanes: frozenset[str] = frozenset()
     tenants: frozenset[str] | None = None
     event_ids: frozenset[str] | None = None
+    segments: frozenset[str] | None = None
     with_native: bool = True
     with_ocsf: bool = True
     batch_rows: int = 50_000
@@ -136,6 +138,17 @@ class EventStore(Protocol):
         the lane of an id. What can't be read is told to ``on_damage``, and the rest goes on.
         Raises ``StoreMoved`` when segments were merged away by another process meanwhile: what
         was given so far may come again, so begin the query anew.
+        """
+        ...
+
+    def withdrawing(
+        self, event_ids: frozenset[str]
+    ) -> AbstractContextManager[Callable[[Connection], None]]:
+        """Take events out, so that others may take their place in the same transaction.
+
+        What is given back is to be called, once, in the caller's transaction; until that commits
+        the events stay, and they stay when it is rolled back. ``StoreError`` when meanwhile
+        another process has merged what they are in.
         """
         ...
 

@@ -35,6 +35,16 @@ class WantedReplay(BaseModel):
     size: int = Field(MOST_RECORDS, ge=1, le=MOST_RECORDS)
 
 
+class WantedRecognition(BaseModel):
+    """Which stored events of unknown format to map again, and behind which one to go on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: str | None = Field(None, max_length=300, description="Only this source.")
+    since: AwareDatetime | None = Field(None, description="Only what was taken in since then.")
+    after: str = Field("", max_length=64, description="next_after of the answer before.")
+
+
 class WantedOwner(BaseModel):
     """Who looks after a source; an empty ``owner`` is nobody."""
 
@@ -101,3 +111,19 @@ def replay(house: House, wanted: WantedReplay, by: Writer) -> dict[str, Any]:
         size=wanted.size,
     )
     return done.as_json(house.replay.waiting(wanted.source, wanted.since))
+
+
+@router.post("/recognize", summary="Map events of unknown format again")
+def recognize(house: House, wanted: WantedRecognition, by: Writer) -> dict[str, Any]:
+    """What a mapping knows by now moves to its lane, under the id it had, and rules look at it.
+
+    One call tries one segment of the store: go on with ``next_after`` until it is null.
+    """
+    done = house.unknown.go(
+        by=by.name,
+        now=datetime.now(UTC),
+        after=wanted.after,
+        source=wanted.source,
+        since=wanted.since,
+    )
+    return done.as_json()

@@ -9,8 +9,9 @@ import typer
 from tocsin.app.plain import as_json as plain
 from tocsin.app.plain import page_json
 from tocsin.app.source_ledgers import source_ledgers
+from tocsin.cli.commands.sources_files import list_files
 from tocsin.cli.commands.sources_owner import set_source_owner
-from tocsin.cli.commands.sources_replay import replay_quarantine
+from tocsin.cli.commands.sources_replay import replay_sources
 from tocsin.cli.commands.sources_test import try_source
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
@@ -23,9 +24,10 @@ _COLUMNS = (
 )
 app = typer.Typer(help="See who sends, how much, and what could not be read.", no_args_is_help=True)
 
+app.command("files")(list_files)
 app.command("owner")(set_source_owner)
 app.command("test")(try_source)
-app.command("replay")(replay_quarantine)
+app.command("replay")(replay_sources)
 
 
 @app.command("list")

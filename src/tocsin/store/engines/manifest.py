@@ -34,8 +34,10 @@ def field_count(tx: Connection) -> int:
 
 
 def swap(tx: Connection, old: Sequence[Segment], new: Segment | None) -> bool:
-    """Put one segment (None: nothing) in the place of others; False, and nothing done, when one
-    of them is gone."""
+    """Put one segment (None: nothing) in the place of others.
+
+    False, and nothing done, when one of them is gone.
+    """
     is_old = segments.c.id.in_([segment.id for segment in old])
     if tx.execute(select(func.count()).where(is_old)).scalar_one() != len(old):
         return False

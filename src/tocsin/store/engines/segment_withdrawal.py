@@ -1,0 +1,54 @@
+"""Rewrites segments without some of their events, which go on living elsewhere."""
+
+from collections.abc import Collection
+from datetime import UTC
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tocsin.store.engines.segment_file import checksum, new_path, write_durably
+from tocsin.store.ports import Segment
+
+
+def without(folder: Path, segment: Segment, event_ids: Collection[str]) -> Segment | None:
+    """A new file with the other events of ``segment``; None when there are none.
+
+    The columns stay as they are encoded: only rows go.
+    """
+    table = pq.ParquetFile(folder / segment.path).read()
+    kept = table.filter(pc.invert(_among(table["event_id"], event_ids)))
+    if not kept.num_rows:
+        return None
+    identifier, path = new_path()
+    write_durably(folder / path, iter([kept]), kept.schema)
+    times = pc.min_max(kept["time"]).as_py()
+    ids = pc.min_max(kept["event_id"]).as_py()
+    return Segment(
+        id=identifier,
+        path=path.as_posix(),
+        rows=kept.num_rows,
+        size_bytes=(folder / path).stat().st_size,
+        first_time=times["min"].replace(tzinfo=UTC),
+        last_time=times["max"].replace(tzinfo=UTC),
+        sources=_names(kept["source"]),
+        lanes=_names(kept["lane"]),
+        checksum=checksum(folder / path),
+        first_event_id=ids["min"],
+        last_event_id=ids["max"],
+    )
+
+
+def holds_any(folder: Path, segment: Segment, event_ids: Collection[str]) -> bool:
+    """True when one of the events is in ``segment``."""
+    column = pq.ParquetFile(folder / segment.path).read(["event_id"])["event_id"]
+    return bool(pc.any(_among(column, event_ids)).as_py())
+
+
+def _among(column: pa.ChunkedArray, event_ids: Collection[str]) -> pa.ChunkedArray:
+    return pc.is_in(column, value_set=pa.array(sorted(event_ids), pa.string()))
+
+
+def _names(column: pa.ChunkedArray) -> tuple[str, ...]:
+    return tuple(sorted(pc.unique(column.cast(pa.string())).to_pylist()))
