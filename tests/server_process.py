@@ -20,14 +20,22 @@ PATIENCE_S = 60.0
 class ServerProcess:
     """Starts the server on a data folder with free ports; a context manager that stops it."""
 
-    def __init__(self, home: Path, **environment: str) -> None:
+    def __init__(
+        self, home: Path, *, port: int = 0, syslog_port: int = 0, **environment: str
+    ) -> None:
         self.home = home
+        self._ports = (port, syslog_port)
         self._environment = environment
         self.process: subprocess.Popen[bytes] | None = None
         self.client = httpx2.Client()
         self.facts: dict[str, Any] = {}
 
     def start(self) -> "ServerProcess":
+        self.spawn()
+        return self.await_ready()
+
+    def spawn(self) -> None:
+        """Start the process; it listens once ``await_ready`` returns."""
         self.home.mkdir(parents=True, exist_ok=True)
         log = (self.home / "server.log").open("ab")
         self.process = subprocess.Popen(  # noqa: S603
@@ -39,9 +47,9 @@ class ServerProcess:
                 "--home",
                 str(self.home),
                 "--port",
-                "0",
+                str(self._ports[0]),
                 "--syslog-port",
-                "0",
+                str(self._ports[1]),
             ],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -49,6 +57,8 @@ class ServerProcess:
             env={**os.environ, **self._environment},
         )
         log.close()
+
+    def await_ready(self) -> "ServerProcess":
         facts = self._facts()
         self.facts = facts
         self.client.close()

@@ -59,6 +59,7 @@ def answer_error(request: Request, error: Exception) -> Response | None:
             kind = "content_too_long_exception" if status == 413 else "parse_exception"
         case StoreError():
             status, kind = 503, "unavailable_shards_exception"
+            headers["Retry-After"] = _ASK_AGAIN_S
         case RequestValidationError():
             status, kind = 400, "illegal_argument_exception"
         case _:

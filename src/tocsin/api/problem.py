@@ -9,7 +9,7 @@ from tocsin.app.access_errors import AccessError
 from tocsin.app.audit import AuditError
 from tocsin.cases.errors import CaseError, UnknownCase
 from tocsin.respond.errors import BadRequest, NotAllowed, NotFound, RespondError
-from tocsin.store.ports import QueryError, SpoolFull
+from tocsin.store.ports import QueryError, SpoolFull, StoreError
 from tocsin.triage.errors import TriageError, UnknownAlert
 
 _ROOM_ERRORS: dict[type[Exception], tuple[int, str]] = {
@@ -72,6 +72,12 @@ def install_problem_handlers(app: FastAPI) -> None:
     def of_full_spool(request: Request, error: SpoolFull) -> JSONResponse:
         return problem_response(
             429, "Nothing was taken in: the spool is full", str(error), headers={"Retry-After": "5"}
+        )
+
+    @app.exception_handler(StoreError)
+    def of_store(request: Request, error: StoreError) -> JSONResponse:
+        return problem_response(
+            503, "The store can't be used now", str(error), headers={"Retry-After": "5"}
         )
 
     for kind, (status, title) in _ROOM_ERRORS.items():

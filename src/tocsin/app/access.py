@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import Connection, RowMapping, update
 
 from tocsin.app.access_errors import AccessError, SignInRefused, SignInThrottled, WeakPassword
@@ -45,7 +46,9 @@ from tocsin.app.users import (
     user_row,
 )
 from tocsin.model.principal import Permission, Principal, Role
-from tocsin.store.ports import StateStore
+from tocsin.store.ports import StateStore, StoreError
+
+_log = structlog.get_logger()
 
 __all__ = ["Access", "AccessError", "SignInRefused", "SignInThrottled", "SignedIn", "WeakPassword"]
 
@@ -306,9 +309,15 @@ class Access:
         if token is None:
             return None
         if should_touch(token, now):
+            self._touch(token, now)
+        return principal_of_token(token)
+
+    def _touch(self, token: ApiToken, now: datetime) -> None:
+        try:
             with self._state.begin() as tx:
                 touch_token(tx, token.id, now)
-        return principal_of_token(token)
+        except StoreError as error:  # a full disk turns nobody away whose records still have room
+            _log.warning("token_use_not_noted", token=token.id, reason=str(error))
 
     def _begin_session(
         self, tx: Connection, user: User, renewed: str | None, address: str, now: datetime

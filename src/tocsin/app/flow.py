@@ -234,7 +234,7 @@ class Flow:
                 self.error = f"{type(error).__name__}: {error}"
                 _log.exception("flow_turn_failed", retry_s=pause_s)
                 stop.wait(pause_s)
-                pause_s = min(pause_s * 2, 60.0)
+                pause_s = min(pause_s * 2, 10.0)
 
     def _work_safely(
         self, entries: Sequence[SpoolEntry], reading: Reading | None

@@ -19,7 +19,7 @@ from tocsin.app.wiring import Tocsin
 from tocsin.ingest.cutting import Maker
 from tocsin.ingest.hec_body import HecIntake, take_events, take_raw
 from tocsin.model.principal import Principal
-from tocsin.store.ports import SpoolFull, StoreError
+from tocsin.store.ports import StoreError
 
 # Splunk's documented codes: the HTTP status and the text of each.
 _CODES = {
@@ -30,7 +30,6 @@ _CODES = {
     4: (403, "Invalid token"),
     5: (400, "No data"),
     6: (400, "Invalid data format"),
-    8: (500, "Internal server error"),
     9: (503, "Server is busy"),
     10: (400, "Data channel is missing"),
     11: (400, "Invalid data channel"),
@@ -54,7 +53,7 @@ class _Refusal(Problem):
 
 
 def _answer(request: Request, error: Exception) -> Response | None:
-    if isinstance(error, SpoolFull):
+    if isinstance(error, StoreError):
         return _reply(9, {"detail": str(error)}, {"Retry-After": "5"})
     code = _code_of(request, error)
     if code is None:
@@ -79,8 +78,6 @@ def _code_of(request: Request, error: Exception) -> int | None:
             return 27 if error.status == 413 else 6
         case RequestValidationError():
             return 6
-        case StoreError():
-            return 8
     return None
 
 

@@ -1,13 +1,13 @@
 """The state store on SQLite: one writer at a time, readers beside it (WAL)."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from sqlite3 import Connection as SqliteConnection
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from tocsin.store.migrations import chain
 from tocsin.store.ports import StoreError
@@ -55,6 +55,13 @@ class SqliteState:
             try:
                 with self._writer.begin() as connection:
                     yield connection
+            except OperationalError as error:
+                if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
+                    raise
+                raise StoreError(
+                    f"the disk under the state store {self._path} is full; nothing of this was "
+                    "written. Free space, then try again"
+                ) from error
             finally:
                 self._writing_thread = None
 
@@ -81,7 +88,7 @@ def _engine(path: Path, begin: str, *, connections: int, query_only: bool) -> En
     )
 
     @event.listens_for(engine, "connect")
-    def prepare(raw: SqliteConnection, _record: object) -> None:
+    def prepare(raw: sqlite3.Connection, _record: object) -> None:
         raw.isolation_level = None  # the BEGIN below is the only one
         raw.execute("PRAGMA journal_mode=WAL")
         raw.execute("PRAGMA synchronous=FULL")

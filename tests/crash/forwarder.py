@@ -1,0 +1,130 @@
+"""A real rsyslog with queues on disk that forwards numbered lines of a file in several ways."""
+
+import json
+import re
+import shutil
+import subprocess
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.ingest.certificates import Authority
+
+_PROGRAMS = "/usr/sbin:/usr/bin:/sbin:/bin"
+RSYSLOGD = shutil.which("rsyslogd", path=_PROGRAMS)
+_MODULES = Path("/usr/lib")
+_QUEUE = (
+    'queue.type="LinkedList" queue.maxDiskSpace="200m" queue.saveOnShutdown="on" '
+    'queue.timeoutEnqueue="60000" action.resumeRetryCount="-1" action.resumeInterval="1"'
+)
+_NUMBER = re.compile(r'\\"number\\": (\d+)')
+_EVERY_S = 0.02
+_LINES = 10
+PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Where the server takes in what rsyslog sends, and who vouches for both over TLS."""
+
+    syslog_tcp: int
+    syslog_tls: int
+    http: int
+    token: str
+    authority: Authority
+
+
+class Forwarder:
+    """Writes a line to a file again and again; rsyslog takes each to every door it has."""
+
+    def __init__(self, folder: Path, doors: Doors) -> None:
+        self._folder = folder
+        self.ways = ["rsyslog-tcp"]
+        if _has("lmnsd_ossl"):
+            self.ways.append("rsyslog-tls")
+        if _has("omelasticsearch"):
+            self.ways.append("rsyslog-elastic")
+        folder.mkdir()
+        (folder / "rsyslog.conf").write_text(self._configuration(doors))
+        (folder / "app.log").touch()
+        self._stop_asked = threading.Event()
+        self._writer = threading.Thread(target=self._write, name="application", daemon=True)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.written = 0
+
+    def start(self) -> None:
+        assert RSYSLOGD is not None
+        conf, pid = self._folder / "rsyslog.conf", self._folder / "rsyslogd.pid"
+        with (self._folder / "rsyslogd.log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603
+                [RSYSLOGD, "-n", "-f", str(conf), "-i", str(pid)], stdout=log, stderr=log
+            )
+        self._writer.start()
+
+    def stop_writing(self) -> None:
+        self._stop_asked.set()
+        self._writer.join(PATIENCE_S)
+
+    def given_up(self) -> set[int]:
+        """What rsyslog was told is not taken in, and did not send again: its error file has it."""
+        errors = self._folder / "elastic.errors"
+        text = errors.read_text() if errors.is_file() else ""
+        return {int(number) for number in _NUMBER.findall(text)}
+
+    def stop(self) -> None:
+        self.stop_writing()
+        if self._process is not None:
+            self._process.terminate()
+            self._process.communicate(timeout=PATIENCE_S)
+
+    def _write(self) -> None:
+        with (self._folder / "app.log").open("a") as file:
+            while not self._stop_asked.wait(_EVERY_S):
+                numbers = range(self.written, self.written + _LINES)
+                file.write("".join(json.dumps({"number": n}) + "\n" for n in numbers))
+                file.flush()
+                self.written += _LINES
+
+    def _configuration(self, doors: Doors) -> str:
+        return "\n".join(
+            (
+                f'global(workDirectory="{self._folder}")',
+                'module(load="imfile" mode="inotify")',
+                f'input(type="imfile" File="{self._folder}/app.log" Tag="app:")',
+                _template("rsyslog-tcp", is_syslog=True),
+                _template("rsyslog-tls", is_syslog=True),
+                _template("rsyslog-elastic", is_syslog=False),
+                *(self._action(way, doors) for way in self.ways),
+            )
+        )
+
+    def _action(self, way: str, doors: Doors) -> str:
+        common = f'template="{way}" queue.filename="{way}" {_QUEUE}'
+        forward = 'type="omfwd" target="127.0.0.1" protocol="tcp" TCP_Framing="octet-counted"'
+        match way:
+            case "rsyslog-tcp":
+                return f'action({forward} port="{doors.syslog_tcp}" {common})'
+            case "rsyslog-tls":
+                tls = (
+                    'StreamDriver="ossl" StreamDriverMode="1" '
+                    'StreamDriverAuthMode="x509/certvalid" '
+                    f'StreamDriver.CAFile="{doors.authority.certificate}"'
+                )
+                return f'action({forward} port="{doors.syslog_tls}" {tls} {common})'
+        return (
+            'module(load="omelasticsearch")\n'
+            f'action(type="omelasticsearch" server="127.0.0.1" serverport="{doors.http}" '
+            f'uid="soak" pwd="{doors.token}" searchIndex="soak" searchType="" bulkmode="on" '
+            f'retryfailures="on" errorfile="{self._folder}/elastic.errors" {common})'
+        )
+
+
+def _template(way: str, *, is_syslog: bool) -> str:
+    """The line's object with the way it took; behind a header of RFC 5424 for syslog."""
+    header = "<%PRI%>1 %TIMESTAMP:::date-rfc3339% soak app - - - " if is_syslog else ""
+    inside = f'{{\\"sender\\":\\"{way}\\",%msg:F,123:2%'
+    return f'template(name="{way}" type="string" string="{header}{inside}")'
+
+
+def _has(module: str) -> bool:
+    return any(_MODULES.glob(f"*/rsyslog/{module}.so"))

@@ -1,0 +1,287 @@
+"""Kills a real server and fills its disk under real senders, then looks for what they were told is safe.
+
+``python -m tests.crash.soak --kills 50 --full-disk 10 --output FILE`` prints JSON; exit 1 when
+anything is missing. Filling the disk mounts a small tmpfs, which needs root.
+"""
+
+import argparse
+import contextlib
+import json
+import random
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.crash.forwarder import RSYSLOGD, Doors, Forwarder
+from tests.crash.senders import BATCH, CLIENTS, Sender
+from tests.crash.small_disk import SmallDisk
+from tests.ingest.certificates import Authority
+from tests.server_process import ServerProcess, wait_until
+from tocsin.app.config import load_settings
+from tocsin.app.wiring import open_tocsin
+from tocsin.model.principal import Role
+
+PATIENCE_S = 600.0
+DISK_BYTES = 256 << 20
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of one sender's records."""
+
+    sender: str
+    told: int | None
+    """Records it was told are safe; None where the protocol tells nothing."""
+    sent: int
+    stored: int
+    missing: int
+    """Of those told; of those sent where the protocol tells nothing."""
+    extra: int
+    """Copies beyond the first: of batches that were sent again because no answer came."""
+    explained: int
+    """The most copies that sending again can have made."""
+    refusals: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool:
+        return self.told is None or (self.missing == 0 and self.extra <= self.explained)
+
+
+class Soak:
+    """One server on one data folder, its senders, and what is done to it."""
+
+    def __init__(self, folder: Path, home: Path, seed: int) -> None:
+        self.chance = random.Random(seed)  # noqa: S311
+        self.kills = 0
+        http, syslog, tls = _free_ports(3)
+        authority = Authority(folder)
+        pair = authority.issue("server")
+        listener = {
+            "name": "edge",
+            "tcp_port": tls,
+            "tls_certificate": str(pair.certificate),
+            "tls_key": str(pair.key),
+        }
+        token = _token(home)
+        self.server = ServerProcess(
+            home,
+            port=http,
+            syslog_port=syslog,
+            TOCSIN_SYSLOG__LISTENERS=json.dumps([listener]),
+        )
+        url = f"http://127.0.0.1:{http}"
+        self.senders = [Sender(name, connect(url, token)) for name, connect in CLIENTS.items()]
+        doors = Doors(syslog, tls, http, token, authority)
+        self.forwarder = Forwarder(folder / "rsyslog", doors) if RSYSLOGD else None
+
+    def start_senders(self) -> None:
+        for sender in self.senders:
+            sender.start()
+        if self.forwarder is not None:
+            self.forwarder.start()
+
+    def kill_once(self) -> None:
+        """Kill the server at a random moment: of its start, every fifth time, or of its work."""
+        self.server.spawn()
+        if self.chance.random() < 0.2:
+            time.sleep(self.chance.uniform(0.0, 2.5))
+        else:
+            self.server.await_ready()
+            time.sleep(self.chance.uniform(0.0, 6.0))
+        self.server.kill()
+        self.kills += 1
+
+    def fill_once(self, disk: SmallDisk, *, kill: bool) -> None:
+        """Fill the disk under the working server, and free it; in between kill it, or do not."""
+        if self.server.process is None or self.server.process.poll() is not None:
+            self.server.start()
+        time.sleep(self.chance.uniform(0.2, 1.0))
+        disk.fill()
+        time.sleep(self.chance.uniform(0.5, 3.0))
+        if kill:
+            self.server.kill()
+            self.kills += 1
+        disk.free()
+
+    def verdicts(self) -> list[Verdict]:
+        """Let everything come home, then count."""
+        if self.server.process is None or self.server.process.poll() is not None:
+            self.server.start()
+        if self.forwarder is not None:
+            self.forwarder.stop_writing()
+        for sender in self.senders:
+            sender.ask_to_stop()
+        for sender in self.senders:
+            sender.join(PATIENCE_S)
+            assert not sender.is_alive(), f"{sender.name} can't send: {sender.refusals}"
+        told = [self._of_sender(sender) for sender in self.senders]
+        if self.forwarder is not None:
+            told += [self._of_way(self.forwarder, way) for way in self.forwarder.ways]
+        return told
+
+    def ledgers(self) -> list[dict[str, Any]]:
+        """Per source; each adds up."""
+        page = self.server.client.get("/api/v1/sources").json()
+        names = ("name", "received", "stored", "quarantined")
+        return [{name: one[name] for name in names} for one in page["sources"]]
+
+    def close(self) -> None:
+        if self.forwarder is not None:
+            self.forwarder.stop()
+        if self.server.process is not None and self.server.process.poll() is None:
+            self.server.stop()
+        self.server.client.close()
+
+    def _of_sender(self, sender: Sender) -> Verdict:
+        self._await_empty_spool()
+        stored, copies = self._stored(sender.name, sender.acknowledged)
+        return Verdict(
+            sender=sender.name,
+            told=sender.acknowledged,
+            sent=sender.acknowledged,
+            stored=stored,
+            missing=sender.acknowledged - stored,
+            extra=copies - stored,
+            explained=sum(sender.tries.values()) * BATCH,
+            refusals=dict(sender.refusals),
+        )
+
+    def _of_way(self, forwarder: Forwarder, way: str) -> Verdict:
+        wait_until(lambda: self._has(way, forwarder.written - 1), f"the last of {way}", PATIENCE_S)
+        self._await_empty_spool()
+        stored, copies = self._stored(way, forwarder.written)
+        is_told = way == "rsyslog-elastic"
+        refused = forwarder.given_up() if is_told else set()
+        return Verdict(
+            sender=way,
+            told=forwarder.written - len(refused) if is_told else None,
+            sent=forwarder.written,
+            stored=stored,
+            missing=forwarder.written - len(refused) - stored,
+            refusals={"given up": len(refused)} if refused else {},
+            extra=copies - stored,
+            explained=(self.kills + 1) * 2048 if is_told else 0,
+        )
+
+    def _await_empty_spool(self) -> None:
+        client = self.server.client
+        wait_until(
+            lambda: client.get("/api/v1/sources").json()["waiting_bytes"] == 0,
+            "the spool to be empty",
+            PATIENCE_S,
+        )
+
+    def _stored(self, sender: str, below: int) -> tuple[int, int]:
+        """How many different numbers of a sender are stored, and how many events they are."""
+        ((different, events),) = self._ask(
+            "SELECT count(DISTINCT n), count(*) FROM (SELECT CAST(native.number AS BIGINT) AS n, "  # noqa: S608
+            "CAST(native.sender AS VARCHAR) AS sender FROM events) "
+            f"WHERE sender = '{sender}' AND n >= 0 AND n < {below}"
+        )
+        return different, events
+
+    def _has(self, sender: str, number: int) -> bool:
+        ((found,),) = self._ask(
+            f"SELECT count(*) FROM events WHERE CAST(native.sender AS VARCHAR) = '{sender}' "  # noqa: S608
+            f"AND CAST(native.number AS BIGINT) = {number}"
+        )
+        return bool(found)
+
+    def _ask(self, sql: str) -> list[list[int]]:
+        answer = self.server.client.post("/api/v1/search/sql", json={"sql": sql}, timeout=120.0)
+        assert answer.status_code == 200, answer.text
+        rows: list[list[int]] = answer.json()["rows"]
+        return rows
+
+
+@contextlib.contextmanager
+def soaking(seed: int, disk: SmallDisk | None = None) -> Iterator[Soak]:
+    """Senders at work on a server that is not running yet."""
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-soak-"))
+    soak = Soak(folder, (disk.folder if disk else folder) / "home", seed)
+    try:
+        soak.start_senders()
+        yield soak
+    finally:
+        soak.close()
+        shutil.rmtree(folder)
+
+
+def kill_runs(runs: int, seed: int) -> dict[str, Any]:
+    with soaking(seed) as soak:
+        for number in range(runs):
+            soak.kill_once()
+            _say(f"kill {number + 1} of {runs}")
+        return _report(soak, runs)
+
+
+def full_disk_runs(runs: int, seed: int) -> dict[str, Any]:
+    with SmallDisk(DISK_BYTES) as disk, soaking(seed, disk) as soak:
+        for number in range(runs):
+            soak.fill_once(disk, kill=number % 2 == 1)
+            _say(f"full disk {number + 1} of {runs}")
+        return _report(soak, runs)
+
+
+def _report(soak: Soak, runs: int) -> dict[str, Any]:
+    verdicts = soak.verdicts()
+    return {
+        "runs": runs,
+        "kills": soak.kills,
+        "holds": all(one.holds for one in verdicts),
+        "senders": [asdict(one) for one in verdicts],
+        "ledgers": soak.ledgers(),
+    }
+
+
+def _token(home: Path) -> str:
+    house = open_tocsin(load_settings(home=home, syslog__enabled=False))
+    try:
+        return house.access.create_token(
+            "soak", [Role.ENGINEER], lifetime_s=86400, by="soak", now=datetime.now(UTC)
+        )
+    finally:
+        house.close()
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        open_now = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
+        ]
+        return [one.getsockname()[1] for one in open_now]
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--full-disk", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--output", type=Path)
+    asked = parser.parse_args()
+    told: dict[str, Any] = {"seed": asked.seed}
+    if asked.kills:
+        told["kill"] = kill_runs(asked.kills, asked.seed)
+    if asked.full_disk:
+        told["full_disk"] = full_disk_runs(asked.full_disk, asked.seed)
+    text = json.dumps(told, indent=1)
+    sys.stdout.write(text + "\n")
+    if asked.output:
+        asked.output.write_text(text + "\n")
+    return 0 if all(told[kind]["holds"] for kind in ("kill", "full_disk") if kind in told) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
