@@ -1,5 +1,6 @@
 """The doors of webhooks: check who signed, take what is new in, count what is refused."""
 
+import json
 import threading
 import time
 from collections import OrderedDict
@@ -162,7 +163,7 @@ def _with_headers(headers: Mapping[str, str], body: bytes) -> bytes:
     if not told or body.lstrip()[:1] != b"{":
         return body
     try:
-        record = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        record = json.loads(body)  # keeps integers of any size, as orjson does not
+    except (ValueError, RecursionError):
         return body
-    return orjson.dumps(with_envelope(record, "webhook", told))
+    return json.dumps(with_envelope(record, "webhook", told)).encode()

@@ -1,7 +1,7 @@
 """Pulls topics of Kafka as a member of a consumer group, which keeps the position."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +18,8 @@ _AT_ONCE = 5_000
 _WAIT_S = 1.0
 _GATHER_S = 0.05
 _log = structlog.get_logger()
-_CONNECT_S = 10.0
+_CONNECT_TRIES = 10
+_HOPELESS = (KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION)
 
 
 def open_pull(settings: KafkaSettings, means: PullMeans) -> Pulled:
@@ -35,6 +36,7 @@ class Topics:
         self._settings = settings
         self._source = means.source
         self._heard = ""
+        self._is_hopeless = False
         self._early: deque[Message] = deque()
         self._where = f"Kafka at {', '.join(settings.brokers)}"
         try:
@@ -107,21 +109,31 @@ class Topics:
 
     def _hear(self, error: KafkaError) -> None:
         """What librdkafka says beside the messages: refused passwords, brokers that are away."""
+        self._is_hopeless = self._is_hopeless or error.code() in _HOPELESS
         if error.code() != KafkaError._ALL_BROKERS_DOWN or not self._heard:
             self._heard = error.str()
 
     def _see_topics(self) -> None:
-        try:
-            known = self._consumer.list_topics(timeout=_CONNECT_S).topics
-        except KafkaException as error:
-            self._consumer.poll(0)  # hears why
-            raise PullError(f"{self._where}: {self._heard or _words(error)}") from error
+        known = self._known_topics()
         missing = [topic for topic in self._settings.topics if topic not in known]
         if missing:
             raise PullError(
                 f"{self._where}: there is no topic {', '.join(missing)}, or this user may not "
                 "describe it; make it, or correct topics"
             )
+
+    def _known_topics(self) -> Container[str]:
+        """Tries for ten seconds, or until it is clear that it can't be."""
+        for _ in range(_CONNECT_TRIES):
+            try:
+                known: dict[str, object] = self._consumer.list_topics(timeout=1.0).topics
+                return known
+            except KafkaException as error:
+                self._consumer.poll(0)  # hears why
+                last = _words(error)
+            if self._is_hopeless:
+                break
+        raise PullError(f"{self._where}: {self._heard or last}")
 
     def _cuts(self, messages: list[Message]) -> Iterator[Cut]:
         maker = Maker(

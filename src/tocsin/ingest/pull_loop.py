@@ -18,7 +18,7 @@ from tocsin.store.ports import StoreError
 
 LONGEST_RETRY_S = 60.0
 _GROUP_BYTES = 2 * BATCH_BYTES
-_HOLD_EVERY_S = 5.0
+_HOLD_EVERY_S = 2.0
 _LAG_EVERY_S = 10.0
 _log = structlog.get_logger()
 

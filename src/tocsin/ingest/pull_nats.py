@@ -7,11 +7,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoServersError
+from nats.errors import TimeoutError as NatsTimeout
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.client import JetStreamContext
 from nats.js.errors import NotFoundError
@@ -96,10 +96,13 @@ class Stream:
         credentials = settings.credentials_file
         if credentials is not None and not credentials.is_file():
             raise PullError(f"{credentials}: no such file; correct credentials_file")
-        self._client = await nats.connect(
+        self._client = Client()
+        connecting = self._client.connect(
             list(settings.servers),
             name="tocsin",
             allow_reconnect=False,
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0,
             connect_timeout=_CONNECT_S,
             error_cb=self._hear,
             user=settings.username or None,
@@ -108,6 +111,10 @@ class Stream:
             user_credentials=str(credentials) if credentials is not None else None,
             tls=_tls(settings),
         )
+        try:
+            await asyncio.wait_for(connecting, 2 * _CONNECT_S)
+        except TimeoutError as error:
+            raise PullError(f"{self._where}: {self._refused or 'no server answers'}") from error
         try:
             return await self._client.jetstream().pull_subscribe(
                 settings.subject,
@@ -129,7 +136,7 @@ class Stream:
             raise PullError(f"{self._where}: the connection was lost {self._refused}".rstrip())
         try:
             return await self._subscription.fetch(_AT_ONCE, timeout=_WAIT_S)
-        except nats.errors.TimeoutError:
+        except NatsTimeout:
             return []
 
     def _open_client(self) -> Client:

@@ -1,6 +1,7 @@
 """Pulls the objects of a bucket: those that notices in SQS name, or all below a prefix."""
 
 import tempfile
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -112,6 +113,7 @@ class Notices:
         self._sqs = bucket.sqs
         self._url = bucket.settings.queue_url
         self._waiting: deque[dict[str, Any]] = deque()
+        self._held_at = 0.0
         try:
             self.lag()
         except BaseException:
@@ -128,13 +130,17 @@ class Notices:
                     VisibilityTimeout=self._bucket.settings.visibility_s,
                 )
             self._waiting.extend(answer.get("Messages", ()))
+            self._held_at = time.monotonic()
         if not self._waiting:
             return None
         message = self._waiting.popleft()
         return Portion(self._cuts(message), f"message {message['MessageId']}", message)
 
     def hold(self, portion: Portion) -> None:
-        self._set_visible_after([portion.token, *self._waiting], self._bucket.settings.visibility_s)
+        visibility_s = self._bucket.settings.visibility_s
+        if time.monotonic() - self._held_at >= visibility_s / 3:
+            self._held_at = time.monotonic()
+            self._set_visible_after([portion.token, *self._waiting], visibility_s)
 
     def confirm(self, portion: Portion) -> None:
         with told_clearly(f"queue {self._url} (needs sqs:DeleteMessage)"):

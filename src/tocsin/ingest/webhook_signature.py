@@ -82,7 +82,7 @@ def _standard(settings: WebhookSettings, headers: Mapping[str, str], body: bytes
     given = _needed(headers, "webhook-signature").split()
     told = _timestamp(_needed(headers, "webhook-timestamp"))
     name = _needed(headers, "webhook-id")
-    signed = b"%s.%s.%s" % (name.encode(), told.encode(), body)
+    signed = b"%s.%s.%s" % (name.encode("latin-1", "replace"), told.encode(), body)
     ours = [one[3:] for one in given if one.startswith("v1,")]
     return _Claim(signed, _decoded(ours, "base64"), told, name)
 
