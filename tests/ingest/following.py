@@ -15,7 +15,14 @@ from tocsin.model.record import RawBatch, Unreadable
 class Following:
     """``kept`` is what a restart goes on from; ``cuts`` is all that was read."""
 
-    def __init__(self, folder: Path, *names: str, chunk_bytes: int = 4096, **settings: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *names: str,
+        chunk_bytes: int = 4096,
+        most_open: int = 64,
+        **settings: Any,
+    ) -> None:
         self.folder = folder
         self.settings = FileSettings(
             source="app",
@@ -23,6 +30,7 @@ class Following:
             **settings,
         )
         self._chunk_bytes = chunk_bytes
+        self._most_open = most_open
         self.now = 0.0
         self.kept: dict[str, FilePosition] = {}
         self.cuts: list[Cut] = []
@@ -33,6 +41,7 @@ class Following:
             self.settings,
             [replace(one) for one in self.kept.values()],
             chunk_bytes=self._chunk_bytes,
+            most_open=self._most_open,
             clock=lambda: self.now,
         )
 

@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from tocsin.app.config_errors import ConfigError
+from tocsin.ingest.file_settings import FileSettings, check_sources
 from tocsin.ingest.pull_settings import PullSettings, WebhookSettings, different_names
 
 
@@ -153,6 +154,9 @@ class DetectSettings(_Section):
     fill_days: float = Field(
         7.0, ge=0, description="How far back gaps of rules are filled by themselves, in days."
     )
+    backtest_stretch_rows: int = Field(
+        500_000, ge=1, description="Events after which a backtest keeps how far it is."
+    )
 
 
 class HealthSettings(_Section):
@@ -207,6 +211,9 @@ class Settings(BaseSettings):
     home: Path = Field(Path("tocsin-data"), description="Data folder; everything is kept in it.")
     http: HttpSettings = HttpSettings()
     syslog: SyslogSettings = SyslogSettings()
+    files: tuple[FileSettings, ...] = Field(
+        (), description="Log files that are followed: `[[files]]`, one table a source."
+    )
     pull: PullSettings = PullSettings()
     webhooks: tuple[WebhookSettings, ...] = Field(
         (), description="Doors at `/in/<name>` for signed webhooks: `[[webhooks]]`."
@@ -219,6 +226,12 @@ class Settings(BaseSettings):
     health: HealthSettings = HealthSettings()
     respond: RespondSettings = RespondSettings()
     access: AccessSettings = AccessSettings()
+
+    @field_validator("files")
+    @classmethod
+    def _sources_differ(cls, files: tuple[FileSettings, ...]) -> tuple[FileSettings, ...]:
+        check_sources(files)
+        return files
 
     @field_validator("webhooks")
     @classmethod

@@ -2,25 +2,41 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import structlog
 
 from tocsin.ingest.cutting import Cut
-from tocsin.ingest.file_positions import keep_positions, load_positions
+from tocsin.ingest.file_positions import FilePosition, keep_positions, load_positions
 from tocsin.ingest.file_settings import FileSettings
 from tocsin.ingest.file_watch import FileWatch
 from tocsin.ingest.limits import BATCH_BYTES
+from tocsin.model.intake import Intake, IntakeState
 from tocsin.model.record import RawBatch, Unreadable
-from tocsin.store.ports import StateStore, StoreError, WorkQueue
+from tocsin.store.ports import StateStore, StoreError
 
 _INTERVAL_S = 0.5
 _IDLE_SHARE = 20
 """Looking takes at most this part of the time, however many files there are."""
 _MOST_OPEN = 512
+_MOST_TOLD = 3
 _FIRST_RETRY_S = 0.05
 _LONGEST_RETRY_S = 2.0
 _log = structlog.get_logger()
+
+
+def files_json(positions: Iterable[FilePosition]) -> list[dict[str, Any]]:
+    """Positions as people and programs are shown them."""
+    return [
+        {
+            **{"source": one.source, "path": one.path, "state": one.state, "size": one.size},
+            **{"offset": one.offset, "behind": one.behind, "records": one.lines},
+            "last_read": one.changed_at.isoformat() if one.offset else None,
+            "note": one.note,
+        }
+        for one in positions
+    ]
 
 
 class _Stopped(Exception):
@@ -38,18 +54,17 @@ class FileFollowing:
         self,
         files: Sequence[FileSettings],
         state: StateStore,
-        spool: WorkQueue,
-        *,
-        wake: Callable[[], None],
+        accept: Callable[[Sequence[RawBatch]], int],
         set_aside: Callable[[Sequence[Unreadable]], None],
+        *,
         spool_limit_bytes: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``wake`` is called when the spool has grown; ``set_aside`` keeps what can't be read."""
+        """``accept`` makes batches durable or raises StoreError; ``set_aside`` keeps the unreadable."""
         self._state = state
-        self._spool = spool
-        self._wake = wake
+        self._accept = accept
         self._set_aside = set_aside
+        self._full = ""
         self._portion_bytes = min(BATCH_BYTES, max(1, spool_limit_bytes // 4))
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -80,6 +95,31 @@ class FileFollowing:
         """What can't be read, and why: by source, then by path."""
         told = {watch.source: dict(watch.problems) for watch in self._watches}
         return {source: problems for source, problems in told.items() if problems}
+
+    def intakes(self) -> list[Intake]:
+        """How it is going with the files of each source."""
+        with self._state.read() as tx:
+            return [
+                self._intake(watch, load_positions(tx, watch.source)) for watch in self._watches
+            ]
+
+    def _intake(self, watch: FileWatch, positions: Sequence[FilePosition]) -> Intake:
+        there = [one for one in positions if one.is_there]
+        problems = [f"{path} {reason}" for path, reason in sorted(watch.problems.items())]
+        state = IntakeState.CONNECTED
+        if problems or self._full:
+            state = IntakeState.FAILING if problems else IntakeState.FULL
+        return Intake(
+            f"files/{watch.source}",
+            "files",
+            watch.source,
+            state,
+            error="; ".join(problems[:_MOST_TOLD]) or self._full,
+            position=f"{sum(one.offset for one in there):,} bytes of {len(there):,} files",
+            lag=sum(one.behind for one in there),
+            unit="bytes",
+            last_at=max((one.changed_at for one in there if one.offset), default=None),
+        )
 
     def look(self) -> int:
         """One round over all files; how many batches it brought."""
@@ -117,7 +157,6 @@ class FileFollowing:
         batches = [cut for cut in cuts if isinstance(cut, RawBatch)]
         if batches:
             self._append(batches)
-            self._wake()
         unreadable = [cut for cut in cuts if isinstance(cut, Unreadable)]
         if unreadable:
             self._set_aside(unreadable)
@@ -130,11 +169,13 @@ class FileFollowing:
         pause_s = _FIRST_RETRY_S
         while True:
             try:
-                self._spool.append(batches)
+                self._accept(batches)
             except StoreError as error:  # SpoolFull, or a disk that may come back
+                self._full = str(error)
                 _log.warning("files_wait", reason=str(error), retry_s=pause_s)
                 if self._stop.wait(pause_s):
                     raise _Stopped from error
                 pause_s = min(pause_s * 2, _LONGEST_RETRY_S)
             else:
+                self._full = ""
                 return

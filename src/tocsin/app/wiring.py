@@ -14,6 +14,7 @@ from tocsin.app.correlation_memory import remember
 from tocsin.app.decoding_ahead import DecodingAhead
 from tocsin.app.doorkeeper import open_access
 from tocsin.app.enrichment import open_enricher
+from tocsin.app.file_following import FileFollowing
 from tocsin.app.flow import Flow, FlowParts
 from tocsin.app.gap_filling import GapFiller
 from tocsin.app.health_round import HealthRound, Watched
@@ -91,16 +92,25 @@ class Tocsin:
     history_jobs: HistoryJobs
     packs: PackDesk
     replay: QuarantineReplay
-    unknown: UnknownReplay
     closers: list[Callable[[], None]]
+    unknown: UnknownReplay = field(init=False)
     gap_filler: GapFiller = field(init=False)
+    files: FileFollowing = field(init=False)
     pulls: Pulls = field(init=False)
     webhooks: WebhookDoors = field(init=False)
 
     def __post_init__(self) -> None:
+        self.unknown = UnknownReplay(
+            *(self.state, self.events, self.sources, self.flow, self.normalizer, self.audit)
+        )
+        self.files = FileFollowing(
+            *(self.settings.files, self.state, self.keep, self.flow.add_unreadable),
+            spool_limit_bytes=self.settings.spool.limit_bytes,
+        )
         self.pulls = Pulls(self.settings.pull, self.state, self.keep, self.flow.add_unreadable)
         self.webhooks = WebhookDoors(self.settings.webhooks, self.state, self.keep)
         self.closers.append(self.webhooks.close)
+        self.upkeep.watch_intakes(self.intakes)
         self.gap_filler = GapFiller(
             self, self.settings.detect.fill_days, lambda: self.history_jobs.is_busy
         )
@@ -131,8 +141,8 @@ class Tocsin:
         return position
 
     def intakes(self) -> list[Intake]:
-        """How it is going with what is pulled, and what the doors of webhooks refused."""
-        return [*self.pulls.look(), *self.webhooks.look()]
+        """How it is going with files, with what is pulled, and what doors of webhooks refused."""
+        return [*self.files.intakes(), *self.pulls.look(), *self.webhooks.look()]
 
     def start(self) -> None:
         """Start what runs: durable runs are taken up, the flow and the upkeep get threads."""
@@ -144,6 +154,8 @@ class Tocsin:
         self.gap_filler.start()
         self.closers.append(self.pulls.stop)
         self.pulls.start()
+        self.closers.append(self.files.stop)
+        self.files.start()
 
     def close(self) -> None:
         """Stop what runs, then close what is open, in reverse order."""
@@ -235,7 +247,6 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         history_jobs=history_jobs,
         packs=PackDesk(settings, state, blobs, audit),
         replay=QuarantineReplay(state, blobs, sources, flow, audit),
-        unknown=UnknownReplay(state, events, sources, flow, normalizer, audit),
         closers=closers,
     )
 

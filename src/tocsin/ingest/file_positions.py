@@ -47,6 +47,11 @@ class FilePosition:
         return Fingerprint(self.offset, self.head, self.tail)
 
     @property
+    def is_there(self) -> bool:
+        """False for content that is remembered, and in no file that is followed."""
+        return self.state not in _ENDED
+
+    @property
     def behind(self) -> int:
         """Bytes that wait to be read."""
         return max(0, self.size - self.offset)
@@ -67,9 +72,9 @@ def load_positions(tx: Connection, source: str | None = None) -> list[FilePositi
     return [FilePosition(**row._mapping) for row in tx.execute(chosen)]
 
 
-def shown_positions(tx: Connection) -> list[FilePosition]:
+def shown_positions(tx: Connection, source: str | None = None) -> list[FilePosition]:
     """Those of files that are there, as people look at them."""
-    return [one for one in load_positions(tx) if one.state not in _ENDED]
+    return [one for one in load_positions(tx, source) if one.is_there]
 
 
 def keep_positions(

@@ -28,8 +28,8 @@ from tocsin.ingest.followed_file import FollowedFile, open_to_read, reader_of
 from tocsin.ingest.limits import BATCH_BYTES
 from tocsin.ingest.packed_file import PackedFiles, read_on
 from tocsin.ingest.recognition import HEAD_BYTES as SHOWN_BYTES
-from tocsin.ingest.recognition import Shape, recognize
-from tocsin.ingest.tail_cutter import TailCutter, last_newline
+from tocsin.ingest.recognition import Shape
+from tocsin.ingest.tail_cutter import TailCutter
 
 SETTLED_S = 2.0
 """What is read as a whole must have been left alone for so long."""
@@ -201,7 +201,7 @@ class FileWatch:
             position = self._position_in(there, read)
             if position is None:
                 return
-            if not position.offset and recognize(head) in _AT_ONCE:
+            if not position.offset and self._cutter.of(head).shape(head) in _AT_ONCE:
                 position.state = READ_ONCE
             if self._is_first and self._wanted.start == "end":
                 self._go_to_end(position, there, read)
@@ -318,7 +318,7 @@ class FileWatch:
             self._stand_behind(position, there, there.size)
         else:
             start = max(0, there.size - SHOWN_BYTES) // 4 * 4
-            end = start + last_newline(read(SHOWN_BYTES, start), self._wanted.encoding)
+            end = start + self._cutter.of(read(2, 0)).last_newline(read(SHOWN_BYTES, start))
             position.stand_behind(fingerprint(read, end))
 
     def _cut_short(self, file: FollowedFile) -> None:

@@ -12,7 +12,7 @@ from tocsin.ingest.file_finding import There, found
 from tocsin.ingest.file_fingerprint import Fingerprint, ReadAt, fingerprint
 from tocsin.ingest.file_positions import FilePosition
 from tocsin.ingest.limits import RECORD_BYTES
-from tocsin.ingest.recognition import HEAD_BYTES, Shape, recognize
+from tocsin.ingest.recognition import HEAD_BYTES, Shape
 from tocsin.ingest.tail_cutter import TailCutter
 
 _MARKS = 16
@@ -42,6 +42,7 @@ class FollowedFile:
     still_since: float = 0.0
     is_settled: bool = False
     shape: Shape | None = None
+    cutter: TailCutter | None = None
     marks: deque[Fingerprint] = field(default_factory=lambda: deque(maxlen=_MARKS))
 
     def open(self) -> None:
@@ -93,10 +94,12 @@ class FollowedFile:
         if not block:
             return [], 0
         if self.shape is None:
-            self.shape = recognize(self._head(block))
+            head = block if not self.position.offset else self.read_at(HEAD_BYTES, 0)
+            self.cutter = cutter.of(head)
+            self.shape = self.cutter.shape(head[:HEAD_BYTES])
         now = datetime.now(UTC)
         maker = Maker(position.source, position.path, now)
-        taken = cutter.cut(block, position, maker, self.shape, is_last=is_last)
+        taken = (self.cutter or cutter).cut(block, position, maker, self.shape, is_last=is_last)
         if not taken.used_bytes:
             return [], 0
         told = fingerprint(
@@ -112,10 +115,6 @@ class FollowedFile:
         position.changed_at = now
         self.marks.append(told)
         return taken.cuts, taken.used_bytes
-
-    def _head(self, block: bytes) -> bytes:
-        head = block[:HEAD_BYTES] if not self.position.offset else self.read_at(HEAD_BYTES, 0)
-        return head.removeprefix(b"\xef\xbb\xbf")
 
 
 def _laid_over(read: ReadAt, offset: int, block: bytes) -> ReadAt:

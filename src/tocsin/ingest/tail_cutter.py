@@ -1,5 +1,6 @@
 """Cuts what was added to a log file into raw batches, up to the last record that is whole."""
 
+import codecs
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
@@ -10,10 +11,11 @@ from tocsin.ingest.cutting import Cut, Maker
 from tocsin.ingest.file_positions import FilePosition
 from tocsin.ingest.limits import RECORD_BYTES
 from tocsin.ingest.line_cutter import cut_headed, cut_lines
-from tocsin.ingest.recognition import Shape
+from tocsin.ingest.recognition import Shape, recognize
 from tocsin.ingest.w3c import is_header
 from tocsin.model.record import Framing, RawBatch
 
+_BOM = b"\xef\xbb\xbf"
 _FRAMINGS = {Shape.ZEEK: Framing.ZEEK_TSV, Shape.W3C: Framing.W3C}
 
 
@@ -35,6 +37,29 @@ class TailCutter:
         """``start`` is the compiled pattern a record's first line begins with; None: each does."""
         self._encoding = encoding
         self._start = start
+
+    def of(self, head: bytes) -> "TailCutter":
+        """For a file that begins with ``head``: a mark of UTF-16 says more than the settings."""
+        if head.startswith(codecs.BOM_UTF16_LE):
+            return TailCutter("utf-16-le", self._start)
+        return (
+            TailCutter("utf-16-be", self._start) if head.startswith(codecs.BOM_UTF16_BE) else self
+        )
+
+    def shape(self, head: bytes) -> Shape:
+        """How such a file is cut."""
+        return recognize(self._text(head).removeprefix(_BOM))
+
+    def _text(self, content: bytes) -> bytes:
+        if self._encoding == "utf-8":
+            return content
+        return content.decode(self._encoding, "replace").encode("utf-8", "replace")
+
+    def last_newline(self, block: bytes) -> int:
+        """The byte behind the last newline; 0 when there is none."""
+        newline = "\n".encode(self._encoding)
+        at = _find_last(block, newline)
+        return at + len(newline) if at >= 0 else 0
 
     def cut(
         self, block: bytes, at: FilePosition, maker: Maker, shape: Shape, *, is_last: bool
@@ -71,11 +96,9 @@ class TailCutter:
         *,
         is_last: bool,
     ) -> Taken:
-        text = content
-        if self._encoding != "utf-8":
-            text = content.decode(self._encoding, "replace").encode("utf-8", "replace")
+        text = self._text(content)
         if not at.offset:
-            text = text.removeprefix(b"\xef\xbb\xbf")
+            text = text.removeprefix(_BOM)
         if self._start is not None and shape is Shape.LINES:
             return self._records(text, content, used, at, maker, is_last=is_last)
         lines = text.count(b"\n") + 1
@@ -169,12 +192,6 @@ def _find(block: bytes, newline: bytes, start: int = 0) -> int:
     while at >= 0 and at % len(newline):
         at = block.find(newline, at + 1)
     return at
-
-
-def last_newline(block: bytes, encoding: str) -> int:
-    """The byte behind the last newline; 0 when there is none."""
-    newline = "\n".encode(encoding)
-    return _find_last(block, newline) + len(newline) if _find(block, newline) >= 0 else 0
 
 
 def _find_last(block: bytes, newline: bytes) -> int:
