@@ -12,6 +12,7 @@ import psutil
 from tocsin.detect.health_metrics import METRICS
 from tocsin.ingest.rates import SourceRate
 from tocsin.ingest.silence import allowed_silence_s
+from tocsin.model.intake import Intake, IntakeState
 from tocsin.model.source import SourceLedger
 from tocsin.store.ports import WorkQueue
 
@@ -37,6 +38,8 @@ def measure_sources(
             for subject, name in METRICS
             if subject == "source" and hasattr(rate, name)
         }
+        if ledger.silent_since is not None:
+            numbers["rate_share"] = None  # its silence is told: that is no second trouble
         allowed_s = allowed_silence_s(ledger)
         if ledger.last_seen is not None and ledger.expected_interval_s is not None:
             silence_s = max(0.0, (moment - ledger.last_seen).total_seconds())
@@ -45,6 +48,14 @@ def measure_sources(
         for metric, value in numbers.items():
             if value is not None:
                 yield Measured("source", ledger.name, metric, value, ledger.tenant)
+
+
+def measure_intakes(intakes: Sequence[Intake], now: datetime) -> Iterator[Measured]:
+    """For how long what is fetched has not been there to be fetched."""
+    for one in intakes:
+        is_away = one.state is IntakeState.FAILING and one.since is not None
+        away_s = (now - one.since).total_seconds() if is_away and one.since else 0.0
+        yield Measured("source", one.source, "unreachable_s", max(0.0, away_s))
 
 
 def measure_disk(folder: Path) -> Iterator[Measured]:
