@@ -1,6 +1,9 @@
 """The packs page: what an update would change is shown before it is put in force."""
 
+import hashlib
+import io
 import re
+import tarfile
 import threading
 import uuid
 from collections.abc import Iterator
@@ -10,10 +13,14 @@ from pathlib import Path
 
 import pytest
 from anyio.from_thread import BlockingPortal
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from httpx2 import Response
 
+from tests.app.test_pack_signature import minisign, minisign_key
 from tests.console.conftest import Visitor, Visitors
 from tests.console.living import PASSWORD
 from tests.detect.rule_texts import rule_text
+from tocsin.app import pack_uploads
 from tocsin.app.config import load_settings
 from tocsin.app.history_jobs import JobKind
 from tocsin.app.pack_install import read_pack
@@ -163,3 +170,115 @@ def test_who_may_only_read_rules_changes_no_pack(visitors: Visitors, pack: Pack)
     page = reader.get("/packs").text
     assert pack.name in page
     assert "Remove" not in page
+
+
+def archive_of(*members: tuple[str, bytes], link: str = "") -> bytes:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w:gz") as archive:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+        if link:
+            info = tarfile.TarInfo(link)
+            info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            archive.addfile(info)
+    return written.getvalue()
+
+
+def rule_file(rule_id: str) -> bytes:
+    return rule_text("  s: {Image: a}\n  condition: s", rule_id=rule_id).encode()
+
+
+def sent(visitor: Visitor, archive: bytes, signature: bytes = b"", **fields: str) -> Response:
+    """The answer to the form with an archive's file."""
+    files = {"archive": ("Their_Rules.tar.gz", archive)}
+    if signature:
+        files["signature"] = ("rules.minisig", signature)
+    given = {"csrf": visitor.csrf, "back": "/packs", "origin": "", "name": "", **fields}
+    return visitor.send("POST", "/packs/preview", data=given, files=files)
+
+
+def told(visitor: Visitor, answer: Response) -> str:
+    """What the page says that a refusal leads back to."""
+    assert answer.status_code == 303
+    return visitor.get(answer.headers["location"]).text
+
+
+def test_an_archive_that_is_sent_is_looked_at_and_then_added(
+    engineer: Visitor, own: Tocsin
+) -> None:
+    rule_id = str(uuid.uuid4())
+    archive = archive_of(("r/LICENSE", b"DRL"), ("r/rules/a.yml", rule_file(rule_id)))
+    page = sent(engineer, archive, sha256=hashlib.sha256(archive).hexdigest()).text
+    assert "nothing has changed yet" in page
+    assert "the archive you sent" in page
+    assert "their-rules" not in own.packs.shelf.names()
+    origin = re.search(r'name="origin" value="(upload:[0-9a-f]{64})"', page)
+    assert origin is not None
+    fields = {"name": "their-rules", "origin": origin.group(1), "state": "active"}
+    engineer.post("/packs/update", seen=digest_in(page), **fields)
+    assert own.ruleset.rule(rule_id) is not None
+    assert "From an archive that was uploaded" in engineer.get("/packs").text
+    assert list((own.settings.home / "uploads").iterdir()) == [], "it is kept no longer"
+    own.packs.remove("their-rules", by="test", now=datetime.now(UTC))
+
+
+def test_a_signature_that_is_sent_beside_its_archive_is_checked(
+    engineer: Visitor, own: Tocsin
+) -> None:
+    private = Ed25519PrivateKey.generate()
+    archive = archive_of(("a.yml", rule_file(str(uuid.uuid4()))))
+    key, good = minisign_key(private), minisign(archive, private)
+    page = sent(engineer, archive, good, key=key, name="signed").text
+    origin = re.search(r'name="origin" value="(upload:[0-9a-f]{64})"', page)
+    assert origin is not None
+    assert "0706050403020100" in page
+    fields = {"name": "signed", "origin": origin.group(1), "key": key, "state": "staging"}
+    engineer.post("/packs/update", seen=digest_in(page), **fields)
+    assert own.packs.shelf.current("signed").signed_by == "0706050403020100"
+    other = minisign_key(Ed25519PrivateKey.generate())
+    assert "is not one of key" in told(engineer, sent(engineer, archive, good, key=other, name="x"))
+    fresh = archive_of(("b.yml", rule_file(str(uuid.uuid4()))))
+    answer = sent(engineer, fresh, name="signed")
+    assert "It must be signed with the key 0706050403020100" in told(engineer, answer)
+    answer = sent(engineer, archive, key="/etc/passwd", name="x")
+    assert "Give the public key itself" in told(engineer, answer)
+
+
+@pytest.mark.parametrize(
+    ("archive", "says"),
+    [
+        (archive_of(("../../a.yml", b"x: 1")), "leads out of the pack"),
+        (archive_of(("a.yml", b"x: 1"), link="b.yml"), "b.yml"),
+        (archive_of(("a.yml", bytes(5 << 20))), "no rule file is larger"),
+        (b"<html>not found</html>", "neither .zip nor .tar"),
+        (archive_of(("a.yml", b"title: x"))[:-30], "damaged"),
+        (b"", "nothing was sent"),
+    ],
+    ids=["leads-out", "link", "bomb", "web-page", "cut-off", "empty"],
+)
+def test_what_the_command_refuses_of_an_archive_the_page_refuses_too(
+    engineer: Visitor, own: Tocsin, archive: bytes, says: str
+) -> None:
+    page = told(engineer, sent(engineer, archive, name="evil"))
+    assert says.lower() in page.lower()
+    assert "evil" not in own.packs.shelf.names()
+
+
+def test_an_archive_is_read_only_for_who_may_add_one(
+    visitors: Visitors, own: Tocsin, engineer: Visitor
+) -> None:
+    archive = archive_of(("a.yml", rule_file(str(uuid.uuid4()))))
+    assert sent(visitors("nils.only"), archive).status_code == 403
+    assert sent(engineer, archive, csrf="x" * 43).status_code == 403
+    assert sent(visitors("nils.only"), archive, name="y").status_code == 403
+    assert "y" not in own.packs.shelf.names()
+
+
+def test_an_archive_that_is_too_large_is_told(
+    engineer: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pack_uploads, "LARGEST_DOWNLOAD_BYTES", 1 << 20)
+    page = told(engineer, sent(engineer, bytes(3 << 20), name="z"))
+    assert "The archive is larger than 1 MiB" in page

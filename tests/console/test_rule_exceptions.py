@@ -90,7 +90,7 @@ def test_an_event_of_an_alert_becomes_an_exception(
     ticked = {"use": ["0", "1"], "name-0": "User", "how-0": "", "value-0": r"CORP\eve"}
     ticked |= {"name-1": "CommandLine", "how-1": "contains", "value-1": HOSTILE}
     before = engineer.post(f"/rules/{COPIED}/exceptions/preview", **ticked).text
-    assert "Would have hidden 1 of the 2 events" in before
+    assert "Would have hidden 1 of 2 findings" in before
     assert own.rule_book.life(COPIED).exceptions == ()
     engineer.post(f"/rules/{COPIED}/exceptions", **ticked, owner="ebba", reason="a drill")
     (one,) = own.rule_book.life(COPIED).exceptions
@@ -117,7 +117,7 @@ def test_a_preview_warns_of_attacks_and_of_the_rules_own_tests(
     told = preview_exception(own, COPIED, {"User|contains": ["svc-"]}, now)
     assert (told.hidden, told.kept, told.whole, told.attacks) == (1, 2, 1, 1)
     page = engineer.post(f"/rules/{COPIED}/exceptions/preview", fields="User|contains: svc-").text
-    assert "1 of them was closed as a true positive" in page
+    assert "1 of these alerts was closed as a true positive" in page
     tests = preview_exception(own, COPIED, {"Image|endswith": [r"\ntdsutil.exe"]}, now)
     assert tests.tests
 

@@ -1,11 +1,16 @@
 """Engineers at work on rules in a real browser: by keyboard, and with reasons."""
 
 import re
+import uuid
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.console.conftest import Desks, Served
+from tests.detect.rule_texts import rule_text
 
 pytestmark = pytest.mark.browser
 
@@ -148,4 +153,35 @@ def test_rules_are_tried_together_before_they_are_moved(desks: Desks, served: Se
     staged = {rule.title for rule in house.rules() if rule.id in house.ruleset.staged}
     assert staged
     assert "Web server is visited by a scanning tool" not in staged
+    desk.assert_quiet()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_an_archive_is_sent_looked_at_and_added(
+    desks: Desks, served: Served, theme: str, tmp_path: Path
+) -> None:
+    rule = rule_text("  s: {Image: a}\n  condition: s", rule_id=str(uuid.uuid4()))
+    file = tmp_path / f"their-{theme}.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("rules/a.yml", rule)
+        archive.writestr("rules/broken.yml", rule.replace("Image: a", "Image|nonsense: a"))
+        archive.writestr("LICENSE", "DRL 1.1")
+    desk = desks("ebba.only", theme=theme)
+    page = desk.page
+    desk.open("/packs")
+    page.get_by_text("Add a pack…").click()
+    page.locator("details[open] input[name=archive]").set_input_files(file)
+    page.get_by_text("What it must prove").click()
+    desk.look(f"pack-upload-{theme}")
+    page.get_by_role("button", name="Look at it").click()
+    expect(page.locator(".head .chip")).to_contain_text("nothing has changed yet", timeout=60_000)
+    expect(page.get_by_label("What can't be used")).to_contain_text("broken.yml")
+    desk.look(f"pack-plan-{theme}")
+    page.get_by_role("button", name="Add pack").click()
+    expect(page.locator("#toasts")).to_contain_text("is in force", timeout=60_000)
+    expect(page.get_by_role("heading", name=f"their-{theme}", exact=True)).to_be_visible()
+    desk.look(f"packs-one-{theme}")
+    house = served.living.house
+    house.packs.remove(f"their-{theme}", by="test", now=datetime.now(UTC))
+    house.rule_keeper.reload("test", datetime.now(UTC))
     desk.assert_quiet()

@@ -43,6 +43,16 @@ class PublicKey:
         return hashlib.sha256(self.ed25519.public_bytes_raw()).hexdigest()
 
 
+def key_itself(given: str) -> str:
+    """What people elsewhere gave as a key: no path, which would be one of this machine.
+
+    Raises PackRefused.
+    """
+    if given and not given.startswith(("RW", "-----BEGIN")):
+        raise PackRefused("give the public key itself: minisign's (RW…) or an Ed25519 key in PEM")
+    return given
+
+
 def read_key(given: str) -> PublicKey:
     """A public key, or the file it is in: minisign's (``RW…``) or Ed25519 in PEM.
 

@@ -4,11 +4,14 @@ import hashlib
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tocsin.app.pack_content import PackRefused
 from tocsin.app.pack_download import LARGEST_DOWNLOAD_BYTES
+from tocsin.app.pack_install import PackSource, Proof, read_pack
+from tocsin.app.pack_signature import LARGEST_SIGNATURE_BYTES, SUFFIX, read_key
 
 ORIGIN = "upload:"
 _KEPT_S = 86_400.0
@@ -17,7 +20,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class PackUploads:
-    """Files below ``home/uploads`` by their SHA-256."""
+    """Files below ``home/uploads`` by their SHA-256, a signature beside its archive."""
 
     def __init__(self, home: Path) -> None:
         self._folder = home / "uploads"
@@ -44,6 +47,23 @@ class PackUploads:
             draft.unlink(missing_ok=True)
         return whole.hexdigest()
 
+    def keep_signature(self, digest: str, signature: bytes) -> None:
+        """Keep what proves the archive of that SHA-256. Raises PackRefused when it is too large."""
+        if len(signature) > LARGEST_SIGNATURE_BYTES:
+            raise PackRefused("the signature's file is too large to be one")
+        (self._folder / f"{digest}{SUFFIX}").write_bytes(signature)
+
+    def read(self, origin: str, proof: Proof, folders: Sequence[str] = ()) -> PackSource:
+        """The pack in the archive of ``upload:…``. Raises PackRefused."""
+        path = self.path(origin)
+        if proof.key and not proof.signature and not Path(f"{path}{SUFFIX}").is_file():
+            raise PackRefused(
+                f"it must be signed with the key {read_key(proof.key).name}: send its signature "
+                f"({SUFFIX}) with the archive"
+            )
+        source = read_pack(str(path), proof=proof, folders=folders)
+        return replace(source, origin=origin)
+
     def path(self, origin: str) -> Path:
         """The file of ``upload:…``. Raises PackRefused when it is not there (any more)."""
         digest = origin.removeprefix(ORIGIN)
@@ -58,6 +78,7 @@ class PackUploads:
         """It was installed: the pack keeps its content."""
         if _DIGEST.fullmatch(digest := origin.removeprefix(ORIGIN)):
             (self._folder / digest).unlink(missing_ok=True)
+            (self._folder / f"{digest}{SUFFIX}").unlink(missing_ok=True)
 
     def _tidy(self) -> None:
         there = sorted(self._folder.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)

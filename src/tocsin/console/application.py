@@ -8,6 +8,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
+from tocsin.app.exception_preview import FindingsAtHand
 from tocsin.app.finding_days import FindingCounter
 from tocsin.app.wiring import Tocsin
 from tocsin.console.headers import FORM_LIMIT_BYTES, SafeHeaders
@@ -40,6 +41,7 @@ def create_console(tocsin: Tocsin) -> FastAPI:
     console.state.tocsin = tocsin
     console.state.templates = make_environment()
     console.state.finding_counter = FindingCounter(tocsin.events)
+    console.state.findings_at_hand = FindingsAtHand()
     for router in PAGES:
         console.include_router(router)
     console.mount("/static", _Static(directory=STATIC), name="static")
@@ -107,6 +109,8 @@ def _http(request: Request, error: Exception) -> Response:
             request, 404, "Nothing here", f"There is no page at {request.url.path[:200]}."
         )
     detail = error.detail if isinstance(error, HTTPException) else ""
+    if status == 413:
+        detail = "What was sent is larger than this page takes"
     return _trouble(request, status, "That did not work", f"{detail}.")
 
 

@@ -134,19 +134,24 @@ class Needs:
     """A dependency: someone signed in who holds ``permission`` (None: anyone signed in).
 
     Unsafe methods also need the session's CSRF token and an origin that is ours. Who is in on a
-    one-time password gets no further than pages with ``before_own_password``.
+    one-time password gets no further than pages with ``before_own_password``. A form is read
+    only for people who may send it, with at most ``files`` files.
     """
 
     def __init__(
-        self, permission: Permission | None = None, *, before_own_password: bool = False
+        self,
+        permission: Permission | None = None,
+        *,
+        before_own_password: bool = False,
+        files: int = 0,
     ) -> None:
         self.permission = permission
         self._before_own_password = before_own_password
+        self._files = files
 
     async def __call__(self, request: Request) -> Visit:
         now = datetime.now(UTC)
         unsafe = request.method not in ("GET", "HEAD")
-        form = await request.form(max_files=0) if unsafe else FormData()
         tocsin: Tocsin = request.app.state.tocsin
         cookie = request.cookies.get(SESSION_COOKIE, "")
         found = await run_in_threadpool(tocsin.access.principal_of_session, cookie, now)
@@ -155,7 +160,6 @@ class Needs:
         principal, csrf = found
         if unsafe:
             check_origin(request)
-            _check_token(request.headers.get("x-csrf-token") or form.get("csrf"), csrf)
         if not self._before_own_password and await run_in_threadpool(
             tocsin.access.must_change_password, principal.name
         ):
@@ -165,6 +169,13 @@ class Needs:
                 f"this takes the permission {self.permission.value}, which none of your roles "
                 f"({', '.join(role.value for role in principal.roles)}) has; ask an administrator"
             )
+        form = await request.form(max_files=self._files) if unsafe else FormData()
+        if unsafe:
+            try:
+                _check_token(request.headers.get("x-csrf-token") or form.get("csrf"), csrf)
+            except Forbidden:
+                await form.close()
+                raise
         return Visit(request, principal, csrf, form, now)
 
 

@@ -5,7 +5,6 @@ import binascii
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +20,7 @@ from tocsin.app.pack_desk import PackPlan, key_to_ask
 from tocsin.app.pack_install import PackSource, Proof, read_pack
 from tocsin.app.pack_plan_json import plan_json
 from tocsin.app.pack_shelf import name_from
+from tocsin.app.pack_signature import key_itself
 from tocsin.app.pack_uploads import ORIGIN, PackUploads
 from tocsin.app.plain import as_json
 from tocsin.app.rule_jobs import start_replay
@@ -223,11 +223,11 @@ def _read(house: Tocsin, body: GivenPack, before: str = "") -> PackSource:
     if not (is_remote or (before and not body.origin)):
         raise PackRefused("origin must be an https address, or upload:… as /pack-uploads tells it")
     with tempfile.TemporaryDirectory(prefix="tocsin-signature-") as folder:
-        proof = Proof(body.sha256, _signature(body.signature, Path(folder)), body.key)
+        signature = _signature(body.signature, Path(folder))
+        proof = Proof(body.sha256, signature, key_itself(body.key))
         if not origin.startswith(ORIGIN):
             return read_pack(origin, proof=proof, folders=body.folders)
-        path = PackUploads(house.settings.home).path(origin)
-        return replace(read_pack(str(path), proof=proof, folders=body.folders), origin=origin)
+        return PackUploads(house.settings.home).read(origin, proof, body.folders)
 
 
 def _signature(given: str, folder: Path) -> str:

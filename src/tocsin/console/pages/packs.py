@@ -1,21 +1,27 @@
 """Packs: which rule sets are installed, and adding, updating, pinning, rolling back, removing them."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from tocsin.app.history_jobs import HistoryJob, JobKind, TooManyJobs
 from tocsin.app.pack_content import PackRefused
 from tocsin.app.pack_desk import PackPlan, key_to_ask
+from tocsin.app.pack_download import LARGEST_DOWNLOAD_BYTES
 from tocsin.app.pack_install import PackSource, Proof, read_pack
 from tocsin.app.pack_shelf import Manifest, name_from
+from tocsin.app.pack_signature import LARGEST_SIGNATURE_BYTES, key_itself
+from tocsin.app.pack_uploads import ORIGIN, PackUploads
 from tocsin.app.rule_jobs import start_replay
 from tocsin.console.choosing import choice
+from tocsin.console.headers import FORM_LIMIT_BYTES
 from tocsin.console.panes import attempt
 from tocsin.console.visit import Missing, Needs, Refused, Visit, redirect
 from tocsin.detect.overlay import LifeState
@@ -24,9 +30,11 @@ from tocsin.model.principal import Permission
 router = APIRouter(prefix="/packs")
 Reader = Annotated[Visit, Depends(Needs(Permission.RULES_READ))]
 Writer = Annotated[Visit, Depends(Needs(Permission.RULES_WRITE))]
+Sender = Annotated[Visit, Depends(Needs(Permission.RULES_WRITE, files=2))]
 REPLAY_DAYS = 14
 REPLAY_S = 60.0
 """An update is tried on so much history, and no longer."""
+_PIECE_BYTES = 1 << 20
 UPDATE, ROLLBACK = "update", "rollback"
 
 
@@ -50,16 +58,47 @@ def packs(visit: Reader) -> Response:
     )
 
 
-@router.post("/preview")
-def preview(visit: Writer) -> Response:
-    """What adding or updating a pack would change; nothing changes yet."""
-    origin, name = visit.text("origin"), visit.text("name")
+@router.post("/preview", max_body_size=LARGEST_DOWNLOAD_BYTES + FORM_LIMIT_BYTES)
+async def preview(visit: Sender) -> Response:
+    """What adding or updating a pack would change; nothing changes yet.
+
+    The archive comes from an address, or as the form's file.
+    """
+    try:
+        with _refusals():
+            origin, file_name = await _taken(visit)
+    finally:
+        await visit.form.close()
+    return await run_in_threadpool(_previewed, visit, origin, file_name)
+
+
+def _previewed(visit: Visit, origin: str, file_name: str) -> Response:
+    name = visit.text("name")
     if not name:
-        name = name_from(visit.required("origin", "the https address of an archive of rules"))
+        name = name_from(
+            file_name or origin or visit.required("origin", "an https address or an archive file")
+        )
     with _refusals():
         plan = _planned(visit, name, origin)
         visit.tocsin.packs.give_up(plan)
     return _plan_page(visit, plan, UPDATE, origin, _replayed(visit, plan))
+
+
+async def _taken(visit: Visit) -> tuple[str, str]:
+    """The origin, and the name of the file that was sent ("" when none was)."""
+    archive, signature = visit.form.get("archive"), visit.form.get("signature")
+    if not isinstance(archive, UploadFile) or not archive.filename:
+        return visit.text("origin"), ""
+    uploads = PackUploads(visit.tocsin.settings.home)
+    digest = await uploads.take(_pieces(archive))
+    if isinstance(signature, UploadFile) and signature.filename:
+        uploads.keep_signature(digest, await signature.read(LARGEST_SIGNATURE_BYTES + 1))
+    return f"{ORIGIN}{digest}", archive.filename
+
+
+async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
+    while piece := await file.read(_PIECE_BYTES):
+        yield piece
 
 
 @router.get("/replays/{job_id}")
@@ -151,16 +190,19 @@ def _planned(visit: Visit, name: str, origin: str) -> PackPlan:
 
 def _read(visit: Visit, origin: str, before: Manifest | None) -> PackSource:
     """A path of this machine counts only where a pack came from it before."""
-    if before is None or (origin and origin != before.origin):
-        if not origin.startswith("https://"):
-            raise Refused(
-                "Give the https address of an archive. One on this machine is added with: "
-                "tocsin rules add-pack PATH."
-            )
-        return read_pack(origin, proof=Proof(visit.text("sha256"), "", visit.text("key")))
-    key = key_to_ask(before, visit.text("key"))
+    is_new = before is None or bool(origin and origin != before.origin)
+    where = origin if is_new or before is None else before.origin
+    key = key_to_ask(before, key_itself(visit.text("key")))
     proof = Proof(visit.text("sha256"), "", key)
-    return read_pack(before.origin, proof=proof, folders=before.folders)
+    folders = before.folders if before is not None else ()
+    if where.startswith(ORIGIN):
+        return PackUploads(visit.tocsin.settings.home).read(where, proof, folders)
+    if is_new and not where.startswith("https://"):
+        raise Refused(
+            "Give the https address of an archive, or choose its file. A folder of this machine "
+            "is added with: tocsin rules add-pack PATH."
+        )
+    return read_pack(where, proof=proof, folders=folders)
 
 
 def _replayed(visit: Visit, plan: PackPlan) -> HistoryJob | None:
@@ -203,6 +245,7 @@ def _plan_page(
 
 def _carried_out(visit: Visit, plan: PackPlan, what: str) -> Response:
     visit.tocsin.packs.carry_out(plan, visit.now, what=what)
+    PackUploads(visit.tocsin.settings.home).discard(plan.manifest.origin)
     told = visit.tocsin.rule_keeper.reload(visit.principal.name, datetime.now(UTC))
     name = plan.manifest.name
     return visit.done(f"{name} is in force: {told.in_words()}.", to="/packs")

@@ -7,7 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.exception_preview import ExceptionPreview, preview_exception
+from tocsin.app.exception_preview import (
+    DAYS,
+    MOST_FINDINGS,
+    ExceptionPreview,
+    preview_exception,
+)
 from tocsin.console.exception_form import (
     HOW,
     OfferedField,
@@ -57,9 +62,16 @@ def preview(visit: Writer, rule_id: str) -> Response:
 
     def tried() -> ExceptionPreview:
         with refusals():
-            return preview_exception(visit.tocsin, rule_id, fields_of(visit.form), visit.now)
+            at_hand = visit.request.app.state.findings_at_hand
+            fields = fields_of(visit.form)
+            return preview_exception(visit.tocsin, rule_id, fields, visit.now, at_hand)
 
-    return visit.page("rule_exception_preview.html", preview=attempt("The preview", tried))
+    return visit.page(
+        "rule_exception_preview.html",
+        preview=attempt("The preview", tried),
+        days=DAYS,
+        most=MOST_FINDINGS,
+    )
 
 
 @router.post("/{rule_id:path}/exceptions")
