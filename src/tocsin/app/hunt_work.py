@@ -15,7 +15,7 @@ from tocsin.app.hunt_evidence import packed
 from tocsin.detect.engine import Engine, Hit
 from tocsin.detect.hunt import HuntHit, Place, hits_in
 from tocsin.detect.ruleset import RuleSet
-from tocsin.ingest.cutting import Cut
+from tocsin.ingest.cutting import Cut, newlines_in
 from tocsin.ingest.decode import decode
 from tocsin.ingest.recognition import Shape
 from tocsin.ingest.slices import Slice, lines_in, read_slice, records_in
@@ -362,7 +362,7 @@ def numbered_in(part: Slice) -> int:
 def _last_number(cut: Cut) -> int:
     if isinstance(cut, Unreadable):
         return cut.ordinal
-    return cut.first_ordinal + cut.payload.count(b"\n")
+    return cut.first_ordinal + newlines_in(cut.payload)
 
 
 def _fault(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -9,6 +10,9 @@ from tocsin.detect.value_text import text_of
 
 MOST_ROWS = 4096
 """Larger batches are better looked through by their distinct values."""
+_LAST_ASCII = 0x7F
+_MOST_ODD = 16
+"""Letters beyond ASCII that are replaced one by one."""
 NUMBER_CHARACTERS = frozenset(b"0123456789+-.einfatrusl:tz ")
 """What the folded text of a number, a truth value or a time is made of."""
 
@@ -18,8 +22,27 @@ def folded_text(native: pa.RecordBatch, *, numbers: bool) -> bytes:
 
     Without ``numbers``, those and truth values are left out.
     """
-    joined = b"\n".join(part for column in native.columns for part in _parts(column, numbers))
-    return joined.lower() if joined.isascii() else joined.decode("utf-8").casefold().encode()
+    return _folded(
+        b"\n".join(part for column in native.columns for part in _parts(column, numbers))
+    )
+
+
+def _folded(text: bytes) -> bytes:
+    """``str.casefold`` of UTF-8; folding all of a long text for a few letters takes 20 times as long."""
+    if text.isascii():
+        return text.lower()
+    data = np.frombuffer(text, np.uint8)
+    odd = {letter for letter in set(data[data > _LAST_ASCII].tobytes().decode()) if _folds(letter)}
+    if len(odd) > _MOST_ODD:
+        return text.decode().casefold().encode()
+    folded = text.lower()
+    for letter in odd:
+        folded = folded.replace(letter.encode(), letter.casefold().encode())
+    return folded
+
+
+def _folds(letter: str) -> bool:
+    return letter.casefold() != letter
 
 
 def _parts(array: pa.Array, numbers: bool) -> Iterator[bytes]:

@@ -20,10 +20,13 @@ CAPACITY = 16_384
 
 def fold(texts: pa.Array) -> pa.Array:
     """Each text case-folded as ``str.casefold`` does; null stays null."""
-    if pc.all(pc.string_is_ascii(texts)).as_py() is not False:
-        return pc.ascii_lower(texts)
-    folded = [text if text is None else text.casefold() for text in texts.to_pylist()]
-    return pa.array(folded, texts.type)
+    is_ascii = pc.string_is_ascii(texts)
+    folded = pc.ascii_lower(texts)
+    if pc.all(is_ascii).as_py() is not False:
+        return folded
+    others = pc.invert(is_ascii).fill_null(False)
+    few = [text.casefold() for text in texts.filter(others).to_pylist()]
+    return pc.replace_with_mask(folded, others, pa.array(few, texts.type))
 
 
 @dataclass(slots=True)
