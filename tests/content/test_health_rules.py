@@ -122,7 +122,12 @@ def test_all_that_can_be_watched_is_measured(
 
     monkeypatch.setattr(health_round, "judge", hear)
     house = open_tocsin(
-        load_settings(home=tmp_path / "home", syslog__enabled=False, detect__shipped_pack=False)
+        load_settings(
+            home=tmp_path / "home",
+            syslog__enabled=False,
+            detect__shipped_pack=False,
+            pull__http=[{"name": "api", "url": "http://127.0.0.1:9/"}],
+        )
     )
     try:
         monkeypatch.setattr(house.budget, "spent", lambda: {"a rule": Spent(9.0, 0.5, -1.0, NOW)})

@@ -84,13 +84,23 @@ def health_now(house: Tocsin, now: datetime) -> HealthNow:
 
 def with_waiting(house: Tocsin, health: HealthNow, now: datetime) -> HealthNow:
     """The same with ledgers that count what waits in the spool, which is looked through for it."""
-    told = source_ledgers(house.state, house.sources, house.spool, now).ledgers
+    told = source_ledgers(house.state, house.sources, house.spool, now, house.intakes()).ledgers
     by_key = {(one.tenant, one.name): one for one in told}
     sources = [
-        replace(one, ledger=by_key.get((one.ledger.tenant, one.ledger.name), one.ledger))
+        replace(one, ledger=by_key.pop((one.ledger.tenant, one.ledger.name), one.ledger))
         for one in health.sources
     ]
-    return replace(health, sources=sources)
+    sources += [
+        SourceHealth(
+            one,
+            SourceRate(one.tenant, one.name),
+            _troubles_of(health.troubles, one),
+            owner=owner_of(one, house.assets),
+        )
+        for one in by_key.values()
+        if one.intake is not None
+    ]
+    return replace(health, sources=sorted(sources, key=lambda one: one.ledger.name))
 
 
 def would_blind(house: Tocsin, ledger: SourceLedger, ledgers: Sequence[SourceLedger]) -> Blinded:
@@ -107,13 +117,17 @@ def _health(house: Tocsin, tx: Connection, now: datetime) -> HealthNow:
     hours = source_hours(tx, now, HOURS)
     sources = []
     for ledger, rate in zip(measured.ledgers, measured.rates, strict=True):
-        key = (ledger.tenant, ledger.name)
-        own = tuple(
-            one for one in troubles if one.subject == "source" and (one.tenant, one.name) == key
-        )
+        key, own = (ledger.tenant, ledger.name), _troubles_of(troubles, ledger)
         owner = owner_of(ledger, house.assets)
         sources.append(SourceHealth(ledger, rate, own, tuple(hours.get(key, ())), owner))
     return HealthNow(sources, troubles, measured.numbers)
+
+
+def _troubles_of(troubles: Sequence[Trouble], ledger: SourceLedger) -> tuple[Trouble, ...]:
+    key = (ledger.tenant, ledger.name)
+    return tuple(
+        one for one in troubles if one.subject == "source" and (one.tenant, one.name) == key
+    )
 
 
 def _silences(measured: Measurements, now: datetime) -> Iterator[Trouble]:

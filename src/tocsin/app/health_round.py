@@ -14,6 +14,7 @@ from tocsin.app.flow import Flow
 from tocsin.app.health_measures import (
     Measured,
     measure_disk,
+    measure_intakes,
     measure_platform,
     measure_sources,
 )
@@ -28,6 +29,7 @@ from tocsin.ingest.rates import SourceRate, forget_old_slots, source_rates
 from tocsin.ingest.silence import find_silent, judged_at, silence_findings
 from tocsin.ingest.week_learning import learn_weeks
 from tocsin.model.finding import Finding
+from tocsin.model.intake import Intake
 from tocsin.model.lane import Lane
 from tocsin.model.source import SourceLedger
 from tocsin.store.ports import StateStore, WorkQueue
@@ -69,6 +71,8 @@ class HealthRound:
 
     def __init__(self, watched: Watched) -> None:
         self._watched = watched
+        self.intakes: Callable[[], Sequence[Intake]] = tuple
+        """What is fetched from elsewhere, and how that goes; said by who runs it."""
         self._watching = threading.Event()
         self._watching.set()
 
@@ -131,6 +135,7 @@ class HealthRound:
         moment = judged_at(ledgers, heard)
         rates = source_rates(tx, ledgers, moment, now)
         numbers = list(measure_sources(ledgers, rates, moment))
+        numbers += measure_intakes(self.intakes(), now)
         numbers += measure_disk(self._watched.folder)
         numbers += self._measures_of_platform(now)
         numbers += self._measures_of_rules(now)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tocsin.app.secrets_kept import secrets_of
-from tocsin.ingest.pull import Pulled, PullMeans
+from tocsin.ingest.pull import Kept, Pulled, PullMeans
 from tocsin.ingest.pull_book import KeptPosition
 from tocsin.ingest.pull_loop import Accept, PullLoop, SetAside
 from tocsin.ingest.pull_settings import IntakeSettings, PullSettings
@@ -37,11 +37,11 @@ def wanted_pulls(settings: PullSettings, state: StateStore) -> Iterator[Wanted]:
             yield Wanted(
                 Intake(name, kind, source, unit=told),
                 one,
-                partial(_open, kind, one, source, KeptPosition(state, name)),
+                partial(open_pull, kind, one, source, KeptPosition(state, name)),
             )
 
 
-def _open(kind: str, settings: IntakeSettings, source: str, kept: KeptPosition) -> Pulled:
+def open_pull(kind: str, settings: IntakeSettings, source: str, kept: Kept) -> Pulled:
     """Import the kind's module and connect; its library is imported only here."""
     module = importlib.import_module(f"tocsin.ingest.pull_{kind}")
     secrets = secrets_of(settings, f"pull.{kind} {settings.name!r}")

@@ -1,10 +1,12 @@
 """The ledgers of all sources with what still waits in the spool, so that they add up."""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tocsin.ingest.ledger import SourceBook
+from tocsin.model.intake import Intake
 from tocsin.model.source import SourceLedger
 from tocsin.store.ports import StateStore, WorkQueue
 
@@ -22,11 +24,16 @@ class SourceLedgers:
 
 
 def source_ledgers(
-    state: StateStore, sources: SourceBook, spool: WorkQueue, now: datetime
+    state: StateStore,
+    sources: SourceBook,
+    spool: WorkQueue,
+    now: datetime,
+    intakes: Sequence[Intake] = (),
 ) -> SourceLedgers:
     """Every source with received = stored + quarantined + waiting, at one moment of the flow.
 
-    What waits is counted by its lines, of the first 64 MiB.
+    What waits is counted by its lines, of the first 64 MiB. A source of ``intakes`` that has not
+    come to anything yet is there too, with nothing in its ledger.
     """
     for _ in range(_TRIES):
         start = spool.committed()
@@ -39,8 +46,20 @@ def source_ledgers(
         waiting, is_whole = Counter(), False
     found = [_with_waiting(one, waiting.pop((one.tenant, one.name), 0)) for one in known]
     found += [_with_waiting(_unknown(*key), count) for key, count in waiting.items()]
+    found = list(_with_intakes(found, intakes))
     found.sort(key=lambda one: (one.name, one.tenant))
     return SourceLedgers(tuple(found), spool.backlog_bytes(), is_whole)
+
+
+def _with_intakes(
+    found: Sequence[SourceLedger], intakes: Sequence[Intake]
+) -> Iterator[SourceLedger]:
+    by_source = {("default", one.source): one for one in intakes}
+    for ledger in found:
+        intake = by_source.pop((ledger.tenant, ledger.name), None)
+        yield replace(ledger, intake=intake) if intake is not None else ledger
+    for key, intake in by_source.items():
+        yield replace(_unknown(*key), intake=intake)
 
 
 def _waiting(spool: WorkQueue, start: int) -> tuple[Counter[tuple[str, str]], bool]:

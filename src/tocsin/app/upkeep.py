@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
@@ -15,6 +15,7 @@ from tocsin.app.health_round import HealthRound, Measurements
 from tocsin.app.rule_book import RuleBook
 from tocsin.app.rule_budget import RuleBudget
 from tocsin.app.rule_keeper import RuleKeeper
+from tocsin.model.intake import Intake
 from tocsin.store.ports import EventStore, WorkQueue
 
 _log = structlog.get_logger()
@@ -76,6 +77,10 @@ class Upkeep:
         if self._threads:
             self.note_being_up()
         self._threads = []
+
+    def watch_intakes(self, intakes: Callable[[], Sequence[Intake]]) -> None:
+        """Let the health rules see how it goes with what is fetched from elsewhere."""
+        self._health.intakes = intakes
 
     def history_comes_in(self) -> AbstractContextManager[None]:
         """While old records are being read in, the regular looks at health wait."""

@@ -96,7 +96,6 @@ class PullLoop:
     def _pull(self) -> None:
         pulled = self._open()
         try:
-            self._went_well()
             while not self._stop.is_set():
                 portion = pulled.next()
                 if portion is None:

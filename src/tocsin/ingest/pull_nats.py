@@ -44,6 +44,7 @@ class Stream:
         self._stream = f"{self._where}, stream {settings.stream}"
         self._refused = ""
         self._client: Client | None = None
+        self._given: tuple[Msg, ...] = ()
         self._runner = asyncio.Runner()
         try:
             self._subscription = self._run(self._open(means), self._where)
@@ -56,9 +57,8 @@ class Stream:
         if not messages:
             return None
         last = messages[-1].metadata
-        return Portion(
-            self._cuts(messages), f"{last.stream} {last.sequence.stream}", tuple(messages)
-        )
+        self._given = tuple(messages)
+        return Portion(self._cuts(messages), f"{last.stream} {last.sequence.stream}", self._given)
 
     def hold(self, portion: Portion) -> None:
         async def hold_all() -> None:
@@ -75,6 +75,7 @@ class Stream:
             await self._open_client().flush()  # answered when the server has them all
 
         self._run(acknowledge_all(), self._stream)
+        self._given = ()
 
     def lag(self) -> int | None:
         async def ask() -> int:
@@ -84,10 +85,18 @@ class Stream:
         return self._run(ask(), self._stream)
 
     def close(self) -> None:
-        """What was not acknowledged comes again when its time is up."""
+        """Give back what was not acknowledged, so that it comes again at once."""
+
+        async def give_back() -> None:
+            if self._client is None:
+                return
+            if self._client.is_connected:
+                for message in self._given:
+                    await message.nak()
+            await self._client.close()
+
         with suppress(Exception):
-            if self._client is not None:
-                self._runner.run(self._client.close())
+            self._runner.run(give_back())
         self._runner.close()
 
     async def _open(self, means: PullMeans) -> JetStreamContext.PullSubscription:

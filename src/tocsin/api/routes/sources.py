@@ -63,7 +63,7 @@ def sources(house: House) -> dict[str, Any]:
     that came over an hour late; ``dropped`` is what the kernel dropped of a listener.
     """
     now = datetime.now(UTC)
-    found = source_ledgers(house.state, house.sources, house.spool, now)
+    found = source_ledgers(house.state, house.sources, house.spool, now, house.intakes())
     return {
         "sources": as_json(found.ledgers),
         "waiting_bytes": found.waiting_bytes,

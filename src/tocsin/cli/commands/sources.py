@@ -9,8 +9,10 @@ import typer
 from tocsin.app.plain import as_json as plain
 from tocsin.app.plain import page_json
 from tocsin.app.source_ledgers import source_ledgers
+from tocsin.cli.commands.sources_check_pull import check_pull
 from tocsin.cli.commands.sources_files import list_files
 from tocsin.cli.commands.sources_owner import set_source_owner
+from tocsin.cli.commands.sources_pulls import list_pulls
 from tocsin.cli.commands.sources_replay import replay_sources
 from tocsin.cli.commands.sources_test import try_source
 from tocsin.cli.data_folder import open_house, server_of
@@ -24,8 +26,10 @@ _COLUMNS = (
 )
 app = typer.Typer(help="See who sends, how much, and what could not be read.", no_args_is_help=True)
 
+app.command("check-pull")(check_pull)
 app.command("files")(list_files)
 app.command("owner")(set_source_owner)
+app.command("pulls")(list_pulls)
 app.command("test")(try_source)
 app.command("replay")(replay_sources)
 
