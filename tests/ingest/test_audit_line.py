@@ -4,6 +4,7 @@ import json
 import tarfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,3 +97,39 @@ def test_real_records_agree_with_another_parser(test_data: Path, tmp_path: Path)
                     assert record[name] == told, (expected["raw_msg"], name)
                     compared += 1
     assert compared > 500
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        (
+            "02000050C6336407" + "0" * 16,
+            {"saddr_fam": "inet", "laddr": "198.51.100.7", "lport": "80"},
+        ),
+        (
+            "0A0000160000000020010DB8000000000000000000000007" + "0" * 8,
+            {"saddr_fam": "inet6", "laddr": "2001:db8::7", "lport": "22"},
+        ),
+        ("01002F72756E2F6E00FF", {"saddr_fam": "local", "path": "/run/n"}),
+        ("100000000000000000000000", {"saddr_fam": "netlink"}),
+        ("0200", {"saddr_fam": "inet"}),
+        ("zz", {}),
+    ],
+)
+def test_a_socket_address_is_read(address: str, told: dict[str, str]) -> None:
+    read = read_audit(f"type=SOCKADDR msg=audit(1700000000.000:7): saddr={address}")
+    assert read is not None
+    assert {
+        name: value
+        for name, value in read[0].items()
+        if name in {"saddr_fam", "laddr", "lport", "path"}
+    } == told
+
+
+def test_parentheses_of_old_records_are_no_part_of_a_value() -> None:
+    read = read_audit(
+        "type=USER_START msg=audit(1700000000.000:7): msg='PAM: session open acct=root : "
+        'exe="/usr/sbin/crond" (hostname=?, addr=?, terminal=cron res=success)\''
+    )
+    assert read is not None
+    assert (read[0]["res"], read[0]["hostname"]) == ("success", "?")

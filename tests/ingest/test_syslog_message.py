@@ -130,3 +130,57 @@ def test_a_priority_alone_makes_it_syslog() -> None:
 def test_any_text_is_fields_or_none(text: str, start: str) -> None:
     fields = read_syslog(start + text, NOW)
     assert fields is None or isinstance(fields["message"], str)
+
+
+@pytest.mark.parametrize(
+    ("text", "program", "pid", "message"),
+    [
+        ("Jun 30 08:14:02 sogod [4711]: Login from ada", "sogod", 4711, "Login from ada"),
+        ("Jun 30 08:14:02 ftp-1 proftpd[4711] ftp-1 (x)", "proftpd", 4711, "ftp-1 (x)"),
+        ("Jun 30 08:14:02 [sshd]: User root from h", "sshd", None, "User root from h"),
+        ("Jun 30 08:14:02 h [sshd][4711] Bye", "sshd", 4711, "Bye"),
+        ("Jun 30 08:14:02 h login(pam_unix) Bye", "login(pam_unix)", None, "Bye"),
+        ("h-1 sshd[4711]: Bye", "sshd", 4711, "Bye"),
+    ],
+)
+def test_tags_as_daemons_write_them(
+    text: str, program: str, pid: int | None, message: str
+) -> None:
+    fields = read_syslog(text, NOW)
+    assert fields is not None
+    assert (fields["program"], fields.get("pid"), fields["message"]) == (program, pid, message)
+
+
+def test_a_tai64n_label_is_a_time() -> None:
+    label = f"@{(1 << 62) + 10 + 1_774_684_800:016x}{500_000_000:08x}"
+    assert read_syslog(f"{label} auth: pam_unix said no", NOW) == {
+        "timestamp": "2026-03-28T08:00:00.500000Z",
+        "program": "auth",
+        "message": "pam_unix said no",
+    }
+
+
+def test_a_priority_in_words_behind_the_time() -> None:
+    fields = read_syslog("Mar  1 08:14:02 <auth.info> h sshd[1]: Bye", NOW)
+    assert fields is not None
+    assert (fields["facility"], fields["severity"]) == ("auth", "info")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-01T04:31:44Z [AUTH] WARN: Incorrect password of ada",
+        "2026-03-01 04:31:44 host ERROR: no",
+        "ERROR worker[7]: gone",
+    ],
+)
+def test_levels_are_neither_hosts_nor_programs(text: str) -> None:
+    assert read_syslog(text, NOW) is None
+
+
+def test_what_is_relayed_without_a_tag() -> None:
+    assert read_syslog("2026-03-01T04:31:44+01:00 fw-1.example.com 1,2026/03/01,x", NOW) == {
+        "timestamp": "2026-03-01T04:31:44+01:00",
+        "hostname": "fw-1.example.com",
+        "message": "1,2026/03/01,x",
+    }

@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from tocsin.ingest.audit_address import read_address
+
 _RECORD = re.compile(
     r"(?:node=(?P<node>\S+) )?(?:audit: )?type=(?P<type>[A-Z0-9_\[\]]{1,40}) (?:msg=)?"
     r"audit\((?P<seconds>\d{1,12})(?:\.(?P<fraction>\d{1,9}))?:(?P<serial>\d{1,20})\):? ?"
@@ -59,6 +61,8 @@ def read_audit(text: str) -> tuple[dict[str, Any], bool] | None:
         rest = rest[: selinux.start()] + rest[selinux.end() :]
     repeats = _put_pairs(rest, fields, is_execve=fields["type"] == "EXECVE")
     _join_pieces(fields)
+    if "saddr" in fields and "saddr_fam" not in fields:
+        fields |= read_address(fields["saddr"])
     return fields, repeats
 
 
@@ -77,6 +81,8 @@ def _put_pairs(text: str, fields: dict[str, Any], *, is_execve: bool) -> bool:
 def _plain(name: str, value: str, *, is_execve: bool) -> str:
     if value[:1] in {'"', "'"}:
         return value[1:-1]
+    if value[-1:] in {")", ","} and "(" not in value:  # auditd before 2.0: (hostname=?, res=failed)
+        value = value.rstrip("),")
     is_argument = is_execve and name[0] == "a" and name[1:2].isdigit() and "_len" not in name
     if is_argument and "[" in name:
         return value  # a piece of a long argument: decoded once joined

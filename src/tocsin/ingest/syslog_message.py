@@ -18,16 +18,33 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _BSD = (
     rf"({'|'.join(_MONTHS)}) {{1,2}}(\d{{1,2}}) (?:(\d{{4}}) )?(\d\d):(\d\d):(\d\d)(\.\d{{1,9}})?"
 )
-_STAMP = re.compile(rf"(?:(?P<iso>{_ISO})|[*.]?(?P<bsd>{_BSD})):? ")
+_TAI64N = r"@(?P<tai>[0-9a-f]{24})"
+_STAMP = re.compile(rf"(?:(?P<iso>{_ISO})|[*.]?(?P<bsd>{_BSD})|{_TAI64N}):? ")
+_NAMED_PRIORITY = re.compile(r" *<([a-z]{2,8}\d?)\.([a-z]{3,7})> ")
 _TAG = re.compile(r"([^\s\[\]:=]{1,64})(?:\[([^\]\s]{1,64})\])?: ?")
+_LOOSE_TAG = re.compile(
+    r"(?:([A-Za-z_][\w./()-]{0,63}) ?\[(\d{1,10})\]:? (?=\S)"
+    r"|\[([a-z_][a-z0-9_./()-]{0,63})\](?:\[(\d{1,10})\])?:? (?=\S)"
+    r"|([A-Za-z_][\w./-]{0,48}\(pam_\w{1,16}\)):? (?=\S))"
+)
+"""A tag without its colon, with a blank before the process, or in brackets: daemons write those."""
+_UNSTAMPED = re.compile(r"([A-Za-z0-9][\w.-]{0,254}) ([A-Za-z_][\w./-]{0,63})\[(\d{1,10})\]: ")
 _HOST = re.compile(r"([^\s]{1,255}) +")
+_RELAYED = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) "
+    r"((?:\d{1,3}\.){3}\d{1,3}|[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,9}) +"
+    r"(?=[{\d,]|\w+(?:,\w+)+ )"
+)
+"""What rsyslog writes of a sender without a tag: a time with zone, an address or a full name."""
 _NOT_HOSTS = frozenset(
     {
         *("TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING"),
         *("ERROR", "ERR", "CRITICAL", "FATAL", "SEVERE"),
     }
 )
-_PARAMETER = re.compile(r' +([^\s=\]"]{1,255})="((?:[^"\\\]]|\\.)*+)"', re.DOTALL)
+_TAI_AHEAD_S = 10
+_LAST_TAI_S = 1 << 33
+_PARAMETER = re.compile(r' +([^\s=\]"]{1,255})="((?:[^"\\]|\\.)*+)"', re.DOTALL)
 _ELEMENT = re.compile(r"\[([^\s=\]\"]{1,255})")
 _ESCAPE = re.compile(r'\\(["\\\]])')
 
@@ -56,34 +73,64 @@ def read_syslog(text: str, received_at: datetime) -> dict[str, Any] | None:
     stamp = _STAMP.match(text, at)
     if stamp is None:
         if priority is None:
-            return None
+            return _read_unstamped(text)
         fields["message"] = text[at:]
         return fields
-    timestamp = stamp["iso"] or _bsd_time(stamp, received_at)
+    timestamp = stamp["iso"] or _tai_time(stamp["tai"]) or _bsd_time(stamp, received_at)
     if timestamp is None:
         return fields | {"message": text[at:]} if priority else None
     fields["timestamp"] = timestamp
     rest = stamp.end()
+    named = _NAMED_PRIORITY.match(text, rest)  # as BSD's syslogd writes with -v
+    if named and named[1] in FACILITIES and named[2] in SEVERITIES:
+        fields["facility"], fields["severity"] = named.groups()
+        rest = named.end()
     strict = priority is None and stamp["iso"] is not None  # many other logs begin so, too
+    if strict and (relayed := _RELAYED.match(text)):
+        fields["hostname"] = relayed[1]
+        return fields | {"message": text[relayed.end() :].lstrip(" ")}
     return _read_tag(text, rest, fields, strict=strict)
 
 
+def _read_unstamped(text: str) -> dict[str, Any] | None:
+    """``host program[pid]: message``, as ``journalctl -o short`` is when its times are cut off."""
+    found = _UNSTAMPED.match(text)
+    if found is None or found[1] in _NOT_HOSTS:
+        return None
+    fields = {"hostname": found[1], "program": found[2], "pid": int(found[3])}
+    return fields | {"message": text[found.end() :].lstrip(" ")}
+
+
 def _read_tag(text: str, at: int, fields: dict[str, Any], *, strict: bool) -> dict[str, Any] | None:
-    tag = _TAG.match(text, at)
+    tag = _TAG.match(text, at) or _LOOSE_TAG.match(text, at)
     if tag is None or strict:
         host = _HOST.match(text, at)
         if host:
             fields["hostname"] = host[1]
             at = host.end()
-            tag = _TAG.match(text, at)
-        if strict and (tag is None or host is None or host[1] in _NOT_HOSTS):
+            if text.startswith(f"{host[1]} ", at):  # some routers name themselves twice
+                at += len(host[1]) + 1
+            tag = _TAG.match(text, at) or _LOOSE_TAG.match(text, at)
+        if strict and (tag is None or host is None or not _is_header(host[1], tag)):
             return None
     if tag:
-        fields["program"] = tag[1]
-        _put_pid(fields, tag[2])
+        fields["program"], process = _tag_of(tag)
+        _put_pid(fields, process)
         at = tag.end()
     fields["message"] = text[at:].lstrip(" ") if tag else text[at:]
     return fields
+
+
+def _is_header(host: str, tag: re.Match[str]) -> bool:
+    """Many other logs begin with a time, then say how serious it is and where it was written."""
+    named = host[0] != "[" and "/" not in host
+    return named and host not in _NOT_HOSTS and _tag_of(tag)[0] not in _NOT_HOSTS
+
+
+def _tag_of(tag: re.Match[str]) -> tuple[str, str | None]:
+    """The program and its process, whichever way the tag is written."""
+    parts = [part for part in tag.groups() if part is not None]
+    return parts[0], parts[1] if len(parts) > 1 else None
 
 
 def _read_5424(text: str, header: re.Match[str], fields: dict[str, Any]) -> dict[str, Any]:
@@ -129,8 +176,22 @@ def _put_pid(fields: dict[str, Any], value: str | None) -> None:
         fields["procid"] = value
 
 
+def _tai_time(label: str | None) -> str | None:
+    """A TAI64N label (multilog, s6): seconds of TAI from 2^62, then nanoseconds.
+
+    Without a table of leap seconds, which most systems lack, tools add the ten of 1970.
+    """
+    if label is None:
+        return None
+    seconds = int(label[:16], 16) - (1 << 62) - _TAI_AHEAD_S
+    if not 0 <= seconds < _LAST_TAI_S:
+        return None
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{int(label[16:], 16) // 1000:06}Z"
+
+
 def _bsd_time(stamp: re.Match[str], received_at: datetime) -> str | None:
-    month, day, year, hour, minute, second, fraction = stamp.groups()[2:9]
+    month, day, year, hour, minute, second, fraction = stamp.group(*range(3, 10))
     for candidate in [int(year)] if year else [received_at.year + 1 - back for back in range(5)]:
         try:
             moment = datetime(
