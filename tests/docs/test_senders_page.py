@@ -20,8 +20,9 @@ READERS = {"yaml": yaml.safe_load, "toml": tomllib.loads, "json": json.loads}
 @pytest.mark.parametrize(("language", "text"), [block for block in BLOCKS if block[0] in READERS])
 def test_settings_parse_and_name_the_server(language: str, text: str) -> None:
     settings = READERS[language](text)
-    if "syslog" in settings:  # ours, not a sender's
-        assert len(Settings(**settings).syslog.listeners) == 2
+    if settings.keys() <= Settings.model_fields.keys():  # ours, not a sender's
+        read = Settings(**settings)
+        assert read.syslog.listeners or read.files or read.otlp.grpc_port
         return
     assert "tocsin.example" in json.dumps(settings)
     assert "toc_TOKEN" in json.dumps(settings)

@@ -23,14 +23,19 @@ def media_of(request: Request) -> str:
 
 def told(media: str, found: Otlp, rejected: str) -> Response:
     """What became of a request; ``rejected`` is the protocol's name for how many were refused."""
-    message = f"{found.reason}; what was refused is kept in quarantine" if found.refused else ""
     if media == PROTOBUF:
-        return Response(_partial_success(rejected, found.refused, message), media_type=PROTOBUF)
-    partial = {rejected: str(found.refused), "errorMessage": message}
+        return Response(partial_success(rejected, found), media_type=PROTOBUF)
+    partial = {rejected: str(found.refused), "errorMessage": _why(found)}
     return JSONResponse({"partialSuccess": partial} if found.refused else {})
 
 
-def _partial_success(rejected: str, refused: int, message: str) -> bytes:
+def _why(found: Otlp) -> str:
+    return f"{found.reason}; what was refused is kept in quarantine" if found.refused else ""
+
+
+def partial_success(rejected: str, found: Otlp) -> bytes:
+    """An ``Export…ServiceResponse`` in protobuf; empty when all was taken in."""
+    refused, message = found.refused, _why(found)
     if not refused:
         return b""
     if rejected == "rejectedLogRecords":
@@ -56,10 +61,25 @@ def told_error(
 
 def _status(code: int, message: str) -> bytes:
     """``int32 code = 1; string message = 2``; there is no package for these two fields alone."""
-    text = message.encode("utf-8", "replace")
-    size, written = len(text), bytearray((0x08, code, 0x12))
+    return bytes((0x08, code)) + _field(2, message.encode("utf-8", "replace"))
+
+
+def retry_wait(wait_s: int) -> bytes:
+    """A ``google.rpc.RetryInfo``: ``Duration retry_delay = 1``, of ``int64 seconds = 1``."""
+    return _field(1, bytes((0x08, wait_s)))
+
+
+def retry_status(code: int, message: str, wait_s: int) -> bytes:
+    """A ``google.rpc.Status`` with it among ``repeated Any details = 3``; ``wait_s`` under 128."""
+    kind = _field(1, b"type.googleapis.com/google.rpc.RetryInfo")
+    return _status(code, message) + _field(3, kind + _field(2, retry_wait(wait_s)))
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A length-delimited field of protobuf."""
+    size, written = len(content), bytearray((number << 3 | 2,))
     while size > 0x7F:
         written.append(size & 0x7F | 0x80)
         size >>= 7
     written.append(size)
-    return bytes(written) + text
+    return bytes(written) + content

@@ -99,6 +99,30 @@ class SyslogSettings(_Section):
         return listeners
 
 
+class OtlpSettings(_Section):
+    """OpenTelemetry over gRPC; over HTTP it comes in at the door of ``http``."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    grpc_port: Port | None = Field(
+        None, description="TCP port, 4317 by custom; 0 picks a free one, none without it."
+    )
+    tls_certificate: Path | None = Field(
+        None, description="Certificate (PEM, its chain behind it): TLS on grpc_port."
+    )
+    tls_key: Path | None = Field(None, description="Its key (PEM, not encrypted).")
+    tls_client_ca: Path | None = Field(
+        None, description="CA (PEM) that senders' certificates must be signed by."
+    )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "OtlpSettings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("needs tls_certificate and tls_key together")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ValueError("needs tls_certificate and tls_key beside tls_client_ca")
+        return self
+
+
 class SpoolSettings(_Section):
     """What is acknowledged but not yet stored."""
 
@@ -211,6 +235,7 @@ class Settings(BaseSettings):
     home: Path = Field(Path("tocsin-data"), description="Data folder; everything is kept in it.")
     http: HttpSettings = HttpSettings()
     syslog: SyslogSettings = SyslogSettings()
+    otlp: OtlpSettings = OtlpSettings()
     files: tuple[FileSettings, ...] = Field(
         (), description="Log files that are followed: `[[files]]`, one table a source."
     )

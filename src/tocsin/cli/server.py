@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from tocsin.api.application import create_api
 from tocsin.app.collector import spare_long_lived
 from tocsin.app.wiring import Tocsin
+from tocsin.cli.otlp_door import open_otlp
 from tocsin.cli.syslog_doors import open_syslog
 from tocsin.console.application import create_console
 from tocsin.ingest.syslog_server import SyslogServer
@@ -36,6 +37,7 @@ class Listening:
     syslog_tcp: int
     one_time_password: str | None
     syslog: tuple[SyslogServer, ...]
+    otlp_grpc: int = 0
 
 
 def create_application(house: Tocsin) -> FastAPI:
@@ -94,7 +96,7 @@ async def serve_house(
         ),
         ready,
     )
-    async with open_syslog(house) as syslog:
+    async with open_syslog(house) as syslog, open_otlp(house) as otlp:
         serving = asyncio.create_task(server.serve())
         waiting = asyncio.create_task(ready.wait())
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -103,7 +105,7 @@ async def serve_house(
             await _startup_failed(serving, http.host, http.port)
         house.start()
         spare_long_lived()
-        listening = _announce(house, server, syslog)
+        listening = _announce(house, server, syslog, otlp.port if otlp else 0)
         on_ready(listening)
         if stop is not None:
             stopping = asyncio.create_task(stop.wait())
@@ -122,7 +124,9 @@ async def _startup_failed(serving: asyncio.Task[None], host: str, port: int) -> 
     raise StoreError(reason)
 
 
-def _announce(house: Tocsin, server: uvicorn.Server, syslog: list[SyslogServer]) -> Listening:
+def _announce(
+    house: Tocsin, server: uvicorn.Server, syslog: list[SyslogServer], otlp_grpc: int
+) -> Listening:
     now = datetime.now(UTC)
     port = server.servers[0].sockets[0].getsockname()[1]
     host = house.settings.http.host
@@ -141,7 +145,7 @@ def _announce(house: Tocsin, server: uvicorn.Server, syslog: list[SyslogServer])
     udp, tcp = (syslog[0].udp_port, syslog[0].tcp_port) if syslog else (0, 0)
     more = {one.name: {"udp": one.udp_port, "tcp": one.tcp_port} for one in syslog[1:]}
     facts = {"url": url, "token": token, "syslog_udp": udp, "syslog_tcp": tcp}
-    house.home.announce({**facts, "syslog_listeners": more})
+    house.home.announce({**facts, "syslog_listeners": more, "otlp_grpc": otlp_grpc})
     return Listening(
         url=url,
         port=port,
@@ -149,4 +153,5 @@ def _announce(house: Tocsin, server: uvicorn.Server, syslog: list[SyslogServer])
         syslog_tcp=tcp,
         one_time_password=house.access.ensure_administrator(now),
         syslog=tuple(syslog),
+        otlp_grpc=otlp_grpc,
     )

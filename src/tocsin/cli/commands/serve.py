@@ -53,6 +53,8 @@ def _tell(listening: Listening) -> None:
         ports = [("UDP", more.udp_port), ("TLS" if more.is_tls else "TCP", more.tcp_port)]
         shown = ", ".join(f"{kind} port {port}" for kind, port in ports if port)
         err.print(f"  syslog {more.name}: {shown}", markup=False)
+    if listening.otlp_grpc:
+        err.print(f"  OTLP over gRPC: port {listening.otlp_grpc}", markup=False)
     if listening.one_time_password:
         err.print(
             f"  first sign-in: administrator / {listening.one_time_password} (once; then choose your own)",
