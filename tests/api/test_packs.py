@@ -12,9 +12,11 @@ from fastapi.testclient import TestClient
 
 from tests.app.test_pack_signature import minisign, minisign_key
 from tests.detect.rule_texts import rule_text
-from tocsin.app.history_jobs import JobKind
+from tests.server_process import wait_until
+from tocsin.app.history_jobs import JobKind, JobState
 from tocsin.app.wiring import Tocsin
 
+PATIENCE_S = 120.0
 IDS = [f"5f0b7f3e-0000-4000-8000-0000000000{number:02x}" for number in range(8)]
 
 
@@ -110,12 +112,33 @@ def test_a_preview_is_tried_on_stored_events_when_asked(client: TestClient, hous
     assert (job["kind"], job["rule_id"]) == ("replay", "ours")
     over = threading.Event()
     house.history_jobs.submit(JobKind.FILL, "r", "me", lambda _: over.set())
-    assert over.wait(30)
+    assert over.wait(PATIENCE_S)
     done = client.get(f"/api/v1/rule-jobs/{job['id']}").json()
     assert (done["state"], done["error"]) == ("done", "")
     (one,) = done["result"]["rules"]
     assert (one["id"], one["before"], one["after"]) == (IDS[0], 0, 0)
     assert client.post(f"/api/v1/rule-jobs/{job['id']}/resume").status_code == 409
+
+
+def test_a_replay_that_a_stop_has_cut_off_is_resumed_with_the_rules_it_was_asked_for(
+    client: TestClient, house: Tocsin
+) -> None:
+    installed(client, archive(rule(0), rule(1)))
+    go = threading.Event()
+    house.history_jobs.submit(JobKind.FILL, "r", "me", lambda _: go.wait(PATIENCE_S))
+    asked = {"origin": sent(client, archive(rule(1))), "replay_days": 7}
+    told = client.post("/api/v1/packs/ours/preview", json=asked).json()["replay_job"]
+    job = house.history_jobs.get(told["id"])
+    assert job is not None
+    job.cut_off()
+    go.set()
+    wait_until(lambda: job.is_over, "the cut off replay to end")
+    job.state = JobState.INTERRUPTED  # as the next start finds it
+    assert client.post(f"/api/v1/rule-jobs/{job.id}/resume").status_code == 202
+    wait_until(lambda: job.is_over, "the resumed replay to end")
+    assert (job.state, job.error) == (JobState.DONE, "")
+    assert [(one["id"], one["after"]) for one in job.result["rules"]] == [(IDS[0], None)]
+    assert not list((house.settings.home / "cache" / "backtests").glob("replay*"))
 
 
 def test_decisions_follow_a_rule_to_its_new_id(client: TestClient) -> None:

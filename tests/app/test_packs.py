@@ -72,6 +72,16 @@ def test_rules_and_licence_are_taken_code_and_other_folders_are_not(
     assert both.rule_files == ["other/b.yml", "rules/a.yml"]
 
 
+@pytest.mark.parametrize("first", ["rules/a.yml", "a.yml", "mine/a.yml"])
+def test_an_update_takes_what_was_taken_when_nobody_chose(first: str, tmp_path: Path) -> None:
+    """Folders that come later are no part of the pack, and none that was falls out of it."""
+    beside = {"LICENSE": b"DRL", "docs/LICENSE": b"DRL"}
+    before = chosen({first: RULE, **beside})
+    later = chosen({first: RULE, "rules-new/b.yml": RULE, **beside}, before.folders)
+    kept = {first} if first.startswith("rules/") else {first, "rules-new/b.yml"}
+    assert set(later.rule_files) == kept
+
+
 def test_a_folder_gives_the_same_pack_as_its_archive(tmp_path: Path) -> None:
     folder = tmp_path / "sigma-1"
     for name, content in GOOD.items():

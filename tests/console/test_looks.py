@@ -1,10 +1,22 @@
 """Every page, dark and light: seen, quiet, and without a barrier; screenshots in test-results/."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from tests.console.conftest import Desks, Served
+from tests.console.known_sources import DOOR
+from tests.detect.rule_texts import rule_text
+from tests.server_process import wait_until
+from tocsin.app.history_jobs import JobKind, JobState
+from tocsin.app.pack_change import PackAccount
+from tocsin.app.pack_desk import PackPlan
+from tocsin.app.pack_shelf import Manifest
+from tocsin.app.rule_jobs import start_replay
+from tocsin.app.wiring import Tocsin
+from tocsin.detect.rule_update import updates
+from tocsin.detect.ruleset import load_rules
 from tocsin.model.principal import Permission
 
 pytestmark = pytest.mark.browser
@@ -47,6 +59,9 @@ LOOKS = [
     Look("sources", "/sources", person="otto.berg"),
     Look("sources-narrow", "/sources", width=420),
     Look("source", "/sources/source?name={source}", wait=".facts"),
+    Look("source-usual", "/sources/source?name={door}", wait=".days .usual"),
+    Look("source-draft", "/sources/draft?name={door}", wait="pre"),
+    Look("source-draft-narrow", "/sources/draft?name={door}", wait="pre", width=420),
     Look("source-samples", "/sources/source?name={source}&tab=samples", wait="#samples pre"),
     Look("source-samples-narrow", "/sources/source?name={source}&tab=samples", width=420),
     Look("source-add", "/sources/add?sender=fluent-bit", wait="pre"),
@@ -73,6 +88,9 @@ LOOKS = [
     Look("coverage-gaps", "/coverage?tab=gaps"),
     Look("coverage-narrow", "/coverage", width=420, wait=".heat"),
     Look("packs", "/packs"),
+    Look("pack-replay", "/packs/replays/{replay}", wait="#replay .facts"),
+    Look("pack-replay-narrow", "/packs/replays/{replay}", wait="#replay .facts", width=420),
+    Look("pack-replay-interrupted", "/packs/replays/{cut}", wait="#replay .notice"),
     Look("problems", "/rules?tab=problems"),
     Look("palette", "/queue", ("Control+k",), "#palette[open]"),
     Look("keys", "/queue", ("?",), "#help[open]"),
@@ -81,8 +99,9 @@ LOOKS = [
 
 
 @pytest.fixture(scope="package")
-def names(served: Served) -> dict[str, str]:
+def names(served: Served, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     living = served.living
+    replay, cut = replays(living.house, tmp_path_factory.mktemp("versions"))
     with living.house.state.read() as tx:
         worst = living.house.alerts.page(tx, case_id=living.case.id, size=1).items[0]
         everything = living.house.alerts.page(tx, size=1000).items
@@ -96,10 +115,44 @@ def names(served: Served) -> dict[str, str]:
         "correlation": counted.rule_id,
         "case": living.case.id,
         "source": "windows",
+        "door": DOOR,
         "pending": living.pending.id,
         "undone": living.undone.id,
         "run": living.active.run_id,
+        "replay": replay,
+        "cut": cut,
     }
+
+
+def replays(house: Tocsin, folder: Path) -> tuple[str, str]:
+    """Ids of two jobs that try an update on the day: one that is done, one that was cut off."""
+    versions = {"old": {1: "svchost", 2: "whoami"}, "new": {1: "power", 3: "exe"}}
+    loaded = []
+    for version, rules in versions.items():
+        (folder / version).mkdir()
+        for number, image in rules.items():
+            text = rule_text(
+                f"  s: {{Image|contains: {image}}}\n  condition: s",
+                rule_id=f"5f0b7f3e-0000-4000-8000-00000000010{number}",
+            )
+            text = text.replace("title: A rule", f"title: Own rule {number}")
+            (folder / version / f"{number}.yml").write_text(text)
+        loaded.append(load_rules([folder / version]))
+    changed = tuple(updates(*loaded, {}))
+    plan = PackPlan(
+        Manifest("own-rules", "0" * 64, "upload:own"),
+        PackAccount((), (), ()),
+        None,
+        updates=changed,
+        before=loaded[0],
+        after=loaded[1],
+    )
+    done = start_replay(house, plan, days=2, seconds=60, by="ebba")
+    cut = house.history_jobs.submit(JobKind.REPLAY, "own-rules", "ebba", lambda job: None)
+    wait_until(lambda: cut.is_over, "the update to be tried")
+    cut.state = JobState.INTERRUPTED
+    assert done.result is not None, done.error
+    return done.id, cut.id
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

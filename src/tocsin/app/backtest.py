@@ -14,7 +14,7 @@ import structlog
 
 from tocsin.app.backtest_look import Look, Ocsf
 from tocsin.app.backtest_tally import RuleTally
-from tocsin.app.history import NOT_EVALUATED, Stretch, stretches
+from tocsin.app.history import NOT_EVALUATED, STRETCH_ROWS, Stretch, stretches
 from tocsin.app.identity import EntitiesOf
 from tocsin.app.plain import as_json
 from tocsin.app.rule_digests import rule_digests, set_digest
@@ -48,7 +48,7 @@ class BacktestPlan:
     end: datetime
     now: datetime
     samples: int = 5
-    stretch_rows: int = 500_000
+    stretch_rows: int = STRETCH_ROWS
     cache: Path | None = None
 
     def digest(self) -> str:

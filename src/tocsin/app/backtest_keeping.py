@@ -1,5 +1,6 @@
 """Keeps how far a backtest is in a file, so that another process can go on from there."""
 
+import os
 from pathlib import Path
 
 import orjson
@@ -21,7 +22,7 @@ def take_up(work: Backtest, file: Path) -> bool:
 
 def keep(work: Backtest, file: Path) -> None:
     """Write how far it is, whole or not at all. Raises DetectError when it can't be written."""
-    draft = file.with_name(f"{file.name}.new")
+    draft = file.with_name(f"{file.name}.{os.getpid()}.new")
     try:
         draft.write_bytes(orjson.dumps(work.state()))
         draft.replace(file)

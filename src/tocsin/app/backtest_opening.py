@@ -1,7 +1,7 @@
 """Opens a backtest on a data folder: the rules that are asked for, the store, what was said before."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,12 +9,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tocsin.app.assets import load_assets
-from tocsin.app.backtest import Backtest, BacktestPlan
+from tocsin.app.backtest import Backtest, BacktestPlan, OnProgress
 from tocsin.app.backtest_report import backtest_report
 from tocsin.app.backtest_rules import rules_to_try
-from tocsin.app.history import lanes_by_id, open_history, overlays_kept
+from tocsin.app.history import STRETCH_ROWS, lanes_by_id, open_history, overlays_kept
 from tocsin.app.identity import entities_with
 from tocsin.app.shipped import cache_folder, open_normalizer
+from tocsin.detect.ruleset import RuleSet
 from tocsin.store.ports import StateStore
 from tocsin.triage.earlier_dispositions import earlier_dispositions
 
@@ -25,7 +26,8 @@ class AskedBacktest:
 
     ``home`` is the data folder, ``in_force`` the folders of the rules that run on it.
     ``start <= event time < end``; ``now`` is when it was asked for. ``kept`` is a file for how far
-    it is: with it, the same backtest goes on where it was cut off.
+    it is: with it, the same backtest goes on where it was cut off. That is kept each
+    ``stretch_rows`` events.
     """
 
     home: Path
@@ -37,6 +39,15 @@ class AskedBacktest:
     samples: int = 5
     text: str = ""
     kept: Path | None = None
+    stretch_rows: int = STRETCH_ROWS
+
+    def open(self) -> AbstractContextManager["OpenBacktest"]:
+        """Open the store for reading, beside a running server or not.
+
+        Raises ``NoSuchRule`` for a rule that is not there and ``StoreError`` for a folder without
+        events.
+        """
+        return _open_backtest(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,19 @@ class OpenBacktest:
     work: Backtest
     _state: StateStore
 
+    @property
+    def ruleset(self) -> RuleSet:
+        return self.plan.ruleset
+
+    def run(
+        self,
+        on_progress: OnProgress | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+        on_stretch: Callable[[], None] | None = None,
+    ) -> bool:
+        """As ``Backtest.run``."""
+        return self.work.run(on_progress, should_stop, on_stretch)
+
     def report(self) -> dict[str, Any]:
         with self._state.read() as tx:
             ids = [rule.id for rule in self.plan.ruleset.all_rules()]
@@ -55,12 +79,7 @@ class OpenBacktest:
 
 
 @contextmanager
-def open_backtest(asked: AskedBacktest) -> Iterator[OpenBacktest]:
-    """Open the store for reading, beside a running server or not.
-
-    Raises ``NoSuchRule`` for a rule that is not there and ``StoreError`` for a folder without
-    events.
-    """
+def _open_backtest(asked: AskedBacktest) -> Iterator[OpenBacktest]:
     with open_history(asked.home) as (events, state), _files(asked) as names:
         overlays = overlays_kept(asked.home, state)
         ruleset = rules_to_try(names, asked.in_force, overlays, cache_folder() / "rules")
@@ -70,6 +89,7 @@ def open_backtest(asked: AskedBacktest) -> Iterator[OpenBacktest]:
             asked.end,
             asked.now,
             samples=asked.samples,
+            stretch_rows=asked.stretch_rows,
             cache=cache_folder() / "engine",
         )
         lane_of = lanes_by_id(open_normalizer().lanes)

@@ -20,6 +20,7 @@ from tocsin.store.ports import StoreError
 _log = structlog.get_logger()
 _MOST_WAITING = 20
 _KEPT = 50
+_PATIENCE_S, _GRACE_S = 30.0, 1.0
 _INTERRUPTED = "the server stopped before it was done: resume it"
 
 
@@ -66,6 +67,8 @@ class HistoryJob:
     result: Any = None
     asked: Mapping[str, Any] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event, repr=False)
+    is_cut_off: bool = field(default=False, repr=False)
+    """The server stops while it waits or runs."""
 
     def moved(self, done: int, total: int) -> None:
         self.done, self.total = done, total
@@ -75,6 +78,15 @@ class HistoryJob:
 
     def cancel(self) -> None:
         self._stop.set()
+
+    def cut_off(self) -> None:
+        """The server stops: what it has come to is not kept as a result."""
+        self.is_cut_off = True
+        self._stop.set()
+
+    def patience_s(self) -> float:
+        """How long its work may take to stop."""
+        return _GRACE_S if self.is_cut_off else _PATIENCE_S
 
     def begin_again(self) -> None:
         """Interrupted, and now waiting for its turn once more."""
@@ -195,7 +207,7 @@ class HistoryJobs:
         self._closing = True
         for job in self.all():
             if not job.is_over:
-                job.cancel()
+                job.cut_off()
         self._one.shutdown(wait=True)
 
     def _note(self, job: HistoryJob) -> None:

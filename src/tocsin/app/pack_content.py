@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath
 MOST_MEMBERS = 100_000
 LARGEST_FILE_BYTES = 4 * 1024**2
 LARGEST_PACK_BYTES = 256 * 1024**2
+EVERYTHING = "."
+"""In the place of a folder's name: rules are taken wherever they lie."""
 _LONGEST_PATH = 400
 _RULES = (".yml", ".yaml")
 _KEPT_BESIDE = re.compile(
@@ -30,10 +32,14 @@ class UnknownPack(PackRefused):
 
 @dataclass(frozen=True, slots=True)
 class PackContent:
-    """Files by their path below the pack, and how many members were left out, by folder."""
+    """Files by their path below the pack, and how many members were left out, by folder.
+
+    ``folders`` are those its rules were taken from, ``EVERYTHING`` when none was left out.
+    """
 
     files: Mapping[str, bytes]
     left_out: Mapping[str, int]
+    folders: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -106,28 +112,32 @@ def chosen(files: Mapping[str, bytes], folders: Iterable[str] = ()) -> PackConte
     """What of the wanted files to take.
 
     One folder around everything is taken off. Of a repository that keeps its rules in ``rules``
-    and ``rules-…`` only these are taken, unless ``folders`` says which. Raises PackRefused when
+    and ``rules-…`` only these are taken, unless ``folders`` says which (``.``: all). Raises PackRefused when
     no rule file is left.
     """
     inner = _without_root(files)
     _no_file_is_a_folder(inner)
-    wanted = [folder.strip("/") for folder in folders]
+    wanted = [folder.strip("/") or EVERYTHING for folder in folders]
     if not wanted:
         tops = {PurePosixPath(path).parts[0] for path in inner if "/" in path}
-        wanted = sorted(top for top in tops if _RULE_FOLDER.fullmatch(top))
+        wanted = sorted(top for top in tops if _RULE_FOLDER.fullmatch(top)) or [EVERYTHING]
     taken: dict[str, bytes] = {}
     left_out: Counter[str] = Counter()
     for path, content in inner.items():
         is_rule = path.lower().endswith(_RULES)
-        if is_rule and wanted and not any(path.startswith(f"{one}/") for one in wanted):
+        if is_rule and not any(_is_in(path, one) for one in wanted):
             left_out[path.split("/")[0] if "/" in path else "."] += 1
         else:
             taken[path] = content
-    pack = PackContent(taken, dict(left_out))
+    pack = PackContent(taken, dict(left_out), tuple(wanted))
     if not pack.rule_files:
-        where = f" below {', '.join(wanted)}" if wanted else ""
+        where = "" if EVERYTHING in wanted else f" below {', '.join(wanted)}"
         raise PackRefused(f"there is no rule file (.yml, .yaml){where}")
     return pack
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return folder == EVERYTHING or path.startswith(f"{folder}/")
 
 
 def _without_root(files: Mapping[str, bytes]) -> dict[str, bytes]:

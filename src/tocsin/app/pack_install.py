@@ -34,7 +34,7 @@ class Proof:
 class PackSource:
     """What was given: its content, where it came from, its archive's hash, and who signed it.
 
-    ``folders`` are those that were chosen of it.
+    ``folders`` are those its rules were taken from: an update takes the same.
     """
 
     content: PackContent
@@ -65,7 +65,7 @@ def read_pack(
         if asked.sha256 or asked.key:
             raise PackRefused(f"{origin} is a folder: a hash or signature is one of an archive")
         content = chosen(read_folder(path), folders)
-        return PackSource(content, str(path.resolve()), "", folders=tuple(folders))
+        return PackSource(content, str(path.resolve()), "", folders=content.folders)
     if not path.is_file():
         raise PackRefused(f"{origin}: no such folder, archive or https address")
     return _of_archive(path, str(path.resolve()), asked, folders)
@@ -78,14 +78,15 @@ def _of_archive(path: Path, origin: str, asked: Proof, folders: Sequence[str]) -
     if key is not None:
         signature = _signature(asked.signature or f"{origin}{SUFFIX}", key)
         says = check_signature(path, signature, key)
+    content = chosen(read_archive(path), folders)
     return PackSource(
-        content=chosen(read_archive(path), folders),
+        content=content,
         origin=origin,
         sha256=sha256_of(path),
         key=key.text if key else "",
         signed_by=key.name if key else "",
         signer_says=says,
-        folders=tuple(folders),
+        folders=content.folders,
     )
 
 

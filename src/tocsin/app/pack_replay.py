@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,103 +11,102 @@ from typing import Any
 from tocsin.app.assets import load_assets
 from tocsin.app.backtest import Backtest, BacktestPlan, OnProgress
 from tocsin.app.backtest_report import backtest_report
+from tocsin.app.changed_rules import OLD, ChangedRules
 from tocsin.app.history import lanes_by_id, open_history, overlays_kept
-from tocsin.app.hunt_selection import selected, with_takers
-from tocsin.app.identity import EntitiesOf, entities_with
+from tocsin.app.identity import entities_with
 from tocsin.app.pack_desk import PackPlan
 from tocsin.app.plain import as_json
-from tocsin.app.shipped import open_normalizer
-from tocsin.detect.match_rule import SigmaMatchRule
-from tocsin.detect.overlaid import apply_overlays
-from tocsin.detect.overlay import Overlay
-from tocsin.detect.rule_update import UpdateKind
+from tocsin.app.shipped import cache_folder, open_normalizer
 from tocsin.detect.ruleset import RuleSet
-from tocsin.detect.stateful_rule import CorrelationRule, StatefulRule
-from tocsin.model.lane import Lane
-from tocsin.model.rule import Rule
-from tocsin.store.ports import EventStore
 
-_OLD = "before the update: "
+_STRETCH_ROWS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class PackReplay:
-    """What a plan's changed rules, and those that build on them, find before and after it.
+class AskedReplay:
+    """An update to try on the last ``days`` before ``now``, for at most ``seconds``.
+
+    ``changed`` is the file of its rules (``ChangedRules.keep``), ``kept`` one for how far it is.
+    """
+
+    home: Path
+    changed: Path
+    days: float
+    seconds: float
+    now: datetime
+    kept: Path
+    stretch_rows: int = _STRETCH_ROWS
+
+    @contextmanager
+    def open(self) -> Iterator["OpenReplay"]:
+        """Open the store for reading, beside a running server or not. Raises DetectError."""
+        changed = ChangedRules.take_up(self.changed)
+        asked = (self.home, changed, self.days, self.seconds, self.now, self.stretch_rows)
+        with _opened(*asked) as opened:
+            yield opened
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReplay:
+    """What changed rules, and those that build on them, find before and after.
 
     Both versions go through history together, so they see the same events whenever it ends.
     """
 
-    plan: PackPlan
-    overlays: Mapping[str, Overlay]
+    changed: ChangedRules
+    plan: BacktestPlan
+    work: Backtest
+    seconds: float
+    _began: float = field(default_factory=time.monotonic)
+
+    @property
+    def ruleset(self) -> RuleSet:
+        return self.plan.ruleset
 
     def run(
         self,
-        events: EventStore,
-        lane_of: Callable[[str], Lane],
-        entities_of: EntitiesOf,
-        *,
-        days: float,
-        now: datetime,
-        seconds: float,
         on_progress: OnProgress | None = None,
         should_stop: Callable[[], bool] = lambda: False,
-    ) -> dict[str, Any]:
-        """The effect on the last ``days``, or on as much of them as goes in ``seconds``.
+        on_stretch: Callable[[], None] | None = None,
+    ) -> None:
+        """Go on, to the end of the range or as far as ``seconds`` allow."""
+        if self.ruleset.rules:
+            deadline = self._began + self.seconds
+            self.work.run(
+                on_progress, lambda: should_stop() or time.monotonic() > deadline, on_stretch
+            )
+
+    def report(self) -> dict[str, Any]:
+        """What was found before and after the update, up to ``reached``.
 
         ``rules``: those whose findings differ first, with ``before`` and ``after`` (findings, None
-        where there is no such rule) and the same a day. ``reached`` is up to when it went.
+        where there is no such rule) and the same a day.
         """
-        both = _together(*self._sets())
-        plan = BacktestPlan(both, now - timedelta(days=days), now, now, 0, stretch_rows=100_000)
-        work = Backtest(plan, events, lane_of, entities_of)
-        deadline = time.monotonic() + seconds
-
-        def is_late() -> bool:
-            return should_stop() or time.monotonic() > deadline
-
-        if both.rules:
-            work.run(on_progress, is_late)
-        report = backtest_report(plan, work.counts, {})
+        report = backtest_report(self.plan, self.work.counts, {})
         told = {one["id"]: one for one in report["rules"]}
         rules = [self._of(one, told) for one in self._shown(told)]
         rules.sort(key=lambda one: (-abs((one["after"] or 0) - (one["before"] or 0)), one["title"]))
         facts = ("from", "to", "began", "reached", "events", "seconds", "damage")
         return {
             **{name: report[name] for name in facts},
-            "is_complete": report["is_complete"] or not both.rules,
+            "is_complete": report["is_complete"] or not self.ruleset.rules,
             "before": sum(one["before"] or 0 for one in rules),
             "after": sum(one["after"] or 0 for one in rules),
             "rules": as_json(rules),
         }
 
-    def _sets(self) -> tuple[RuleSet, RuleSet]:
-        """The rules that the update makes a difference to: as they are, and as they would be."""
-        old, new = self.plan.before or RuleSet(), self.plan.after or RuleSet()
-        gone = {one.rule_id for one in self.plan.updates if one.kind is not UpdateKind.ADDED}
-        come = {
-            one.new_id or one.rule_id
-            for one in self.plan.updates
-            if one.kind is not UpdateKind.REMOVED
-        }
-        carried = {
-            after: replace(self.overlays[before], rule_id=after)
-            for before, after in self.plan.followed
-            if before in self.overlays
-        }
-        return _changed(old, gone, self.overlays), _changed(new, come, {**self.overlays, **carried})
-
     def _shown(self, told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Pairs of a rule's id before and after, the same unless it changes."""
-        renamed = {one.rule_id: one.new_id for one in self.plan.updates if one.new_id}
+        renamed = self.changed.renamed
         for rule_id in told:
-            if rule_id.startswith(_OLD):
-                before = rule_id.removeprefix(_OLD)
+            if rule_id.startswith(OLD):
+                before = rule_id.removeprefix(OLD)
                 yield before, renamed.get(before, before)
-            elif f"{_OLD}{rule_id}" not in told and rule_id not in renamed.values():
+            elif f"{OLD}{rule_id}" not in told and rule_id not in renamed.values():
                 yield rule_id, rule_id
 
     def _of(self, ids: tuple[str, str], told: Mapping[str, Any]) -> dict[str, Any]:
-        before, after = told.get(f"{_OLD}{ids[0]}"), told.get(ids[1])
+        before, after = told.get(f"{OLD}{ids[0]}"), told.get(ids[1])
         shown = after or before or {}
         return {
             "id": ids[0],
@@ -130,50 +130,31 @@ def replay_kept(
     on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """The effect on the events of a data folder; raises StoreError where there are none."""
+    changed = ChangedRules.of(plan)
+    with _opened(home, changed, days, seconds, datetime.now(UTC), _STRETCH_ROWS) as opened:
+        opened.run(on_progress)
+        return opened.report()
+
+
+@contextmanager
+def _opened(
+    home: Path,
+    changed: ChangedRules,
+    days: float,
+    seconds: float,
+    now: datetime,
+    stretch_rows: int,
+) -> Iterator[OpenReplay]:
     with open_history(home) as (events, state):
-        return PackReplay(plan, overlays_kept(home, state)).run(
-            events,
-            lanes_by_id(open_normalizer().lanes),
-            entities_with(load_assets(home / "assets.yml")),
-            days=days,
-            now=datetime.now(UTC),
-            seconds=seconds,
-            on_progress=on_progress,
+        plan = BacktestPlan(
+            changed.together(overlays_kept(home, state)),
+            now - timedelta(days=days),
+            now,
+            now,
+            samples=0,
+            stretch_rows=stretch_rows,
+            cache=cache_folder() / "engine",
         )
-
-
-def _changed(ruleset: RuleSet, ids: set[str], overlays: Mapping[str, Overlay]) -> RuleSet:
-    """The rules of these ids, and what builds on them, with what people decided; none without."""
-    here = {one.id for one in ruleset.all_rules()}
-    wanted = with_takers(ruleset, ids & here)
-    laid = apply_overlays(ruleset, {one: each for one, each in overlays.items() if one in here})
-    return selected(laid, rules=wanted) if wanted else RuleSet()
-
-
-def _together(old: RuleSet, new: RuleSet) -> RuleSet:
-    """Both in one set, the old ones under ids of their own."""
-    rules = [replace(one, rule=_marked(one), name="") for one in old.rules]
-    return RuleSet(
-        rules=(*rules, *new.rules),
-        stateful=(*map(_marked_stateful, old.stateful), *new.stateful),
-        silent=new.silent | {f"{_OLD}{one}" for one in old.silent},
-        exceptions={
-            **new.exceptions,
-            **{f"{_OLD}{one}": each for one, each in old.exceptions.items()},
-        },
-    )
-
-
-def _marked(one: SigmaMatchRule | StatefulRule) -> Rule:
-    return replace(one.rule, id=f"{_OLD}{one.rule.id}")
-
-
-def _marked_stateful(one: StatefulRule) -> StatefulRule:
-    if not isinstance(one, CorrelationRule):
-        return replace(one, rule=_marked(one))
-    aliases = {
-        name: {f"{_OLD}{rule_id}": field for rule_id, field in of.items()}
-        for name, of in one.aliases.items()
-    }
-    taken = tuple(f"{_OLD}{rule_id}" for rule_id in one.rules)
-    return replace(one, rule=_marked(one), rules=taken, aliases=aliases)
+        lane_of = lanes_by_id(open_normalizer().lanes)
+        entities_of = entities_with(load_assets(home / "assets.yml"))
+        yield OpenReplay(changed, plan, Backtest(plan, events, lane_of, entities_of), seconds)

@@ -50,7 +50,7 @@ class Manifest:
     signer_says: str = ""
     previous: str = ""
     folders: tuple[str, ...] = ()
-    """Those that were chosen when it was added; an update takes the same."""
+    """Those its rules were taken from when it was added; an update takes the same."""
 
 
 class PackShelf:

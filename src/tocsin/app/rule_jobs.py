@@ -1,16 +1,18 @@
 """Starts long looks at history for rules: backtests, and filling what a rule has missed."""
 
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from tocsin.app.backtest_opening import AskedBacktest
 from tocsin.app.backtest_process import backtest_apart
-from tocsin.app.history import lanes_by_id
-from tocsin.app.history_jobs import HistoryJob, JobKind, JobState, Work
-from tocsin.app.identity import entities_with
+from tocsin.app.changed_rules import ChangedRules
+from tocsin.app.history_jobs import HistoryJob, JobKind, JobState, TooManyJobs, Work
 from tocsin.app.pack_desk import PackPlan
-from tocsin.app.pack_replay import PackReplay
+from tocsin.app.pack_replay import AskedReplay
 from tocsin.app.plain import as_json
 from tocsin.app.rule_fill import RuleFill
 from tocsin.app.shipped import rule_paths
@@ -19,6 +21,8 @@ from tocsin.detect.errors import DetectError
 from tocsin.model.identifier import new_id
 
 RangeOfTime = tuple[datetime, datetime]
+_REPLAY_ROWS = 100_000
+_FORGOTTEN_S = 3600
 
 
 class NotInterrupted(DetectError):
@@ -76,41 +80,47 @@ def start_replay(
 ) -> HistoryJob:
     """Try what a pack's update changes on stored events; raises ``TooManyJobs``.
 
-    The job's result is what ``PackReplay`` tells. It ends with the server: a plan is not kept.
+    The job's result is what ``OpenReplay`` reports. The changed rules are kept until it is over,
+    so that it can be resumed.
     """
-
-    def work(job: HistoryJob) -> dict[str, Any]:
-        return PackReplay(plan, house.rule_book.overlays()).run(
-            house.events,
-            lanes_by_id(house.normalizer.lanes),
-            entities_with(house.assets),
-            days=days,
-            now=datetime.now(UTC),
-            seconds=seconds,
-            on_progress=job.moved,
-            should_stop=job.should_stop,
+    asked = {
+        "days": days,
+        "seconds": seconds,
+        "now": as_json(datetime.now(UTC)),
+        "kept": new_id("replay"),
+    }
+    changed = _changed_file(house, asked)
+    _sweep(house)
+    ChangedRules.of(plan).keep(changed)
+    try:
+        return house.history_jobs.submit(
+            JobKind.REPLAY, plan.manifest.name, by, _replay(house, asked), asked
         )
-
-    return house.history_jobs.submit(JobKind.REPLAY, plan.manifest.name, by, work)
+    except TooManyJobs:
+        changed.unlink()
+        raise
 
 
 def resume(house: Tocsin, job: HistoryJob, *, by: str) -> None:
-    """Go on with a job the server's stop has cut off: a backtest from where it was.
+    """Go on with a job the server's stop has cut off: a backtest or replay from where it was.
 
     Raises ``NotInterrupted`` and ``TooManyJobs``.
     """
-    if job.kind is JobKind.REPLAY:
-        raise NotInterrupted(f"{job.id} is of an update that was looked at: look at it again")
     if job.state is not JobState.INTERRUPTED or not job.asked:
         raise NotInterrupted(f"{job.id} is {job.state.value}: only what was interrupted goes on")
-    is_fill = job.kind is JobKind.FILL
-    work = _fill(house, job.asked, by) if is_fill else _backtest(house, job.asked)
+    match job.kind:
+        case JobKind.FILL:
+            work = _fill(house, job.asked, by)
+        case JobKind.REPLAY:
+            work = _replay(house, job.asked)
+        case JobKind.BACKTEST:
+            work = _backtest(house, job.asked)
     house.history_jobs.resume(job, work)
 
 
 def _backtest(house: Tocsin, asked: Mapping[str, Any]) -> Work:
     ((start, end),) = _spans(asked)
-    kept = house.settings.home / "cache" / "backtests" / f"{asked['kept']}.json"
+    kept = _kept_file(house, asked)
     wanted = AskedBacktest(
         *(house.settings.home, tuple(rule_paths(house.settings)), tuple(asked["rules"])),
         start,
@@ -119,15 +129,60 @@ def _backtest(house: Tocsin, asked: Mapping[str, Any]) -> Work:
         samples=asked["samples"],
         text=asked["text"],
         kept=kept,
+        stretch_rows=house.settings.detect.backtest_stretch_rows,
     )
 
     def work(job: HistoryJob) -> dict[str, Any]:
-        report = backtest_apart(wanted, job.moved, job.should_stop)
+        report = backtest_apart(wanted, job.moved, job.should_stop, job.patience_s)
         if report["is_complete"]:
             kept.unlink(missing_ok=True)
         return report
 
     return work
+
+
+def _replay(house: Tocsin, asked: Mapping[str, Any]) -> Work:
+    wanted = AskedReplay(
+        house.settings.home,
+        _changed_file(house, asked),
+        days=asked["days"],
+        seconds=asked["seconds"],
+        now=datetime.fromisoformat(asked["now"]),
+        kept=_kept_file(house, asked),
+        stretch_rows=min(_REPLAY_ROWS, house.settings.detect.backtest_stretch_rows),
+    )
+
+    def work(job: HistoryJob) -> dict[str, Any]:
+        try:
+            return backtest_apart(wanted, job.moved, job.should_stop, job.patience_s)
+        finally:
+            if not job.is_cut_off:
+                wanted.kept.unlink(missing_ok=True)
+                wanted.changed.unlink(missing_ok=True)
+
+    return work
+
+
+def _sweep(house: Tocsin) -> None:
+    """Remove what was kept for jobs that nobody can resume any more."""
+    live = {
+        job.asked.get("kept")
+        for job in house.history_jobs.all()
+        if not job.is_over or job.state is JobState.INTERRUPTED
+    }
+    for file in (house.settings.home / "cache" / "backtests").glob("*.*"):
+        with suppress(OSError):
+            is_old = time.time() - file.stat().st_mtime > _FORGOTTEN_S
+            if is_old and file.name.partition(".")[0] not in live:
+                file.unlink()
+
+
+def _kept_file(house: Tocsin, asked: Mapping[str, Any]) -> Path:
+    return house.settings.home / "cache" / "backtests" / f"{asked['kept']}.json"
+
+
+def _changed_file(house: Tocsin, asked: Mapping[str, Any]) -> Path:
+    return _kept_file(house, asked).with_suffix(".rules")
 
 
 def _fill(house: Tocsin, asked: Mapping[str, Any], by: str) -> Work:

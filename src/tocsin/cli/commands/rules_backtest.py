@@ -13,7 +13,7 @@ import typer
 
 from tocsin.app.backtest import Backtest
 from tocsin.app.backtest_keeping import keep, take_up
-from tocsin.app.backtest_opening import AskedBacktest, open_backtest
+from tocsin.app.backtest_opening import AskedBacktest
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json as plain
 from tocsin.app.rule_choice import NoSuchRule
@@ -77,7 +77,7 @@ def run_backtest(
         *(settings.home, tuple(rule_paths(settings)), tuple(rules)), start, end, now, samples
     )
     try:
-        with open_backtest(asked) as opened:
+        with asked.open() as opened:
             for problem in opened.plan.ruleset.problems:
                 err.print(f"{problem.path}:{problem.line}: {problem.reason}", markup=False)
             _take_up(opened.work, resume)

@@ -19,6 +19,7 @@ router = APIRouter(prefix="/rules/trials")
 Reader = Annotated[Visit, Depends(Needs(Permission.RULES_READ))]
 Writer = Annotated[Visit, Depends(Needs(Permission.RULES_WRITE))]
 DAYS = 14
+_TRIED = (JobKind.BACKTEST, JobKind.REPLAY)
 
 
 @router.post("")
@@ -49,7 +50,7 @@ def start(visit: Writer) -> Response:
 @router.get("/{job_id}")
 def trial(visit: Reader, job_id: str, state: str = "") -> Response:
     """How far it is, then what each rule would have found; ``state`` is where they are to go."""
-    job = _job(visit, job_id)
+    job = _job(visit, job_id, JobKind.BACKTEST)
     asked = frozenset(job.asked["rules"]) if job.asked else frozenset()
     report: dict[str, Any] = job.result or {}
     told = [one for one in report.get("rules", ()) if one["id"] in asked]
@@ -69,7 +70,7 @@ def trial(visit: Reader, job_id: str, state: str = "") -> Response:
 
 @router.post("/{job_id}/cancel")
 def cancel(visit: Writer, job_id: str) -> Response:
-    job = _job(visit, job_id)
+    job = _job(visit, job_id, *_TRIED)
     if job.is_over:
         raise Refused("It does not run any more.")
     job.cancel()
@@ -80,14 +81,14 @@ def cancel(visit: Writer, job_id: str) -> Response:
 def go_on(visit: Writer, job_id: str) -> Response:
     """Go on where a stop of the server has cut it off."""
     try:
-        resume(visit.tocsin, _job(visit, job_id), by=visit.principal.name)
+        resume(visit.tocsin, _job(visit, job_id, *_TRIED), by=visit.principal.name)
     except (NotInterrupted, TooManyJobs) as error:
         raise Refused(f"It was not started: {error}.") from error
     return visit.done("It goes on.")
 
 
-def _job(visit: Visit, job_id: str) -> HistoryJob:
+def _job(visit: Visit, job_id: str, *kinds: JobKind) -> HistoryJob:
     job = visit.tocsin.history_jobs.get(job_id)
-    if job is None or job.kind is not JobKind.BACKTEST:
+    if job is None or job.kind not in kinds:
         raise Missing("This trial is not known any more; mark the rules and try them again.")
     return job
