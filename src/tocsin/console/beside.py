@@ -8,8 +8,6 @@ from tocsin.console.choosing import neighbours
 from tocsin.console.panes import attempt
 from tocsin.console.visit import with_query
 
-PAGE_ROWS = 50
-
 
 class ListState(Protocol):
     """What the address of a list holds."""

@@ -13,7 +13,6 @@ from tocsin.model.rule import Rule, RuleKind, RuleProblem
 from tocsin.model.severity import Level
 from tocsin.triage.attack import tactics_of
 
-PAGE_ROWS = 60
 FILTERS = ("q", "health", "state", "level", "product", "tactic", "technique", "kind", "origin")
 """The parts of the address that leave rules out."""
 SORTS = ("level", "title", "state", "health", "findings", "cost", "kind", "looks-at")
@@ -25,7 +24,7 @@ Test = Callable[[RuleRow], bool]
 
 @dataclass(frozen=True, slots=True)
 class RulesState:
-    """What the address of the list holds; ``start`` is the place of the first row shown."""
+    """What the address of the list holds; ``cursor`` continues a list."""
 
     q: str = ""
     health: str = ""
@@ -37,7 +36,7 @@ class RulesState:
     kind: str = ""
     origin: str = ""
     sort: str = ""
-    start: int = 0
+    cursor: str = ""
     tab: str = "rules"
 
     def address(self, path: str = "/rules", **changes: object) -> str:
@@ -45,7 +44,7 @@ class RulesState:
         query |= changes
         if query["tab"] == "rules":
             query["tab"] = ""
-        return with_query(path, {**query, "start": query["start"] or ""})
+        return with_query(path, query)
 
     @property
     def narrows(self) -> bool:
@@ -64,7 +63,7 @@ class RulesState:
         """The address of the list sorted by ``name``; the other way round when it is already."""
         is_now = self.order[0] == name and not self.sort.startswith("-")
         sort = f"-{name}" if is_now else name
-        return self.address(sort="" if sort == "level" else sort, start=0)
+        return self.address(sort="" if sort == "level" else sort, cursor="")
 
     def aria_sort(self, name: str) -> str:
         by, is_down = self.order

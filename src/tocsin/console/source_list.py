@@ -8,7 +8,6 @@ from typing import Any
 from tocsin.app.health_now import SourceHealth
 from tocsin.console.visit import with_query
 
-PAGE_ROWS = 60
 SICK, SILENT, UNREADABLE, UNRECOGNIZED, WELL = (
     "sick",
     "silent",
@@ -32,18 +31,18 @@ _TESTS: dict[str, tuple[str, Test]] = {
 
 @dataclass(frozen=True, slots=True)
 class SourcesState:
-    """What the address of the list holds; ``start`` is the place of the first row shown."""
+    """What the address of the list holds; ``cursor`` continues it."""
 
     q: str = ""
     health: str = ""
     owner: str = ""
     sort: str = ""
-    start: int = 0
+    cursor: str = ""
 
     def address(self, **changes: object) -> str:
         query: dict[str, object] = {name: getattr(self, name) for name in self.__dataclass_fields__}
         query |= changes
-        return with_query("/sources", {**query, "start": query["start"] or ""})
+        return with_query("/sources", query)
 
     @property
     def narrows(self) -> bool:
@@ -62,7 +61,7 @@ class SourcesState:
         """The address of the list sorted by ``name``; the other way round when it is already."""
         is_now = self.order[0] == name and not self.sort.startswith("-")
         sort = f"-{name}" if is_now else name
-        return self.address(sort="" if sort == "health" else sort, start=0)
+        return self.address(sort="" if sort == "health" else sort, cursor="")
 
     def aria_sort(self, name: str) -> str:
         by, is_down = self.order

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from tocsin.cases.casebook import CaseError
 from tocsin.console.choosing import choice
+from tocsin.console.paging import PAGE_ROWS
 from tocsin.console.panes import attempt
 from tocsin.console.visit import Needs, Refused, Visit, with_query
 from tocsin.model.alert import Alert
@@ -45,7 +46,7 @@ def cases(visit: Reader, query: Annotated[CasesState, Depends()]) -> Response:
                 status=choice(CaseStatus, query.status),
                 assignee=query.assignee or None,
                 cursor=query.cursor or None,
-                size=50,
+                size=PAGE_ROWS,
             )
 
     return visit.page(

@@ -6,8 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.console.beside import PAGE_ROWS, OpenState, beside
+from tocsin.console.beside import OpenState, beside
 from tocsin.console.choosing import choice
+from tocsin.console.paging import PAGE_ROWS
 from tocsin.console.panes import attempt
 from tocsin.console.signed_records import SignedRecord, signed_records
 from tocsin.console.visit import Missing, Needs, Refused, Visit

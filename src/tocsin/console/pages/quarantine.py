@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from tocsin.console.beside import beside
 from tocsin.console.display import visible
+from tocsin.console.paging import PAGE_ROWS
 from tocsin.console.panes import attempt
 from tocsin.console.visit import Missing, Needs, Visit, with_query
 from tocsin.model.page import Page
@@ -17,7 +18,6 @@ from tocsin.model.source import QuarantinedRecord
 router = APIRouter(prefix="/sources/quarantine")
 Reader = Annotated[Visit, Depends(Needs(Permission.SOURCES_READ))]
 Writer = Annotated[Visit, Depends(Needs(Permission.SOURCES_WRITE))]
-PAGE_ROWS = 50
 MOST_GOES = 5
 """Parts of the quarantine one press of the button tries."""
 SHOWN_BYTES = 65_536
@@ -73,14 +73,7 @@ def quarantine(visit: Reader, query: Annotated[QuarantineState, Depends()]) -> R
     panel = beside(query, "open", [one.id for one in rows], "The record", kept)
     if visit.asks_for("panel"):
         return visit.page("quarantine_panel_part.html", **panel)
-    after = records.value.next_cursor if records.value else None
-    return visit.page(
-        "quarantine.html",
-        **panel,
-        records=records,
-        next_address=query.address(cursor=after, open="") if after else "",
-        first_address=query.address(cursor="", open="") if query.cursor else "",
-    )
+    return visit.page("quarantine.html", **panel, records=records)
 
 
 @router.post("/replay")

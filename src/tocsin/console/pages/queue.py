@@ -7,10 +7,11 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from tocsin.console.alert_view import alert_view
-from tocsin.console.beside import PAGE_ROWS, beside
+from tocsin.console.beside import beside
 from tocsin.console.choosing import choice
 from tocsin.console.entity_view import entity_view
 from tocsin.console.pages.counters import alert_total
+from tocsin.console.paging import PAGE_ROWS
 from tocsin.console.panes import attempt
 from tocsin.console.visit import Needs, Refused, Visit, with_query
 from tocsin.model.alert import PEOPLE_SAY, Alert, AlertStatus, Disposition, EntityRisk

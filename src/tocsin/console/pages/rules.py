@@ -6,10 +6,10 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from tocsin.app.finding_days import FindingCounter
+from tocsin.console.paging import page_of
 from tocsin.console.panes import attempt
 from tocsin.console.rule_list import (
     FILTERS,
-    PAGE_ROWS,
     RulesState,
     in_order,
     problem_has,
@@ -42,16 +42,15 @@ def rules(visit: Reader, query: Annotated[RulesState, Depends()]) -> Response:
     problems = list(visit.tocsin.ruleset.problems)
     wanted = query.q.lower().split()
     broken = [problem for problem in problems if problem_has(problem, wanted)]
-    start = max(0, query.start)
-    total = len(broken if query.tab == "problems" else found)
+    page = page_of(found, query.cursor)
     rows = [row.rule for row in everything]
     return visit.page(
         "rules.html",
         query=query,
         health_error=health_error,
-        rows=[with_findings(row, counter.known()) for row in found[start : start + PAGE_ROWS]],
-        problems=broken[start : start + PAGE_ROWS],
-        total=total,
+        page=page,
+        rows=[with_findings(row, counter.known()) for row in page.items],
+        problems=page_of(broken, query.cursor),
         rule_count=len(everything),
         unable_count=sum(row.runs and not row.can_match for row in everything),
         problem_count=len(problems),
@@ -64,8 +63,6 @@ def rules(visit: Reader, query: Annotated[RulesState, Depends()]) -> Response:
         hidden={name: getattr(query, name) for name in FILTERS},
         silent=visit.tocsin.ruleset.silent,
         is_counting=not counter.is_fresh(visit.now),
-        next_address=query.address(start=start + PAGE_ROWS) if start + PAGE_ROWS < total else "",
-        first_address=query.address(start=0) if start else "",
     )
 
 
@@ -75,8 +72,7 @@ def findings(visit: Reader, query: Annotated[RulesState, Depends()]) -> Response
     counter = finding_counter(visit)
     before = _found(every_row(visit.tocsin)[0], query, counter)
     counted = attempt("The count of findings", lambda: counter.count(visit.now))
-    start = max(0, query.start)
-    shown = before[start : start + PAGE_ROWS]
+    shown = page_of(before, query.cursor).items
     return visit.page(
         "rule_findings.html",
         error=counted.error,

@@ -1,13 +1,15 @@
 """Sources: who sends how much, how late, who fell silent, and what is not understood."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from tocsin.app.health_now import HealthNow, SourceHealth, health_now, with_waiting, would_blind
+from tocsin.console.paging import page_of
 from tocsin.console.panes import attempt
-from tocsin.console.source_list import PAGE_ROWS, SourcesState, health_counts
+from tocsin.console.source_list import SourcesState, health_counts
 from tocsin.console.sparkline import sparkline
 from tocsin.console.visit import Needs, Visit
 from tocsin.model.principal import Permission
@@ -26,8 +28,8 @@ def sources(visit: Reader, query: Annotated[SourcesState, Depends()]) -> Respons
     )
     everyone = health.value.sources if health.value else []
     found = query.chosen(everyone)
-    start = max(0, query.start)
-    rows = found[start : start + PAGE_ROWS]
+    page = page_of(found, query.cursor)
+    rows = page.items
     blinded = attempt("What is blind", lambda: _blinded(visit, health.value, rows))
     return visit.page(
         "sources.html",
@@ -35,7 +37,7 @@ def sources(visit: Reader, query: Annotated[SourcesState, Depends()]) -> Respons
         error=health.error,
         everyone=everyone,
         rows=rows,
-        total=len(found),
+        page=page,
         blinded=blinded.value or {},
         pictures={_key(one): sparkline([hour.events for hour in one.hours]) for one in rows},
         healths=health_counts(everyone),
@@ -46,15 +48,11 @@ def sources(visit: Reader, query: Annotated[SourcesState, Depends()]) -> Respons
         },
         backlog_bytes=tocsin.spool.backlog_bytes(),
         key_of=_key,
-        next_address=query.address(start=start + PAGE_ROWS)
-        if start + PAGE_ROWS < len(found)
-        else "",
-        first_address=query.address(start=0) if start else "",
     )
 
 
 def _blinded(
-    visit: Visit, health: HealthNow | None, rows: list[SourceHealth]
+    visit: Visit, health: HealthNow | None, rows: Sequence[SourceHealth]
 ) -> dict[tuple[str, str], int]:
     """How many rules see nothing because of each sick source."""
     if health is None:
