@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from tests.console.known_sources import live_two_weeks
 from tocsin.app.assets import dump_assets
 from tocsin.app.config import Settings
 from tocsin.app.wiring import Tocsin, open_tocsin
@@ -76,6 +77,7 @@ def live_a_day(house: Tocsin) -> Living:
     for sending in sending_plan(company, end=end, events=EVENTS, seed=7):
         house.spool.append(_batches(sending, folder))
     house.flow.drain()
+    live_two_weeks(house)
     house.upkeep.watch_sources()
     house.closers.append(house.response.close)
     house.response.open()

@@ -10,7 +10,8 @@ from tocsin.console import display
 from tocsin.console.highlight import yaml_lines
 from tocsin.console.histogram import draw
 from tocsin.console.preferences import Preferences
-from tocsin.console.search_state import SearchState, fault_in, quoted
+from tocsin.console.search_state import SearchState, fault_in
+from tocsin.store.lucene import quoted
 from tocsin.store.query import Bucket
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

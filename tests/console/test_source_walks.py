@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.console.conftest import RESULTS, Desks
+from tests.console.known_sources import DOOR
 
 pytestmark = pytest.mark.browser
 
@@ -69,3 +70,30 @@ def test_the_wall_fits_one_screen_and_says_when_it_is_old(desks: Desks, theme: s
     page.context.set_offline(False)
     expect(page.locator("#lost")).to_be_hidden()
     assert [one for one in desk.complaints if "ERR_INTERNET_DISCONNECTED" not in one] == []
+
+
+def test_an_owner_is_named_with_a_reason_and_stays_in_the_history(desks: Desks) -> None:
+    desk = desks("ebba.only")
+    page = desk.page
+    desk.open(f"/sources/source?name={DOOR}")
+    page.get_by_text("Name an owner…").click()
+    page.get_by_label("Owner", exact=True).fill("otto.berg")
+    page.get_by_label("Reason").fill("runs the doors")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#toasts")).to_contain_text("is looked after by otto.berg")
+    expect(page.get_by_role("region", name="The source")).to_contain_text(
+        "otto.berg: runs the doors"
+    )
+    desk.assert_quiet()
+
+
+def test_what_nobody_knows_leads_to_a_draft_to_copy(desks: Desks) -> None:
+    desk = desks("ebba.only")
+    page = desk.page
+    desk.open(f"/sources/source?name={DOOR}")
+    page.get_by_role("link", name="draft one").click()
+    expect(page.get_by_label("The draft to copy")).to_contain_text("present: true")
+    expect(page.get_by_text("swiped", exact=True).first).to_be_visible()
+    page.get_by_role("button", name="Map it again").click()
+    expect(page.locator("#toasts")).to_contain_text("0 recognized")
+    desk.assert_quiet()

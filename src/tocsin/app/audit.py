@@ -110,6 +110,17 @@ class AuditLog:
         follows = len(rows) > size and bool(items)
         return Page(items, total, cursor_after(items[-1].number) if follows else None)
 
+    def about(self, tx: Connection, action: str, subject: str, size: int) -> tuple[AuditEntry, ...]:
+        """The latest ``size`` entries of one action on one subject, latest first."""
+        columns = AUDIT_ENTRIES.c
+        query = (
+            select(AUDIT_ENTRIES)
+            .where(columns.action == action, columns.subject == subject)
+            .order_by(columns.number.desc())
+            .limit(size)
+        )
+        return tuple(_entry(row) for row in tx.execute(query).mappings())
+
     def head(self, tx: Connection) -> str:
         """The latest entry's digest, to be written down elsewhere; empty before the first."""
         head = tx.execute(_HEAD).mappings().one_or_none()

@@ -20,6 +20,8 @@ class Home:
     def __init__(self, folder: Path) -> None:
         """Take the folder; raises HomeInUse when another process holds it."""
         self.folder = folder
+        self.facts: Mapping[str, Any] = {}
+        """What was announced; empty before the doors are open."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -31,6 +33,7 @@ class Home:
 
     def announce(self, facts: Mapping[str, Any]) -> None:
         """Write ``run.json``: process id, addresses and a token for commands on this machine."""
+        self.facts = dict(facts)
         path = self.folder / "run.json"
         draft = self.folder / "run.json.new"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -1,11 +1,11 @@
 """What the address of a search holds: the question, its range, and the record that is open."""
 
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tocsin.app.moment import parse_moment
 from tocsin.console.visit import with_query
+from tocsin.store.lucene import quoted
 from tocsin.store.query import EventQuery
 
 PRESETS = (
@@ -18,7 +18,6 @@ PRESETS = (
     ("all", "All time"),
 )
 DEFAULT_FROM = "now-24h"
-_BARE = re.compile(r"^[A-Za-z0-9_@.-]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +75,6 @@ class SearchState:
         else:
             wider = f"{self.q.strip()} AND {term}"
         return self.address(q=wider, cursor="", record="")
-
-
-def quoted(value: str) -> str:
-    """A value as Lucene takes it literally."""
-    if _BARE.match(value) and value not in ("AND", "OR", "NOT", "TO"):
-        return value
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,16 @@ class SenderText:
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """Where this server is reached: ``url`` without a path, and the syslog port (0: none)."""
+    """Where this server is reached: ``url`` without a path, and ports, 0 where there is none.
+
+    ``syslog_port`` is that of TCP. ``listeners`` are the further ones of syslog: name, UDP, TCP.
+    """
 
     url: str
     syslog_port: int
+    syslog_udp_port: int = 0
+    otlp_grpc_port: int = 0
+    listeners: tuple[tuple[str, int, int], ...] = ()
 
 
 def senders_file() -> Path:
@@ -71,7 +77,9 @@ def fill(text: str, doors: Doors, token: str) -> str:
     text = re.sub(r"\bport: 443\b", f"port: {port}", text)
     if parts.scheme != "https":
         text = re.sub(r"\btls: on\b", "tls: off", text)
-    text = re.sub(r"\b5514\b", str(doors.syslog_port), text)
+    text = re.sub(r"\b5514\b", str(doors.syslog_port or doors.syslog_udp_port), text)
+    if doors.otlp_grpc_port:
+        text = re.sub(r"\b4317\b", str(doors.otlp_grpc_port), text)
     return text.replace(_TOKEN, token or _TOKEN)
 
 

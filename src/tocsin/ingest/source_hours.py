@@ -1,26 +1,32 @@
 """What each source sent, hour by hour: for pictures, and to see when a trouble began."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
 from tocsin.ingest.rates import SLOT_S, slot_of
 from tocsin.ingest.tables import source_slots
+from tocsin.ingest.usual_week import Band, hour_of
+from tocsin.ingest.week_learning import usual_weeks
 
 _HOUR_SLOTS = 3600 // SLOT_S
 
 
 @dataclass(frozen=True, slots=True)
 class SourceHour:
-    """One hour: ``events`` by the time they happened, the others by the time they arrived."""
+    """One hour: ``events`` by the time they happened, the others by the time they arrived.
+
+    ``usual`` is how many events an hour like it has; None when that is not known or was not asked.
+    """
 
     start: datetime
     events: int = 0
     received: int = 0
     unreadable: int = 0
     unrecognized: int = 0
+    usual: Band | None = None
 
 
 def source_hours(
@@ -55,6 +61,20 @@ def source_hours(
         at = row["hour"] // _HOUR_SLOTS - first
         mine[at] = SourceHour(mine[at].start, *(int(row[name]) for name in counted))
     return found
+
+
+def with_usual(
+    tx: Connection, hours: Mapping[tuple[str, str], Sequence[SourceHour]]
+) -> Mapping[tuple[str, str], list[SourceHour]]:
+    """The same hours, each with what is usual in it."""
+    weeks = usual_weeks(tx, [source for _, source in hours])
+    return {
+        key: [
+            replace(one, usual=weeks[key].band(hour_of(one.start))) if key in weeks else one
+            for one in mine
+        ]
+        for key, mine in hours.items()
+    }
 
 
 def _empty(hour: int) -> SourceHour:

@@ -24,7 +24,16 @@ LONGEST_QUERY = 10_000
 DEEPEST_QUERY = 50
 _ONE_AT_A_TIME = threading.Lock()  # luqum's parser keeps its state in the module
 _ESCAPABLE = frozenset(r'+-&|!(){}[]^"~*?:\/ <>=')
+_BARE = re.compile(r"^[A-Za-z0-9_@.-]+$")
 _PLACE = re.compile(r"at position (\d+)")
+
+
+def quoted(value: str) -> str:
+    """A value as Lucene takes it literally."""
+    if _BARE.match(value) and value not in ("AND", "OR", "NOT", "TO"):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 @dataclass(frozen=True, slots=True)

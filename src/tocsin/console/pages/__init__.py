@@ -25,6 +25,7 @@ from tocsin.console.pages import (
     search,
     sign_in,
     source,
+    source_draft,
     source_setup,
     sources,
 )
@@ -43,6 +44,7 @@ PAGES = tuple(
         leases,
         run,
         source,
+        source_draft,
         source_setup,
         quarantine,
         sources,

@@ -11,19 +11,22 @@ from starlette.responses import Response
 from tocsin.app.blindness import Blinded
 from tocsin.app.health_now import SourceHealth, health_now, with_waiting, would_blind
 from tocsin.app.plain import as_json
+from tocsin.app.source_owner import own_source, owner_history
 from tocsin.console.display import flatten, visible
 from tocsin.console.fields import summary
 from tocsin.console.hour_chart import HourChart, hour_chart
 from tocsin.console.panes import attempt
-from tocsin.console.search_state import quoted
-from tocsin.console.visit import Missing, Needs, Visit, with_query
+from tocsin.console.visit import Missing, Needs, Refused, Visit, with_query
+from tocsin.ingest.errors import IngestError
 from tocsin.ingest.silence import allowed_silence_s
-from tocsin.ingest.source_hours import source_hours
-from tocsin.model.principal import Permission
+from tocsin.ingest.source_hours import source_hours, with_usual
+from tocsin.model.principal import AuditEntry, Permission
+from tocsin.store.lucene import quoted
 from tocsin.store.query import EventQuery, StoredEvent
 
 router = APIRouter(prefix="/sources/source")
 Reader = Annotated[Visit, Depends(Needs(Permission.SOURCES_READ))]
+Writer = Annotated[Visit, Depends(Needs(Permission.SOURCES_WRITE))]
 SPANS = {24: "24 hours", 72: "3 days", 336: "14 days"}
 SAMPLES = 25
 TABS = ("", "samples")
@@ -71,6 +74,8 @@ class SourceView:
     allowed_s: float | None
     blinded: Blinded
     chart: HourChart
+    owners: Sequence[AuditEntry]
+    people: Sequence[str]
 
 
 @router.get("")
@@ -106,15 +111,38 @@ def source(visit: Reader, query: Annotated[SourceState, Depends()]) -> Response:
     def read() -> SourceView:
         hours = query.hours if query.hours in SPANS else 24
         with visit.tocsin.state.read() as tx:
-            every = source_hours(tx, visit.now, hours, query.name)
+            every = with_usual(tx, source_hours(tx, visit.now, hours, query.name))
+            owners = owner_history(visit.tocsin, tx, query.name)
         return SourceView(
             found,
             allowed_silence_s(found.ledger),
             would_blind(visit.tocsin, found.ledger, health.ledgers()),
             hour_chart(every.get((query.tenant, query.name), [])),
+            owners,
+            sorted({user.name for user in visit.tocsin.access.users()}),
         )
 
     return visit.page("source.html", **shown, view=attempt("The source", read))
+
+
+@router.post("/owner")
+def own(visit: Writer) -> Response:
+    """Name who looks after the source; its troubles open tasks for them from then on."""
+    source, owner = visit.required("source", "a source"), visit.text("owner", limit=200)
+    reason = visit.required("reason", "a reason")
+    try:
+        own_source(
+            visit.tocsin,
+            source,
+            owner,
+            by=visit.principal.name,
+            now=visit.now,
+            reason=reason,
+            tenant=visit.text("tenant") or "default",
+        )
+    except IngestError as error:
+        raise Refused(str(error)) from error
+    return visit.done(f"{source} is looked after by {owner or 'nobody'}.")
 
 
 def _samples(visit: Visit, query: SourceState) -> Sequence[StoredEvent]:

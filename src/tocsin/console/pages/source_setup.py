@@ -72,10 +72,16 @@ def _page(visit: Visit, sender: str, token: str = "", token_name: str = "") -> R
 
 
 def _doors(visit: Visit) -> Doors:
-    """The address this person has reached the server by, and the syslog port of the settings."""
-    syslog = visit.tocsin.settings.syslog
-    url = str(visit.request.base_url).rstrip("/")
-    return Doors(url, syslog.tcp_port if syslog.enabled else 0)
+    """The address this person has reached the server by, and the ports that are bound."""
+    bound = visit.tocsin.home.facts
+    more = bound.get("syslog_listeners", {})
+    return Doors(
+        str(visit.request.base_url).rstrip("/"),
+        bound.get("syslog_tcp", 0),
+        bound.get("syslog_udp", 0),
+        bound.get("otlp_grpc", 0),
+        tuple((name, ports["udp"], ports["tcp"]) for name, ports in more.items()),
+    )
 
 
 def _is_loopback(host: str) -> bool:

@@ -10,8 +10,9 @@ from tocsin.app.health_now import HealthNow, SourceHealth, health_now, with_wait
 from tocsin.console.paging import page_of
 from tocsin.console.panes import attempt
 from tocsin.console.source_list import SourcesState, health_counts
-from tocsin.console.sparkline import sparkline
+from tocsin.console.sparkline import Sparkline, sparkline
 from tocsin.console.visit import Needs, Visit
+from tocsin.ingest.source_hours import with_usual
 from tocsin.model.principal import Permission
 
 router = APIRouter(prefix="/sources")
@@ -39,7 +40,7 @@ def sources(visit: Reader, query: Annotated[SourcesState, Depends()]) -> Respons
         rows=rows,
         page=page,
         blinded=blinded.value or {},
-        pictures={_key(one): sparkline([hour.events for hour in one.hours]) for one in rows},
+        pictures=_pictures(visit, rows),
         healths=health_counts(everyone),
         owners=sorted({one.owner for one in everyone if one.owner}),
         sums={
@@ -62,6 +63,19 @@ def _blinded(
         _key(one): len(would_blind(visit.tocsin, one.ledger, ledgers).rules)
         for one in rows
         if one.troubles
+    }
+
+
+def _pictures(visit: Visit, rows: Sequence[SourceHealth]) -> dict[tuple[str, str], Sparkline]:
+    """What each sent in 24 hours, before what is usual."""
+    with visit.tocsin.state.read() as tx:
+        hours = with_usual(tx, {_key(one): one.hours for one in rows})
+    return {
+        key: sparkline(
+            [hour.events for hour in mine],
+            [(hour.usual.low, hour.usual.high) if hour.usual else None for hour in mine],
+        )
+        for key, mine in hours.items()
     }
 
 
