@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from tocsin.api.application import create_api
 from tocsin.app.collector import spare_long_lived
 from tocsin.app.wiring import Tocsin
+from tocsin.cli.http_connection import patient_connections, raise_open_files
 from tocsin.cli.otlp_door import open_otlp
 from tocsin.cli.syslog_doors import open_syslog
 from tocsin.console.application import create_console
@@ -93,6 +94,7 @@ async def serve_house(
             server_header=False,
             timeout_graceful_shutdown=5,
             timeout_keep_alive=30,
+            http=patient_connections(raise_open_files()),
         ),
         ready,
     )
