@@ -54,7 +54,7 @@ def _day(house: Tocsin, start: datetime) -> None:
 
 def _badge(moment: datetime, number: int) -> dict[str, object]:
     return {
-        "swiped": moment.isoformat(),
+        "@timestamp": moment.isoformat(),
         "badge": f"B-{4000 + number % 17}",
         "door": ["north", "south", "archive"][number % 3],
         "person": f"person{number % 17}@corp.example",

@@ -74,9 +74,10 @@ def live_a_day(house: Tocsin) -> Living:
     folder = house.settings.home / "sent"
     folder.mkdir()
     end = datetime.now(UTC) - timedelta(minutes=1)
-    for sending in sending_plan(company, end=end, events=EVENTS, seed=7):
-        house.spool.append(_batches(sending, folder))
-    house.flow.drain()
+    with house.upkeep.history_comes_in():
+        for sending in sending_plan(company, end=end, events=EVENTS, seed=7):
+            house.spool.append(_batches(sending, folder))
+        house.flow.drain()
     live_two_weeks(house)
     house.upkeep.watch_sources()
     house.closers.append(house.response.close)

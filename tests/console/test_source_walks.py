@@ -93,7 +93,7 @@ def test_what_nobody_knows_leads_to_a_draft_to_copy(desks: Desks) -> None:
     desk.open(f"/sources/source?name={DOOR}")
     page.get_by_role("link", name="draft one").click()
     expect(page.get_by_label("The draft to copy")).to_contain_text("present: true")
-    expect(page.get_by_text("swiped", exact=True).first).to_be_visible()
+    expect(page.get_by_text("@timestamp", exact=True).first).to_be_visible()
     page.get_by_role("button", name="Map it again").click()
     expect(page.locator("#toasts")).to_contain_text("0 recognized")
     desk.assert_quiet()

@@ -97,6 +97,8 @@ def test_who_sends_what_was_held_back_is_late_and_not_silent(tx: sa.Connection) 
     feed(tx, "live", every(timedelta(seconds=10), 300, wall - timedelta(minutes=50)), now=wall)
     feed(tx, "held back", every(timedelta(seconds=10), 1000), now=wall)
     assert silent(tx, wall + timedelta(minutes=5)) == []
+    BOOK.end_history(tx)
+    assert silent(tx, wall + timedelta(minutes=5)) == ["held back"], "it was history"
 
 
 @pytest.mark.parametrize("days", [2, 5, 6, 30, 400])

@@ -87,6 +87,8 @@ class HealthRound:
         try:
             yield
         finally:
+            with self._watched.state.begin() as tx:
+                self._watched.sources.end_history(tx)
             self._watching.set()
 
     @property

@@ -77,7 +77,8 @@ def fill(text: str, doors: Doors, token: str) -> str:
     text = re.sub(r"\bport: 443\b", f"port: {port}", text)
     if parts.scheme != "https":
         text = re.sub(r"\btls: on\b", "tls: off", text)
-    text = re.sub(r"\b5514\b", str(doors.syslog_port or doors.syslog_udp_port), text)
+    if syslog := doors.syslog_port or doors.syslog_udp_port:
+        text = re.sub(r"\b5514\b", str(syslog), text)
     if doors.otlp_grpc_port:
         text = re.sub(r"\b4317\b", str(doors.otlp_grpc_port), text)
     return text.replace(_TOKEN, token or _TOKEN)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 METRICS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("source", "events_per_minute"): "events a minute over the last hour",
-        ("source", "rate_share"): "events over the last hour, as a share of what is usual in this hour of the week (100% within the usual band, else of its nearest edge)",
+        ("source", "rate_share"): "events over the last hour, as a share of the least (or the most) that is usual in this hour of the week",
         ("source", "lag_s"): "age of the freshest record on arrival, in s",
         ("source", "extra_lag_s"): "age of the freshest record on arrival beyond the usual, in s",
         ("source", "silence_s"): "time since its last event, in s",

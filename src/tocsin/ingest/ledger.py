@@ -185,6 +185,10 @@ class SourceBook:
         lost_now = Arrival(dropped=dropped, tls_refused=tls_refused)
         add_arrival(tx, tenant, source, lost_now, now)
 
+    def end_history(self, tx: Connection) -> None:
+        """Nothing more comes of what was read in: who is behind now is not about to come on."""
+        tx.execute(update(sources).values(advanced_at=None))
+
     def set_owner(self, tx: Connection, source: str, owner: str, tenant: str = "default") -> None:
         """Say who looks after a source ("" for nobody); raises IngestError for an unknown one."""
         here = (sources.c.tenant == tenant) & (sources.c.name == source)
