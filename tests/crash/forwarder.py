@@ -18,7 +18,7 @@ _QUEUE = (
     'queue.timeoutEnqueue="60000" action.resumeRetryCount="-1" action.resumeInterval="1"'
 )
 _NUMBER = re.compile(r'\\"number\\": (\d+)')
-_EVERY_S = 0.02
+_EVERY_S = 0.1
 _LINES = 10
 PATIENCE_S = 60.0
 

@@ -7,6 +7,7 @@ anything is missing. Filling the disk mounts a small tmpfs, which needs root.
 import argparse
 import contextlib
 import json
+import math
 import random
 import shutil
 import socket
@@ -75,6 +76,7 @@ class Soak:
             port=http,
             syslog_port=syslog,
             TOCSIN_SYSLOG__LISTENERS=json.dumps([listener]),
+            TOCSIN_DETECT__SHIPPED_PACK="false",  # a quick start: more kills in the same time
         )
         url = f"http://127.0.0.1:{http}"
         self.senders = [Sender(name, connect(url, token)) for name, connect in CLIENTS.items()]
@@ -94,7 +96,7 @@ class Soak:
             time.sleep(self.chance.uniform(0.0, 2.5))
         else:
             self.server.await_ready()
-            time.sleep(self.chance.uniform(0.0, 6.0))
+            time.sleep(self.chance.uniform(0.0, 3.0))
         self.server.kill()
         self.kills += 1
 
@@ -214,20 +216,32 @@ def soaking(seed: int, disk: SmallDisk | None = None) -> Iterator[Soak]:
         shutil.rmtree(folder)
 
 
-def kill_runs(runs: int, seed: int) -> dict[str, Any]:
+def kill_runs(runs: int, seed: int, longest_s: float = math.inf) -> dict[str, Any]:
+    """Fewer than ``runs`` when they take longer than ``longest_s``."""
     with soaking(seed) as soak:
-        for number in range(runs):
+        done = 0
+        for done in _numbered(runs, longest_s):
             soak.kill_once()
-            _say(f"kill {number + 1} of {runs}")
-        return _report(soak, runs)
+            _say(f"kill {done} of {runs}")
+        return _report(soak, done)
 
 
-def full_disk_runs(runs: int, seed: int) -> dict[str, Any]:
+def full_disk_runs(runs: int, seed: int, longest_s: float = math.inf) -> dict[str, Any]:
+    """The same; every other time the server is killed while the disk is full."""
     with SmallDisk(DISK_BYTES) as disk, soaking(seed, disk) as soak:
-        for number in range(runs):
-            soak.fill_once(disk, kill=number % 2 == 1)
-            _say(f"full disk {number + 1} of {runs}")
-        return _report(soak, runs)
+        done = 0
+        for done in _numbered(runs, longest_s):
+            soak.fill_once(disk, kill=done % 2 == 0)
+            _say(f"full disk {done} of {runs}")
+        return _report(soak, done)
+
+
+def _numbered(runs: int, longest_s: float) -> Iterator[int]:
+    began = time.monotonic()
+    for number in range(1, runs + 1):
+        if time.monotonic() - began > longest_s:
+            return
+        yield number
 
 
 def _report(soak: Soak, runs: int) -> dict[str, Any]:
@@ -268,14 +282,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--full-disk", type=int, default=10)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="of each kind at most")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path)
     asked = parser.parse_args()
     told: dict[str, Any] = {"seed": asked.seed}
     if asked.kills:
-        told["kill"] = kill_runs(asked.kills, asked.seed)
+        told["kill"] = kill_runs(asked.kills, asked.seed, asked.minutes * 60)
     if asked.full_disk:
-        told["full_disk"] = full_disk_runs(asked.full_disk, asked.seed)
+        told["full_disk"] = full_disk_runs(asked.full_disk, asked.seed, asked.minutes * 60)
     text = json.dumps(told, indent=1)
     sys.stdout.write(text + "\n")
     if asked.output:
