@@ -17,6 +17,7 @@ from tocsin.console.sender_texts import Doors, fill, read_senders, senders_file
 from tocsin.console.source_list import SourcesState
 from tocsin.ingest.lines import split_lines
 from tocsin.ingest.source_hours import SourceHour, source_hours
+from tocsin.model.intake import Intake, IntakeState
 from tocsin.model.record import Framing
 
 HOSTILE = '"><script>alert(1)</script>'
@@ -100,6 +101,32 @@ def test_a_source_says_what_only_it_feeds(engineer: Visitor, own: Tocsin) -> Non
     answer = engineer.get("/sources/source?name=unheard-of")
     assert answer.status_code == 404
     assert "unheard-of" in answer.text
+
+
+def test_what_is_fetched_says_how_that_goes(
+    engineer: Visitor, own: Tocsin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also before anything came; what the other side says is text."""
+    away = Intake(
+        *("kafka/edge", "kafka", "kafka/edge", IntakeState.FAILING),
+        since=NOW - timedelta(minutes=2),
+        error=f"Kafka at kafka-1:9093: refused {HOSTILE}",
+        position="events[0]@17",
+        lag=1234,
+    )
+    door = Intake("webhook/chat", "webhook", "webhook/chat", refused={"wrong signature": 3})
+    monkeypatch.setattr(Tocsin, "intakes", lambda _house: [away, door])
+    page = engineer.get("/sources").text
+    assert {"kafka/edge", "webhook/chat"} <= set(names(page))
+    assert "Can&#39;t be fetched" in page or "Can't be fetched" in page
+    page = engineer.get("/sources/source?name=kafka/edge").text
+    assert "How it is fetched" in page
+    assert "kafka-1:9093" in page
+    assert "<script>alert" not in page
+    assert "events[0]@17" in page
+    assert "1,234" in page
+    page = engineer.get("/sources/source?name=webhook/chat").text
+    assert "wrong signature" in page
 
 
 def test_an_owner_is_found_by_the_machine(engineer: Visitor, own: Tocsin) -> None:

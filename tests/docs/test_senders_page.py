@@ -22,7 +22,10 @@ def test_settings_parse_and_name_the_server(language: str, text: str) -> None:
     settings = READERS[language](text)
     if settings.keys() <= Settings.model_fields.keys():  # ours, not a sender's
         read = Settings(**settings)
-        assert read.syslog.listeners or read.files or read.otlp.grpc_port
+        assert settings.keys() <= read.model_fields_set
+        return
+    if "Statement" in settings:  # what AWS is to allow us
+        assert {one["Effect"] for one in settings["Statement"]} == {"Allow"}
         return
     assert "tocsin.example" in json.dumps(settings)
     assert "toc_TOKEN" in json.dumps(settings)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tocsin.ingest.ledger import SourceBook
-from tocsin.model.intake import Intake
+from tocsin.model.intake import Intake, IntakeState
 from tocsin.model.source import SourceLedger
 from tocsin.store.ports import StateStore, WorkQueue
 
@@ -30,7 +30,7 @@ def source_ledgers(
     now: datetime,
     intakes: Sequence[Intake] = (),
 ) -> SourceLedgers:
-    """Every source with received = stored + quarantined + waiting, at one moment of the flow.
+    """Every source with received = stored + quarantined + duplicates + waiting, at one moment of the flow.
 
     What waits is counted by its lines, of the first 64 MiB. A source of ``intakes`` that has not
     come to anything yet is there too, with nothing in its ledger.
@@ -54,7 +54,8 @@ def source_ledgers(
 def _with_intakes(
     found: Sequence[SourceLedger], intakes: Sequence[Intake]
 ) -> Iterator[SourceLedger]:
-    by_source = {("default", one.source): one for one in intakes}
+    worst_last = sorted(intakes, key=lambda one: one.state is IntakeState.FAILING)
+    by_source = {("default", one.source): one for one in worst_last}
     for ledger in found:
         intake = by_source.pop((ledger.tenant, ledger.name), None)
         yield replace(ledger, intake=intake) if intake is not None else ledger
