@@ -35,6 +35,12 @@ docs: $(READY) ## write the generated pages and the README's picture anew
 	@$(BIN)/python -m pytest -q tests/console/test_looks.py
 	@mkdir -p docs/images && cp test-results/queue-light.png docs/images/queue.png
 
+fuzz: $(READY) ## every decoder with 200,000 broken inputs each (ARGS="--only syslog")
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+soak: $(READY) ## 50 kills and 10 full disks under real senders (root, for a small disk)
+	@$(BIN)/python -m tests.crash.soak $(ARGS)
+
 format: $(READY) ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .

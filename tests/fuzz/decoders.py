@@ -1,0 +1,242 @@
+"""Every decoder of untrusted bytes, what it is fed with, and what must hold of all it is fed."""
+
+import asyncio
+import gzip
+import io
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import zstandard
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+from starlette.requests import Request
+
+from tests.fuzz import samples
+from tocsin.api.body import read_body
+from tocsin.api.problem import Problem
+from tocsin.ingest.bulk_body import BulkFault, take_bulk
+from tocsin.ingest.cutting import Maker
+from tocsin.ingest.decode import decode
+from tocsin.ingest.evtx_cutter import cut_evtx
+from tocsin.ingest.files import read_file
+from tocsin.ingest.hec_body import HecIntake, take_events, take_raw
+from tocsin.ingest.lines import split_lines
+from tocsin.ingest.otlp_body import Otlp, take_logs, take_metrics
+from tocsin.ingest.otlp_proto import logs_request, metrics_request
+from tocsin.ingest.otlp_value import OtlpFault
+from tocsin.ingest.recognition import Shape, recognize
+from tocsin.ingest.syslog_escape import escape, unescape
+from tocsin.ingest.syslog_framing import StreamFraming
+from tocsin.model.record import Framing, RawBatch, Unreadable
+
+NOW = datetime(2026, 7, 1, tzinfo=UTC)
+LIMIT = 1 << 20
+_MAKER = Maker("fuzz", "fuzz", NOW)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """``check`` raises for a case that is neither decoded nor refused with a reason."""
+
+    name: str
+    seeds: Sequence[bytes]
+    check: Callable[[bytes], None]
+
+
+def account(batches: Iterable[RawBatch]) -> tuple[int, int]:
+    """Decode; records and unreadable ones, which together are all lines that are not blank."""
+    records = unreadable = 0
+    for batch in batches:
+        found = decode(batch)
+        assert len(found.records) == len(found.lines) == len(found.ordinals)
+        assert all(item.reason for item in found.unreadable)
+        if batch.framing not in (Framing.ZEEK_TSV, Framing.W3C, Framing.FRAGMENT):
+            lines = batch.payload.split(b"\n")
+            if batch.framing is Framing.SYSLOG:
+                lines = [unescape(line) for line in lines]
+            expected = sum(bool(line.strip()) for line in lines)
+            assert len(found.records) + len(found.unreadable) == expected
+        records += len(found.records)
+        unreadable += len(found.unreadable)
+    return records, unreadable
+
+
+def check_text(case: bytes) -> None:
+    """A body of any kind: what is cut holds all lines of the body."""
+    batches = split_lines(case, "fuzz", NOW)
+    account(batches)
+    body = case.removeprefix(b"\xef\xbb\xbf")
+    if recognize(body) is Shape.LINES and all(b.framing is Framing.LINES for b in batches):
+        cut = [line for batch in batches for line in batch.payload.split(b"\n") if line.strip()]
+        assert cut == [line for line in body.split(b"\n") if line.strip()]
+
+
+def check_syslog(case: bytes) -> None:
+    assert unescape(escape(case)) == case
+    account([RawBatch("fuzz", escape(case), NOW, Framing.SYSLOG)])
+
+
+def check_framing(case: bytes) -> None:
+    """However the stream is torn, the same messages come out of it."""
+    whole, torn = StreamFraming(), StreamFraming()
+    one = [*whole.feed(case), *whole.finish()]
+    step = 1 + len(case) % 7
+    many = [
+        message for at in range(0, len(case), step) for message in torn.feed(case[at : at + step])
+    ]
+    assert one == [*many, *torn.finish()]
+
+
+def check_windows(case: bytes) -> None:
+    account([RawBatch("fuzz", case, NOW, Framing.EVTX)])
+
+
+def _check_hec(found: HecIntake) -> None:
+    records, unreadable = account(found.batches)
+    assert records == found.events
+    assert bool(unreadable) == (found.fault is not None)
+
+
+def check_hec_events(case: bytes) -> None:
+    _check_hec(take_events(case, _MAKER))
+
+
+def check_hec_raw(case: bytes) -> None:
+    about = {"host": "h", "sourcetype": "s"}
+    found = take_raw(case, about, _MAKER)
+    _check_hec(found)
+    assert found.events == sum(bool(line.strip()) for line in case.split(b"\n"))
+
+
+def check_bulk(case: bytes) -> None:
+    try:
+        found = take_bulk(case, "fuzz", _MAKER)
+    except BulkFault:
+        return
+    records, unreadable = account(found.batches)
+    refused = sum(1 for action in found.actions if action.reason)
+    assert records + unreadable + refused == len(found.actions)
+    assert len(found.reasons) == refused + unreadable
+
+
+def _check_otlp(take: Callable[[bytes], Otlp], case: bytes) -> None:
+    try:
+        found = take(case)
+    except OtlpFault:
+        return
+    records, unreadable = account(found.batches)
+    assert (records, unreadable) == (found.records, found.refused)
+    assert bool(found.reason) == bool(found.refused)
+
+
+def check_evtx(case: bytes) -> None:
+    for cut in cut_evtx(io.BytesIO(case), _MAKER):
+        if isinstance(cut, Unreadable):
+            assert cut.reason
+        else:
+            account([cut])
+
+
+def check_file(case: bytes) -> None:
+    with tempfile.NamedTemporaryFile(dir=_scratch()) as file:
+        file.write(case)
+        file.flush()
+        for cut, _ in read_file(Path(file.name), "fuzz", NOW):
+            if isinstance(cut, Unreadable):
+                assert cut.reason
+            else:
+                account([cut])
+
+
+@cache
+def _scratch() -> str | None:
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+
+
+def _check_body(encoding: bytes, case: bytes) -> None:
+    """Unpacked it is no larger than allowed, or refused as the caller's fault."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": case, "more_body": False}
+
+    scope = {"type": "http", "method": "POST", "headers": [(b"content-encoding", encoding)]}
+    refused: Problem | None = None
+    body = b""
+    try:
+        body = asyncio.run(read_body(Request(scope, receive), LIMIT))
+    except Problem as problem:
+        refused = problem
+    assert len(body) <= LIMIT
+    assert refused is None or (refused.status in (400, 413) and str(refused))
+
+
+def decoders() -> list[Decoder]:
+    lines = samples.text_lines()
+    records = samples.json_records()
+    dumped = [json.dumps(record).encode() for record in records]
+    syslog = samples.syslog_messages()
+    bodies = [b"\n".join(dumped[at : at + 4]) for at in range(0, len(dumped), 4)]
+    counted = [b"".join(b"%d %s" % (len(one), one) for one in syslog[:3]), b"\n".join(syslog[:3])]
+    formats = samples.formats()
+    made = [Decoder(name, seeds, check_text) for name, seeds in formats.items()]
+    return [
+        *made,
+        Decoder("text", lines, check_text),
+        Decoder("ndjson", [*dumped, *bodies], check_text),
+        Decoder("json_array", samples.arrays(records), check_text),
+        Decoder("syslog", syslog, check_syslog),
+        Decoder("syslog_stream", [*counted, *syslog], check_framing),
+        Decoder("windows_json", samples.windows_events(), check_windows),
+        Decoder("evtx", samples.evtx_files(), check_evtx),
+        Decoder("hec_event", samples.hec_bodies(records), check_hec_events),
+        Decoder("hec_raw", [*lines[:200], *bodies[:50]], check_hec_raw),
+        Decoder("bulk", samples.bulk_bodies(records), check_bulk),
+        *_otlp(),
+        *_packed(bodies),
+    ]
+
+
+def _otlp() -> list[Decoder]:
+    logs, metrics = samples.otlp_logs(), samples.otlp_metrics()
+    takers: dict[str, tuple[list[bytes], Callable[[bytes], Otlp]]] = {
+        "otlp_logs_json": (
+            [json.dumps(logs).encode()],
+            lambda case: take_logs(case, _MAKER),
+        ),
+        "otlp_metrics_json": (
+            [json.dumps(metrics).encode()],
+            lambda case: take_metrics(case, _MAKER),
+        ),
+        "otlp_logs_protobuf": (
+            [samples.in_protobuf(ExportLogsServiceRequest, logs)],
+            lambda case: take_logs(case, _MAKER, logs_request),
+        ),
+        "otlp_metrics_protobuf": (
+            [samples.in_protobuf(ExportMetricsServiceRequest, metrics)],
+            lambda case: take_metrics(case, _MAKER, metrics_request),
+        ),
+    }
+    return [
+        Decoder(name, seeds, lambda case, take=take: _check_otlp(take, case))  # type: ignore[misc]
+        for name, (seeds, take) in takers.items()
+    ]
+
+
+def _packed(bodies: Sequence[bytes]) -> list[Decoder]:
+    some = [body[:2000] for body in bodies[:10]]
+    bombs = [b"\0" * (4 * LIMIT), b'{"a":' * 100_000, b"\n" * LIMIT]
+    zipped = [gzip.compress(one, mtime=0) for one in (*some, *bombs)]
+    frames = [zstandard.compress(one) for one in (*some, *bombs)]
+    return [
+        Decoder("gzip_body", zipped, lambda case: _check_body(b"gzip", case)),
+        Decoder("zstd_body", frames, lambda case: _check_body(b"zstd", case)),
+        Decoder("packed_file", [*zipped[:10], *frames[:10]], check_file),
+    ]
