@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 
 from tocsin.api.guard import NotPermitted, TokenMissing, TokenRefused
 from tocsin.api.problem import Problem
-from tocsin.ingest.bulk_body import Action, Bulk, BulkFault
+from tocsin.ingest.bulk_body import Bulk, BulkFault
 from tocsin.store.ports import SpoolFull, StoreError
 
 _JSON = "application/json"
@@ -82,29 +82,28 @@ class BulkReply:
 
     def written(self, bulk: Bulk, position: int, took_ms: int) -> bytes:
         """The JSON; ``position`` is where in the spool the last batch ended."""
-        top = {"errors": bool(bulk.reasons), "took": took_ms}
+        conflicts = any(bulk.actions[number].verb == "create" for number in bulk.repeated)
+        top = {"errors": bool(bulk.reasons) or conflicts, "took": took_ms}
         kept = {name: value for name, value in top.items() if self._has(name)}
         head = orjson.dumps(kept)
         if self._paths and not self._wanted:
             return head
-        items = [self._item(*one, bulk.reasons, position) for one in enumerate(bulk.actions)]
+        items = [self._item(number, bulk, position) for number in range(len(bulk.actions))]
         joined = b'"items":[' + b",".join(filter(None, items)) + b"]}"
         return head[:-1] + (b"," if kept else b"") + joined
 
     def _has(self, name: str) -> bool:
         return not self._paths or any(path[0] in (name, "*", "**") for path in self._paths)
 
-    def _item(
-        self, number: int, action: Action, reasons: Mapping[int, str], position: int
-    ) -> bytes:
-        if number in reasons:
-            told = told_item(action, number, position, reasons[number])
-            return self._part(action.verb, told)
+    def _item(self, number: int, bulk: Bulk, position: int) -> bytes:
+        action = bulk.actions[number]
+        if number in bulk.reasons or number in bulk.repeated or number in bulk.changed:
+            return self._part(action.verb, told_item(bulk, number, position))
         key = (action.verb, action.index)
         pieces = self._taken.get(key)
         if pieces is None:
             # No text holds this: its quotes would be escaped.
-            written = self._part(action.verb, told_item(action, number, position) | {"_id": ""})
+            written = self._part(action.verb, told_item(bulk, number, position) | {"_id": ""})
             pieces = self._taken[key] = written.split(b'"_id":""')
         if len(pieces) == 1:
             return pieces[0]
@@ -121,9 +120,19 @@ class BulkReply:
         return orjson.dumps({verb: told}) if told else b""
 
 
-def told_item(action: Action, number: int, position: int, reason: str = "") -> dict[str, Any]:
-    """What became of one document; without a ``reason`` it is on disk."""
+def told_item(bulk: Bulk, number: int, position: int) -> dict[str, Any]:
+    """What became of one document: on disk, unless ``bulk`` has a reason against it."""
+    action, reason = bulk.actions[number], bulk.reasons.get(number, "")
     told: dict[str, Any] = {"_index": action.index, "_id": action.id or f"{position}-{number}"}
+    if number in bulk.repeated and action.verb == "create":
+        kind = "version_conflict_engine_exception"
+        reason = f"[{action.id}]: version conflict, document already exists (current version [1])"
+        error = {"type": kind, "reason": reason, "index": action.index}
+        return told | {"status": 409, "error": error}
+    if number in bulk.repeated:
+        return told | {"_version": 1, "result": "noop", "status": 200}
+    if number in bulk.changed and not reason:
+        return told | {"_version": 2, "result": "updated", "status": 200}
     if reason:
         kind = "illegal_argument_exception" if action.reason else "document_parsing_exception"
         return told | {"status": 400, "error": {"type": kind, "reason": reason}}

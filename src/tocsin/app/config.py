@@ -123,6 +123,15 @@ class OtlpSettings(_Section):
         return self
 
 
+class DuplicatesSettings(_Section):
+    """What senders give an id to (Elastic's ``_id``) and send again is not stored twice."""
+
+    hours: float = Field(24.0, gt=0, description="How long an id is remembered, in h.")
+    most_ids: int = Field(
+        2_000_000, ge=1000, description="Most ids remembered, each 32 bytes of memory and disk."
+    )
+
+
 class SpoolSettings(_Section):
     """What is acknowledged but not yet stored."""
 
@@ -243,6 +252,7 @@ class Settings(BaseSettings):
     webhooks: tuple[WebhookSettings, ...] = Field(
         (), description="Doors at `/in/<name>` for signed webhooks: `[[webhooks]]`."
     )
+    duplicates: DuplicatesSettings = DuplicatesSettings()
     spool: SpoolSettings = SpoolSettings()
     flow: FlowSettings = FlowSettings()
     enrich: EnrichSettings = EnrichSettings()

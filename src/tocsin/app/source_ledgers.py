@@ -30,7 +30,7 @@ def source_ledgers(
     now: datetime,
     intakes: Sequence[Intake] = (),
 ) -> SourceLedgers:
-    """Every source with received = stored + quarantined + duplicates + waiting, at one moment of the flow.
+    """Every source with its counts, which add up, at one moment of the flow.
 
     What waits is counted by its lines, of the first 64 MiB. A source of ``intakes`` that has not
     come to anything yet is there too, with nothing in its ledger.

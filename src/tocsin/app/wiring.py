@@ -46,6 +46,7 @@ from tocsin.detect.ruleset import RuleSet
 from tocsin.ingest.health_rules import HEALTH_RULES
 from tocsin.ingest.ledger import SourceBook
 from tocsin.ingest.seen_fields import SeenFields
+from tocsin.ingest.seen_ids import SeenIds
 from tocsin.model.intake import Intake
 from tocsin.model.record import RawBatch
 from tocsin.model.rule import Rule
@@ -96,6 +97,7 @@ class Tocsin:
     unknown: UnknownReplay = field(init=False)
     gap_filler: GapFiller = field(init=False)
     files: FileFollowing = field(init=False)
+    seen_ids: SeenIds = field(init=False)
     pulls: Pulls = field(init=False)
     webhooks: WebhookDoors = field(init=False)
 
@@ -107,6 +109,9 @@ class Tocsin:
             *(self.settings.files, self.state, self.keep, self.flow.add_unreadable),
             spool_limit_bytes=self.settings.spool.limit_bytes,
         )
+        known = self.settings.duplicates
+        folder = self.settings.home / "seen-ids"
+        self.seen_ids = SeenIds(folder, most=2 * known.most_ids, hours=known.hours)
         self.pulls = Pulls(self.settings.pull, self.state, self.keep, self.flow.add_unreadable)
         self.webhooks = WebhookDoors(self.settings.webhooks, self.state, self.keep)
         self.closers.append(self.webhooks.close)

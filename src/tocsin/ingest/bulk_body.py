@@ -1,7 +1,7 @@
 """The body of Elasticsearch's bulk API: lines of actions and documents, taken apart."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,6 +9,7 @@ import orjson
 
 from tocsin.ingest.cutting import Maker, line_groups
 from tocsin.ingest.decode import decode
+from tocsin.ingest.seen_ids import Claim, key_of
 from tocsin.ingest.sent_names import clean_name
 from tocsin.model.record import Framing, RawBatch
 
@@ -54,33 +55,80 @@ class Bulk:
     batches: list[RawBatch]
     actions: list[Action]
     reasons: Mapping[int, str]
+    repeated: Mapping[int, str] = field(default_factory=dict)
+    """Items that had come before and are not in the batches, each with its source."""
+    changed: frozenset[int] = frozenset()
+    """Items whose id had come before with other content: events of their own."""
 
 
-def take_bulk(body: bytes, index: str, maker: Maker) -> Bulk:
-    """``index`` is that of the path, for actions that name none; raises BulkFault."""
-    actions: list[Action] = []
-    groups: dict[str, _Group] = {}
-    reasons: dict[int, str] = {}
-    for action, document in _pairs(body, index):
-        if action.reason:
-            reasons[len(actions)] = action.reason
-        elif document is not None:
-            group = groups.get(action.index)
-            if group is None:
-                group = groups[action.index] = _Group()
-            group.add(document, action, len(actions))
-        actions.append(action)
-    return _made(groups, actions, reasons, maker)
+def take_bulk(body: bytes, index: str, maker: Maker, claim: Claim | None = None) -> Bulk:
+    """``index`` is that of the path, for actions that name none; raises BulkFault.
+
+    What ``claim`` knows by its id is left out; without one nothing is.
+    """
+    return _take(list(_pairs(body, index)), maker, claim)
 
 
-def take_document(body: bytes, action: Action, maker: Maker) -> Bulk:
+def take_document(body: bytes, action: Action, maker: Maker, claim: Claim | None = None) -> Bulk:
     """The same for a document that comes alone."""
     document = body.strip().translate(_ONE_LINE)
     if not document:
         raise BulkFault("the request has no body; send a JSON object")
-    group = _Group()
-    group.add(document, action, 0)
-    return _made({action.index: group}, [action], {}, maker)
+    return _take([(action, document)], maker, claim)
+
+
+def _take(pairs: Sequence[tuple[Action, bytes | None]], maker: Maker, claim: Claim | None) -> Bulk:
+    actions = [action for action, _ in pairs]
+    groups: dict[str, _Group] = {}
+    reasons: dict[int, str] = {}
+    told = tell_repeated(pairs, maker.source, claim) if claim is not None else Told()
+    for number, (action, document) in enumerate(pairs):
+        if action.reason:
+            reasons[number] = action.reason
+        elif document is not None and number not in told.repeated:
+            group = groups.get(action.index)
+            if group is None:
+                group = groups[action.index] = _Group()
+            group.add(document, action, number)
+    bulk = _made(groups, actions, reasons, maker)
+    if claim is not None:
+        unread = set(reasons)
+        claim.fresh = [key for n, keys in told.keys.items() if n not in unread for key in keys]
+    repeated = {n: f"{maker.source}/{source_part(actions[n].index)}" for n in told.repeated}
+    return replace(bulk, repeated=repeated, changed=frozenset(told.changed))
+
+
+@dataclass(slots=True)
+class Told:
+    """By the number of the item: what had come before, and the keys of what had not."""
+
+    repeated: set[int] = field(default_factory=set)
+    changed: set[int] = field(default_factory=set)
+    keys: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+
+
+def tell_repeated(pairs: Sequence[tuple[Action, bytes | None]], sender: str, claim: Claim) -> Told:
+    """``create`` goes by the id alone, as in Elasticsearch: the first document has it.
+
+    ``index`` replaces a document there; events do not change, so one with other content under a
+    known id is an event of its own, and only the same content is a repetition.
+    """
+    told = Told()
+    for number, (action, document) in enumerate(pairs):
+        if action.id is not None and not action.reason and document is not None:
+            name = (sender.encode(), action.index.encode(), action.id.encode("utf-8", "replace"))
+            told.keys[number] = key_of(*name), key_of(*name, document)
+    if not told.keys:
+        return told
+    known = claim.known(key for keys in told.keys.values() for key in keys)
+    for number, (by_id, by_content) in list(told.keys.items()):
+        if (by_id if pairs[number][0].verb == "create" else by_content) in known:
+            told.repeated.add(number)
+            del told.keys[number]
+        elif by_id in known:
+            told.changed.add(number)
+        known |= {by_id, by_content}
+    return told
 
 
 _ONE_LINE = bytes.maketrans(b"\r\n", b"  ")

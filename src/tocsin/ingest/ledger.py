@@ -185,6 +185,17 @@ class SourceBook:
         lost_now = Arrival(dropped=dropped, tls_refused=tls_refused)
         add_arrival(tx, tenant, source, lost_now, now)
 
+    def add_duplicates(
+        self, tx: Connection, source: str, count: int, now: datetime, tenant: str = "default"
+    ) -> None:
+        """Count records that were received once more, and not stored once more."""
+        here = (sources.c.tenant == tenant) & (sources.c.name == source)
+        came = {"received": count, "duplicates": count}
+        grown = {name: sources.c[name] + more for name, more in came.items()}
+        if not tx.execute(update(sources).where(here).values(**grown, last_received=now)).rowcount:
+            values = {**_NOTHING, "tenant": tenant, "name": source, "last_received": now, **came}
+            tx.execute(sources.insert().values(values))
+
     def end_history(self, tx: Connection) -> None:
         """Nothing more comes of what was read in: who is behind now is not about to come on."""
         tx.execute(update(sources).values(advanced_at=None))
@@ -269,7 +280,7 @@ _NOTHING: dict[str, Any] = {
             "advanced_at",
         )
     ),
-    **dict.fromkeys(("ahead", "late", "dropped", "tls_refused"), 0),
+    **dict.fromkeys(("ahead", "late", "dropped", "tls_refused", "duplicates"), 0),
     "lanes": [],
     "gaps": {},
 }

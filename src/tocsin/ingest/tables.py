@@ -24,6 +24,7 @@ sources = Table(
     Column("ahead", BigInteger, nullable=False, server_default="0"),
     Column("late", BigInteger, nullable=False, server_default="0"),
     Column("dropped", BigInteger, nullable=False, server_default="0"),
+    Column("duplicates", BigInteger, nullable=False, server_default="0"),
     Column("owner", String(200), nullable=False, server_default=""),
     Column("advanced_at", Utc),
     Column("tls_refused", BigInteger, nullable=False, server_default="0"),

@@ -8,7 +8,7 @@ from tocsin.model.intake import Intake
 
 @dataclass(frozen=True, slots=True)
 class SourceLedger:
-    """Counts that add up: ``received = stored + quarantined + waiting``.
+    """Counts that add up: ``received = stored + quarantined + duplicates + waiting``.
 
     ``waiting`` is in the spool; it is counted by ``app.source_ledgers``, 0 in the book itself.
     ``unrecognized`` are stored events no mapping claimed. ``first_seen``/``last_seen`` are event
@@ -16,7 +16,8 @@ class SourceLedger:
     minute after their receipt, ``late`` one more than an hour before it. ``advanced_at`` is when an
     event came that was newer than all before; ``missed`` are the events it usually would have sent
     since it fell silent, at the least (0: its pauses alone tell). ``tls_refused`` are connections
-    to this listener on which no TLS came about. ``dropped`` never got
+    to this listener on which no TLS came about. ``duplicates`` had an id that had come before, and
+    are stored once. ``dropped`` never got
     here: the kernel had no room for them. ``owner`` is who looks after the sender. ``intake`` says
     how it is fetched; None for who sends by itself.
     """
@@ -42,6 +43,7 @@ class SourceLedger:
     advanced_at: datetime | None = None
     missed: int = 0
     tls_refused: int = 0
+    duplicates: int = 0
     intake: Intake | None = None
 
 

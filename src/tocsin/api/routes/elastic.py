@@ -1,6 +1,7 @@
 """Elasticsearch's way of taking documents in, for Beats, Logstash and all that speak it."""
 
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from tocsin.api.sender_route import sender_name
 from tocsin.app.wiring import Tocsin
 from tocsin.ingest.bulk_body import Action, Bulk, BulkFault, take_bulk, take_document
 from tocsin.ingest.cutting import Maker
+from tocsin.ingest.seen_ids import Claim
 from tocsin.model.principal import Principal
 
 router = ElasticRouter()
@@ -36,10 +38,11 @@ async def take_documents(
     body = await read_body(request, house.settings.http.body_limit_bytes)
 
     def take() -> bytes:
-        bulk = take_bulk(body, index, _maker(request, who))
-        if not bulk.actions:
-            raise BulkFault("the request has no body; send actions and documents")
-        position = _store(house, bulk)
+        with house.seen_ids.claiming() as claim:
+            bulk = take_bulk(body, index, _maker(request, who), claim)
+            if not bulk.actions:
+                raise BulkFault("the request has no body; send actions and documents")
+            position = _store(house, bulk, claim)
         took_ms = round((time.perf_counter() - began) * 1e3)
         return BulkReply(filter_path).written(bulk, position, took_ms)
 
@@ -53,20 +56,26 @@ async def take_one(request: Request, house: House, who: Sender, index: str) -> R
 
 
 @router.at("/{index}/_create/{id}", _WRITE, "one document")
+async def create_one(request: Request, house: House, who: Sender, index: str, id: str) -> Response:
+    """The same with an id of the sender's, kept as ``_id``; 409 when it has come before."""
+    return await _take_one(request, house, who, Action("create", index, id))
+
+
 @router.at("/{index}/_doc/{id}", _WRITE, "one document")
 async def take_one_with_id(
     request: Request, house: House, who: Sender, index: str, id: str
 ) -> Response:
-    """The same with an id of the sender's, kept as ``_id``."""
-    return await _take_one(request, house, who, Action("create", index, id))
+    """The same; 200 when it came before: stored once if it is the same, else as an event more."""
+    return await _take_one(request, house, who, Action("index", index, id))
 
 
 async def _take_one(request: Request, house: Tocsin, who: Principal, action: Action) -> Response:
     body = await read_body(request, house.settings.http.body_limit_bytes)
 
     def take() -> dict[str, Any]:
-        bulk = take_document(body, action, _maker(request, who))
-        return told_item(action, 0, _store(house, bulk), bulk.reasons.get(0, ""))
+        with house.seen_ids.claiming() as claim:
+            bulk = take_document(body, action, _maker(request, who), claim)
+            return told_item(bulk, 0, _store(house, bulk, claim))
 
     told = await run_in_threadpool(take)
     return reply(request, told, told["status"])
@@ -77,9 +86,11 @@ def _maker(request: Request, who: Principal) -> Maker:
     return Maker(f"elastic/{sender_name(who.name)}", f"elastic {address}", datetime.now(UTC))
 
 
-def _store(house: Tocsin, bulk: Bulk) -> int:
-    if not bulk.batches:
-        return house.spool.committed()
-    position = house.spool.append(bulk.batches)
-    house.flow.wake()
+def _store(house: Tocsin, bulk: Bulk, claim: Claim) -> int:
+    position = house.keep(bulk.batches) if bulk.batches else house.spool.committed()
+    claim.keep()
+    if bulk.repeated:
+        with house.state.begin() as tx:
+            for source, count in Counter(bulk.repeated.values()).items():
+                house.sources.add_duplicates(tx, source, count, datetime.now(UTC))
     return position

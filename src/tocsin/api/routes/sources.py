@@ -56,7 +56,7 @@ class WantedOwner(BaseModel):
 
 @router.get("", summary="List sources")
 def sources(house: House) -> dict[str, Any]:
-    """Every sender with the counts of what it sent: received = stored + quarantined + waiting.
+    """Every sender with its counts: received = stored + quarantined + duplicates + waiting.
 
     ``waiting_bytes`` is what the spool holds; ``is_whole`` is false while so much waits that not
     all of it is counted. ``ahead`` and ``late`` count events whose clock was ahead of ours, or

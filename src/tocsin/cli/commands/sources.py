@@ -21,7 +21,7 @@ from tocsin.cli.output import print_json, print_table
 from tocsin.cli.remote import Remote
 
 _COLUMNS = (
-    *("name", "received", "stored", "quarantined", "waiting", "unrecognized"),
+    *("name", "received", "stored", "quarantined", "duplicates", "waiting", "unrecognized"),
     *("ahead", "late", "dropped", "last seen", "silent since", "owner"),
 )
 app = typer.Typer(help="See who sends, how much, and what could not be read.", no_args_is_help=True)
@@ -38,7 +38,7 @@ app.command("replay")(replay_sources)
 def list_sources(
     home: HomeOption = None, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
-    """Every source with its ledger: received = stored + quarantined + waiting.
+    """Every source with its ledger: received = stored + quarantined + duplicates + waiting.
 
     Ahead are events whose clock was ahead of ours, late those that came over an hour late;
     dropped is what the kernel dropped of a listener before it could be read.
