@@ -60,9 +60,11 @@ def test_a_gap_says_who_uses_it_which_sources_show_it_and_which_rules_are_known(
         f"and {facts.campaigns} campaigns"
     )
     assert powershell.shown == "your Windows process events would show it (2 sources)"
-    assert powershell.known == "2 rules known: 2 of sigmahq"
+    assert powershell.known == "2 known rules, of sigmahq"
     assert powershell.because == "“Rule 1” would find it and is not in force"
-    assert found["T1105"].known == "1 rule known: 1 shipped"
+    mixed = gaps(lanes, known(1, "T1105", pack), known(2, "T1105", pack), known(3, "T1105"))
+    assert mixed["T1105"].known == "3 known rules: 2 of sigmahq and 1 shipped"
+    assert found["T1105"].known == "1 known rule, shipped"
 
 
 def test_more_use_and_more_known_rules_rank_higher(lanes: list[Lane]) -> None:

@@ -14,7 +14,7 @@ from tocsin.ingest.seen_fields import Fields
 from tocsin.model.lane import Lane
 from tocsin.model.rule import Rule
 
-_ORIGINS = {SHIPPED: "shipped", OWN: "your own", ELSEWHERE: "in other folders"}
+_ORIGINS = {SHIPPED: "shipped", OWN: "your own", ELSEWHERE: "of other folders"}
 _NAMED = 3
 
 
@@ -175,9 +175,13 @@ def _shown(shown: Collection[str], sending: Sequence[Lane], sources: int) -> str
 def _known(rules: Sequence[Rule], home: Path) -> str:
     if not rules:
         return "no rule is known"
-    counts = Counter(origin_of(rule.path, home) for rule in rules)
-    parts = [f"{count:,} {_ORIGINS.get(one, f'of {one}')}" for one, count in counts.most_common()]
-    return f"{len(rules):,} rule{'s' if len(rules) != 1 else ''} known: {_joined(parts)}"
+    counts = Counter(origin_of(rule.path, home) for rule in rules).most_common()
+    known = f"{len(rules):,} known rule{'s' if len(rules) != 1 else ''}"
+    named = [_ORIGINS.get(one, f"of {one}") for one, _ in counts]
+    if len(counts) == 1:
+        return f"{known}, {named[0]}"
+    parts = [f"{count:,} {name}" for (_, count), name in zip(counts, named, strict=True)]
+    return f"{known}: {_joined(parts)}"
 
 
 def _because(rules: Sequence[Rule], verdicts: Mapping[str, Reach]) -> str:
