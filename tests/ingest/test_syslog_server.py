@@ -242,3 +242,31 @@ def test_invented_host_names_are_bounded() -> None:
     names = SourceNames(most=2)
     found = [names.name(b"<13>Mar  1 00:00:00 h%d app: x" % n, "10.0.0.1") for n in (1, 2, 3, 1)]
     assert found == ["syslog/h1", "syslog/h2", "syslog/10.0.0.1", "syslog/h1"]
+
+
+def test_what_was_sent_before_the_stop_is_still_taken_in() -> None:
+    """More than one batch waits in the kernel while the store is busy; then the server is stopped."""
+    sent = 5_000
+    taken: list[RawBatch] = []
+
+    async def story() -> None:
+        busy = asyncio.Event()
+
+        async def accept(batches: Sequence[RawBatch]) -> int:
+            await busy.wait()
+            taken.extend(batches)
+            return len(taken)
+
+        server = SyslogServer(accept, "127.0.0.1", None, 0)
+        await server.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.tcp_port)
+        writer.write(b"".join(b"<13>1 - h app - - - message %d\n" % n for n in range(sent)))
+        await writer.drain()
+        stopping = asyncio.create_task(server.stop())
+        assert await reader.read() == b""  # told before the stop has come to its end
+        busy.set()
+        await stopping
+        writer.close()
+
+    asyncio.run(asyncio.wait_for(story(), 30))
+    assert sum(len(decode(batch).records) for batch in taken) == sent

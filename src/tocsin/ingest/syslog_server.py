@@ -1,6 +1,7 @@
 """Listens for syslog on UDP, TCP and TLS; slows its senders rather than lose what they send."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 
@@ -13,6 +14,10 @@ from tocsin.ingest.udp_drops import kernel_drops
 _READ_BYTES = 1 << 16
 _DATAGRAMS_A_TURN = 500
 _RECEIVE_BUFFER_BYTES = 8 << 20
+_FAREWELL_S = 2.0
+"""How long senders are listened to at most once they were told that we stop."""
+_QUIET_S = 0.25
+"""Nothing more is on its way when nothing came for so long."""
 
 
 class SyslogServer:
@@ -46,7 +51,8 @@ class SyslogServer:
         self._intake = SyslogIntake(accept, tenant, name)
         self._udp: socket.socket | None = None
         self._tcp: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._heard_at = 0.0
         self._paused = False
         self._drops_at_stop = 0
         self.udp_received = 0
@@ -112,6 +118,7 @@ class SyslogServer:
             self._drops_at_stop = kernel_drops(self._udp) or 0
             self._udp.close()
             self._udp = None
+        await self._say_farewell()
         for task in list(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
@@ -119,6 +126,22 @@ class SyslogServer:
         if self._tcp is not None:
             await self._tcp.wait_closed()
             self._tcp = None
+
+    async def _say_farewell(self) -> None:
+        """Half-close, so that senders go elsewhere or wait, and read what they have sent already.
+
+        Syslog has no acknowledgement: what is left unread when a connection ends is lost.
+        """
+        clock = asyncio.get_running_loop().time
+        self._heard_at = clock()
+        ends_at = self._heard_at + _FAREWELL_S
+        for writer in self._connections.values():
+            with contextlib.suppress(OSError):
+                writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+        while self._connections and clock() < ends_at:
+            if self._intake.has_room and clock() - self._heard_at > _QUIET_S:
+                return
+            await asyncio.wait(self._connections, timeout=_QUIET_S / 5)
 
     def _read_datagrams(self) -> None:
         for _ in range(_DATAGRAMS_A_TURN):
@@ -150,8 +173,8 @@ class SyslogServer:
             assert isinstance(transport, asyncio.Transport)  # noqa: S101  # sockets' are
             transport.pause_reading()
         task = asyncio.create_task(self._serve(reader, writer), name="syslog connection")
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
+        self._connections[task] = writer
+        task.add_done_callback(self._connections.pop)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         address = writer.get_extra_info("peername") or ("unknown", 0)
@@ -173,6 +196,7 @@ class SyslogServer:
         framing = StreamFraming()
         try:
             while data := await reader.read(_READ_BYTES):
+                self._heard_at = asyncio.get_running_loop().time()
                 for message, whole in framing.feed(data):
                     self._intake.add(message, peer, place, whole=whole)
                 await self._intake.room()
