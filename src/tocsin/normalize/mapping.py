@@ -214,6 +214,24 @@ class Shape(Declared):
         return self
 
 
+class Gives(Declared):
+    """What records of one shape tell those of others about the event they belong to."""
+
+    shape: str
+    to: list[str]
+    """Shapes that get it, each where it has no value itself."""
+    columns: list[str]
+    """OCSF paths of the giving shape."""
+
+
+class Together(Declared):
+    """Records that tell of one event together: same source, machine, time and serial."""
+
+    by: str
+    """The native field with the serial."""
+    gives: list[Gives]
+
+
 class Part(Declared):
     """A further file of a mapping: shapes and fragments only."""
 
@@ -243,10 +261,15 @@ class Mapping(Part):
     time: list[TimeField] = []
     use: list[str] = []
     """Fragments that every shape uses."""
+    together: Together | None = None
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "Mapping":
         names = [shape.name for shape in self.shapes]
+        for give in self.together.gives if self.together else ():
+            strange = sorted({give.shape, *give.to}.difference(names))
+            if strange:
+                raise ValueError(f"together names the unknown shape {strange[0]!r}")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"shapes of the same name: {', '.join(twice)}")

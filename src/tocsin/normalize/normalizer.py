@@ -9,11 +9,12 @@ from tocsin.model.lane import Lane
 from tocsin.model.record import Decoded, Origin
 from tocsin.normalize.cells import Numbers
 from tocsin.normalize.enrichment import Enricher
-from tocsin.normalize.gathered import Gathered, LaneRows
+from tocsin.normalize.gathered import Asked, Gathered, LaneRows
 from tocsin.normalize.lane_shape import LaneShape
 from tocsin.normalize.mapping import Mapping
 from tocsin.normalize.recognition import Claim, Recognizer, Split, claim_of
 from tocsin.normalize.shaped_rows import Rows
+from tocsin.normalize.together import Joining
 from tocsin.normalize.unknown import unknown_mapping
 
 
@@ -36,6 +37,7 @@ class Normalizer:
                 (fallbacks if shape.fallback else claims).append(claim)
                 self._claims_by_connector.setdefault(mapping.connector, []).append(claim)
                 self._shapes.append(LaneShape(mapping, shape))
+        self._joinings = [Joining(mapping) for mapping in ordered if mapping.together]
         unknown = unknown_mapping()
         self._unknown = LaneShape(unknown, unknown.shapes[0])
         self._recognizer = Recognizer([*claims, *fallbacks])
@@ -56,8 +58,13 @@ class Normalizer:
         """One batch a lane; the events of a batch keep the order of their records."""
         return self.normalize_all([(decoded, origin)])
 
-    def normalize_all(self, parts: Sequence[tuple[Decoded, Origin]]) -> list[EventBatch]:
+    def normalize_all(
+        self, parts: Sequence[tuple[Decoded, Origin]], asked: Asked | None = None
+    ) -> list[EventBatch]:
         """The same for many small parts of any sources: one batch a tenant and lane.
+
+        ``asked`` gives the names of the native fields that columns are needed of, by lane; lanes
+        it leaves out get all.
 
         Working on whole lanes is what makes columns pay; a thousand senders of ten records each
         cost about as much as one of ten thousand.
@@ -73,8 +80,11 @@ class Normalizer:
                 [
                     (self._unknown if shape is None else self._shapes[shape], lane)
                     for shape, lane in lanes.items()
-                ]
+                ],
+                asked,
             )
+        for joining in self._joinings:
+            batches = joining.joined(batches)
         batches.sort(key=lambda batch: batch.lane.id)
         return batches if self._enricher is None else self._enricher.enriched(batches)
 
