@@ -26,6 +26,6 @@ def test_text_is_folded_as_a_string_is(text: str) -> None:
 
 def test_every_letter_is_folded_as_python_does() -> None:
     assert folded(LETTERS) == LETTERS.casefold()
-    some = LETTERS[:70_000]
+    some = LETTERS[:3_000]
     for at in range(0, len(some), 10):
         assert folded(f"Ab{some[at : at + 10]}Cd") == f"ab{some[at : at + 10].casefold()}cd"

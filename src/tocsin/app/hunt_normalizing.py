@@ -1,8 +1,10 @@
 """A normalizer for the hunt: native fields and times, OCSF only as far as every event has it."""
 
 from tocsin.connectors.catalog import mapping_paths
-from tocsin.normalize.mapping import load_mapping
+from tocsin.normalize.mapping import Expression, load_mapping
 from tocsin.normalize.normalizer import Normalizer
+
+_BARE = {"use": [], "map": {}, "activity": Expression(const=0), "severity": Expression(const=1)}
 
 
 def hunting_normalizer() -> Normalizer:
@@ -16,9 +18,8 @@ def hunting_normalizer() -> Normalizer:
             mapping.model_copy(
                 update={
                     "use": [],
-                    "shapes": [
-                        shape.model_copy(update={"use": [], "map": {}}) for shape in mapping.shapes
-                    ],
+                    "together": None,
+                    "shapes": [shape.model_copy(update=_BARE) for shape in mapping.shapes],
                 }
             )
             for mapping in map(load_mapping, mapping_paths())

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +13,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.app.hunt_evidence import packed
+from tocsin.app.hunt_narrowing import Narrowing
 from tocsin.detect.engine import Engine, Hit
 from tocsin.detect.hunt import HuntHit, Place, hits_in
 from tocsin.detect.ruleset import RuleSet
 from tocsin.ingest.cutting import Cut, newlines_in
 from tocsin.ingest.decode import decode
+from tocsin.ingest.decode_lazy import text_of
 from tocsin.ingest.recognition import Shape
 from tocsin.ingest.slices import Slice, lines_in, read_slice, records_in
 from tocsin.ingest.windows_event import flatten_event
 from tocsin.model.event import EventBatch
 from tocsin.model.identifier import event_id_column
 from tocsin.model.record import Decoded, Framing, Origin, RawBatch, Unreadable
+from tocsin.normalize.gathered import Asked
 from tocsin.normalize.normalizer import Normalizer
 
 GATHERED_BYTES = 40 << 20
@@ -90,6 +94,7 @@ class Hunter:
         self._wanted = wanted
         self._engine = Engine(wanted.ruleset, wanted.cache)
         self._normalizer = normalizer
+        self._narrowing = Narrowing(self._engine, wanted.stateful)
         self._asked: dict[str, bool] = {}
         self._order = {found.rule.id: at for at, found in enumerate(wanted.ruleset.rules)}
 
@@ -103,13 +108,13 @@ class Hunter:
                 at, numbered = now_at, max(numbered, last)
                 self._take(cut, part.start, gathered, found)
                 if gathered.is_full(self._wanted.gathered_bytes):
-                    self._evaluate(gathered.parts, found)
+                    self._evaluate(gathered, found)
                     yield found
                     found, gathered = Found(), _Gathered()
             found.read_bytes += part.size_bytes - at
             if part.end is not None:
                 found.numbered = numbered if part.shape is Shape.EVTX else numbered_in(part)
-        self._evaluate(gathered.parts, found)
+        self._evaluate(gathered, found)
         found.is_last = True
         yield found
 
@@ -127,19 +132,20 @@ class Hunter:
         for problem in decoded.unreadable:
             found.blame(cut.place, problem.ordinal, problem.reason)
         if decoded.records:
-            gathered.add(decoded, _origin(cut, start), len(cut.payload))
+            gathered.add(decoded, _origin(cut, start), cut)
 
-    def _evaluate(self, parts: list[Part], found: Found) -> None:
+    def _evaluate(self, gathered: "_Gathered", found: Found) -> None:
+        parts = gathered.parts
         if not parts:
             return
         seen: list[tuple[EventBatch, list[Hit]]] = []
         places = _Places(parts)
         hits: list[HuntHit] = []
         with _blaming(parts, found):
-            batches = self._normalizer.normalize_all(parts)
-            seen.extend(
-                (batch, self._engine.evaluate(batch)) for batch in self._asked_of(batches, found)
-            )
+            batches = self._normalizer.normalize_all(parts, self._asked_fields(gathered))
+            for batch in self._asked_of(batches, found):
+                narrow = bool(batch.left_out)
+                seen.append((batch, self._engine.evaluate(batch, without_keywords=narrow)))
         with _blaming(parts, found):
             places.find(seen)
             for batch, all_hits in seen:
@@ -147,6 +153,12 @@ class Hunter:
         order = self._order
         hits.sort(key=lambda hit: (*places.rank(hit.event_id), order[hit.rule_id]))
         found.hits += hits
+
+    def _asked_fields(self, gathered: "_Gathered") -> Asked | None:
+        """Some columns are enough where records are as the parser of event logs writes them."""
+        if gathered.framings != {Framing.EVTX}:
+            return None
+        return partial(self._narrowing.asked, [text_of(one.lines) for one, _ in gathered.parts])
 
     def _asked_of(self, batches: Iterable[EventBatch], found: Found) -> Iterator[EventBatch]:
         """What is to be evaluated: of lanes that rules ask for, events in the range of time."""
@@ -221,6 +233,7 @@ def taken(batch: EventBatch, rows: "np.typing.NDArray[np.int64]") -> EventBatch:
         native=native.select(names),
         ocsf=batch.ocsf.take(at),
         raw=pc.take(batch.raw, at),
+        left_out=batch.left_out,
     )
 
 
@@ -229,12 +242,14 @@ class _Gathered:
 
     def __init__(self) -> None:
         self.parts: list[Part] = []
+        self.framings: set[Framing] = set()
         self._bytes = 0
         self._records = 0
 
-    def add(self, decoded: Decoded, origin: Origin, size_bytes: int) -> None:
+    def add(self, decoded: Decoded, origin: Origin, cut: RawBatch) -> None:
         self.parts.append((decoded, origin))
-        self._bytes += size_bytes
+        self.framings.add(cut.framing)
+        self._bytes += len(cut.payload)
         self._records += len(decoded.records)
 
     def is_full(self, limit_bytes: int) -> bool:

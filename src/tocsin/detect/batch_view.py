@@ -22,16 +22,22 @@ Groups: TypeAlias = tuple[Rows, Rows]
 
 
 class BatchView:
-    """Columns of a batch's native fields by the names rules use."""
+    """Columns of a batch's native fields by the names rules use.
 
-    def __init__(self, native: pa.RecordBatch, reader: ColumnReader) -> None:
+    ``without_keywords``: no keyword of a rule is in any value, so that keywords see none.
+    """
+
+    def __init__(
+        self, native: pa.RecordBatch, reader: ColumnReader, *, without_keywords: bool = False
+    ) -> None:
         nested = (column for column in native.columns if pa.types.is_nested(column.type))
         if any(column.offset for column in nested):
             native = native.take(pa.array(np.arange(native.num_rows)))
         self._native = native
         self._reader = reader
         self._columns: dict[str, Column | None] = {}
-        self._leaves: list[Column] | None = None
+        self._without_keywords = without_keywords
+        self._leaves: list[Column] | None = [] if without_keywords else None
         self._groups: dict[tuple[str, ...], Groups | None] = {}
         self.rows: Rows = np.arange(native.num_rows)
 
@@ -45,6 +51,8 @@ class BatchView:
 
     def folded_text(self, *, numbers: bool) -> bytes | None:
         """All text in one buffer; None for a batch too large for that."""
+        if self._without_keywords:
+            return b""
         if len(self.rows) > MOST_ROWS:
             return None
         return folded_text(self._native, numbers=numbers)

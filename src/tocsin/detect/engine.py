@@ -125,12 +125,16 @@ class Engine:
             plans.earlier.update(self._plans.by_lane)
             self._plans = plans
 
-    def evaluate(self, batch: EventBatch) -> list[Hit]:
-        """The rules that match events of the batch, in the order of the rule set."""
+    def evaluate(self, batch: EventBatch, *, without_keywords: bool = False) -> list[Hit]:
+        """The rules that match events of the batch, in the order of the rule set.
+
+        ``without_keywords``: for who knows that no value has a keyword of the lane's rules.
+        """
         if not len(batch):
             return []
         plan = self.plan_of(batch.lane)
-        return [Hit(found.rule, tuple(rows.tolist())) for found, rows in plan.matches(batch.native)]
+        found = plan.matches(batch.native, without_keywords=without_keywords)
+        return [Hit(one.rule, tuple(rows.tolist())) for one, rows in found]
 
     def plan_of(self, lane: Lane) -> LanePlan:
         """How the lane's events are looked at."""

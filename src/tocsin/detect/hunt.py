@@ -16,7 +16,7 @@ _RECORD_ID_FIELDS = ("EventRecordID", "RecordNumber", "eventID", "uid", "auditID
 """Fields that sources number their records with, the first that is present is told."""
 _HOST_FIELDS = ("Computer", "hostname", "host", "Hostname", "HostName", "computer_name", "device")
 _SCALARS = frozenset((str, int, float, bool))
-_NAMING = frozenset((*_RECORD_ID_FIELDS, *_HOST_FIELDS))
+NAMING = frozenset((*_RECORD_ID_FIELDS, *_HOST_FIELDS))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -98,11 +98,12 @@ def _events(
     """
     names = batch.native.schema.names
     if records is None:
-        naming = [name for name in names if name in _NAMING]
+        naming = [name for name in names if name in NAMING]
         events = batch.native.select(naming).take(pa.array(rows, pa.int64())).to_pylist()
         return (events, [b""] * len(rows)) if naming else ([{} for _ in rows], [b""] * len(rows))
-    shared = set(names).intersection(*records)
+    shared = batch.left_out.union(names).intersection(*records)
     derived = sorted(set(names) - shared)
+    shared |= batch.left_out
     beside = batch.native.select(derived).take(pa.array(rows, pa.int64())).to_pylist()
     events = []
     for record, extra in zip(records, beside or [{}] * len(rows), strict=True):

@@ -80,9 +80,16 @@ class LanePlan:
         self._watch: Watch = Watch(self._chosen, tools.steps, tools.store, ready)
         self._watch_is_new = True
 
-    def matches(self, native: pa.RecordBatch) -> Iterator[tuple[SigmaMatchRule, Rows]]:
+    @property
+    def rules(self) -> list[SigmaMatchRule]:
+        """The rules it runs, in order."""
+        return list(self._rules.values())
+
+    def matches(
+        self, native: pa.RecordBatch, *, without_keywords: bool = False
+    ) -> Iterator[tuple[SigmaMatchRule, Rows]]:
         """Each rule that matches with its rows, ascending, in the order of the rules."""
-        view = BatchView(native, self._reader)
+        view = BatchView(native, self._reader, without_keywords=without_keywords)
         if self._drift.calls_for_learning(self._rates.rows, native.num_rows):
             self._learn(view)
         if self._watch_is_new:

@@ -10,7 +10,7 @@ class LazyLines(Sequence[bytes]):
     """Slices of a payload, cut when asked for."""
 
     def __init__(self, data: bytes, starts: Numbers, ends: Numbers) -> None:
-        self._data, self._starts, self._ends = data, starts, ends
+        self.data, self._starts, self._ends = data, starts, ends
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -22,12 +22,17 @@ class LazyLines(Sequence[bytes]):
     def __getitem__(self, at: int | slice) -> bytes | list[bytes]:
         if isinstance(at, slice):
             return [self[row] for row in range(*at.indices(len(self)))]
-        return self._data[int(self._starts[at]) : int(self._ends[at])]
+        return self.data[int(self._starts[at]) : int(self._ends[at])]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def text_of(lines: Sequence[bytes]) -> bytes:
+    """A text with all of the lines in it, without a copy where they are slices of one."""
+    return lines.data if isinstance(lines, LazyLines) else b"\n".join(lines)
 
 
 class LazyRecords(Sequence[dict[str, Any]]):

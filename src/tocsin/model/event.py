@@ -20,6 +20,7 @@ class EventBatch:
       ``class_uid`` (int32), ``activity_id``, ``category_uid``, ``severity_id``, ``type_uid``
       (int64).
     - ``raw``: binary, null where the native fields can rebuild the record.
+    - ``left_out``: names of native fields no column was made of, as nobody asked for them.
     """
 
     lane: Lane
@@ -31,6 +32,7 @@ class EventBatch:
     native: pa.RecordBatch
     ocsf: pa.RecordBatch
     raw: pa.Array
+    left_out: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.event_ids)

@@ -74,3 +74,8 @@ def values_at(record: Mapping[str, Any], path: str) -> list[Any] | None:
 
 def _cuts(path: str) -> list[int]:
     return [at for at, character in enumerate(path) if character == "."]
+
+
+def roots_of(path: str) -> frozenset[str]:
+    """The top-level names under which the field can be: it has dots, or what it is inside of."""
+    return frozenset((path, *(path[:cut] for cut in _cuts(path))))

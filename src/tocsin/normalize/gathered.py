@@ -1,6 +1,6 @@
 """Decoded parts of one tenant put together, each record remembering where it came from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from tocsin.model.event import EventBatch
 from tocsin.model.identifier import event_id_column
+from tocsin.model.lane import Lane
 from tocsin.model.record import Decoded, Origin
 from tocsin.model.shaped_records import Template
 from tocsin.normalize.cells import Cells, Numbers, Wanted
@@ -16,6 +17,9 @@ from tocsin.normalize.lane_shape import LaneShape
 from tocsin.normalize.shaped_columns import ShapedColumns, TooMuch
 from tocsin.normalize.shaped_rows import CellRows, ColumnRows, Rows, together, values_of
 from tocsin.normalize.timestamps import to_micros
+
+Asked = Callable[[Collection[Lane]], Mapping[Lane, frozenset[str]]]
+"""Of the given lanes those some of whose fields are enough, with the names of these."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,10 +87,16 @@ class Gathered:
                 found.setdefault((table.template, table.is_escaped), []).append(own)
         return [together(same) for same in found.values()]
 
-    def batches(self, lanes: Sequence[tuple[LaneShape, LaneRows]]) -> list[EventBatch]:
+    def batches(
+        self, lanes: Sequence[tuple[LaneShape, LaneRows]], asked: Asked | None = None
+    ) -> list[EventBatch]:
         """The event batches of the given rows, which are of those shapes."""
         wanted = None if self.cells is None else Wanted(self.cells)
-        planned = [(shape, lane, self._planned(lane, wanted)) for shape, lane in lanes]
+        enough = asked([shape.lane for shape, _ in lanes]) if asked else {}
+        planned = [
+            (shape, lane, self._planned(lane, wanted, shape.needed(enough.get(shape.lane))))
+            for shape, lane in lanes
+        ]
         if wanted is not None:
             wanted.make()
         return [self._batch(shape, lane, plan) for shape, lane, plan in planned]
@@ -106,15 +116,20 @@ class Gathered:
             native=native,
             ocsf=ocsf,
             raw=self._raw_of(rows),
+            left_out=plan.left_out if plan is not None else frozenset(),
         )
 
-    def _planned(self, lane: LaneRows, wanted: Wanted | None) -> ShapedColumns | None:
+    def _planned(
+        self, lane: LaneRows, wanted: Wanted | None, chosen: frozenset[str] | None
+    ) -> ShapedColumns | None:
         """The columns of the shaped records of a lane; None where dicts are the way."""
         if self.cells is None or wanted is None or not lane.shaped:
             return None
         own = lane.shaped_rows()
+        if len(lane.loose):
+            chosen = None
         try:
-            return ShapedColumns(self.cells, wanted, _placed(lane.shaped, own), len(own))
+            return ShapedColumns(self.cells, wanted, _placed(lane.shaped, own), len(own), chosen)
         except TooMuch:
             return None
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tocsin.model.field_path import roots_of
 from tocsin.model.lane import Answer, Lane
 from tocsin.normalize.envelope import ENVELOPE_TIMES, severity_of, with_fallbacks
 from tocsin.normalize.expression import Computed, Fields, compile_expression, repeat
@@ -67,6 +68,24 @@ class LaneShape:
             (path, compile_expression(expression), fitting(path))
             for path, expression in merged.items()
         ]
+
+    @cached_property
+    def _reads(self) -> frozenset[str] | None:
+        """Names its times, aliases and lifts are found under; None where more is made of fields."""
+        shape, mapping = self._shape, self._mapping
+        told = shape.activity.const is None or severity_of(shape).const is None
+        made = shape.patterns or shape.add or _merged(mapping, shape)
+        if told or made or shape.is_ocsf or mapping.together:
+            return None
+        of_envelope = (part for one in with_fallbacks({}).values() for part in one.first_of or ())
+        paths = [time.field for time in self._time] + [part.field or "" for part in of_envelope]
+        for name, others in mapping.alias.items():
+            paths += (name, *others)
+        return frozenset().union(*map(roots_of, (*paths, *mapping.lift)))
+
+    def needed(self, asked: frozenset[str] | None) -> frozenset[str] | None:
+        """The names of the fields needed where ``asked`` are (None: all)."""
+        return None if asked is None or self._reads is None else asked | self._reads
 
     def columns(
         self, decoded: pa.RecordBatch, received_us: npt.NDArray[np.int64]

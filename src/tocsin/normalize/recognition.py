@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tocsin.model.field_path import values_at
+from tocsin.model.field_path import roots_of, values_at
 from tocsin.model.shaped_records import CellKind
 from tocsin.normalize.cells import Cells, Numbers
 from tocsin.normalize.mapping import Condition, Recognize
@@ -32,8 +32,7 @@ class Test:
     """Top-level names under which the field can be at all."""
 
     def __post_init__(self) -> None:
-        cuts = {path[:at] for path in self.paths for at, c in enumerate(path) if c == "."}
-        object.__setattr__(self, "roots", frozenset(cuts.union(self.paths)))
+        object.__setattr__(self, "roots", frozenset().union(*map(roots_of, self.paths)))
 
     @property
     def can_hold_when_absent(self) -> bool:

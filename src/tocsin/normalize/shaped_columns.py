@@ -39,14 +39,31 @@ Finish = Callable[[], "pa.Array | None"]
 class ShapedColumns:
     """Columns of some records, planned now and made when ``Wanted.make`` has run.
 
-    ``Rows.rows`` are the places in columns of ``length`` rows. Raises ``TooMuch`` where
-    ``columns_of`` would put names together or cut a record off.
+    ``Rows.rows`` are the places in columns of ``length`` rows. Of ``chosen`` names only (None:
+    all); ``left_out`` are the others. Raises ``TooMuch`` where ``columns_of`` would put names
+    together or cut a record off.
     """
 
-    def __init__(self, cells: Cells, wanted: Wanted, groups: Sequence[Rows], length: int) -> None:
+    def __init__(
+        self,
+        cells: Cells,
+        wanted: Wanted,
+        groups: Sequence[Rows],
+        length: int,
+        chosen: frozenset[str] | None = None,
+    ) -> None:
         ordered = sorted((one for one in groups if len(one.rows)), key=lambda one: int(one.rows[0]))
         parts = [Part(group.template.record, group, group.rows) for group in ordered]
-        self._columns = _Plan(cells, wanted).fields(parts, length, 1)
+        by_name = _by_name(parts, 1)
+        if chosen is not None and chosen.isdisjoint(by_name):
+            chosen = None  # a batch has columns
+        self.left_out = frozenset() if chosen is None else frozenset(by_name) - chosen
+        plan = _Plan(cells, wanted)
+        self._columns = {
+            name: plan.column(same, length, 1)
+            for name, same in by_name.items()
+            if name not in self.left_out
+        }
 
     def made(self) -> dict[str, pa.Array]:
         """The columns by name, none all null."""
@@ -62,22 +79,24 @@ def _finished(columns: Mapping[str, Finish]) -> dict[str, pa.Array]:
     return arrays
 
 
+def _by_name(parts: Sequence[Part], depth: int) -> dict[str, list[Part]]:
+    """What the objects at these places have, by name."""
+    by_name: dict[str, list[Part]] = {}
+    for part in parts:
+        for name, inner in part.node.items():
+            if inner is not None:
+                by_name.setdefault(name, []).append(Part(inner, part.rows, part.places))
+    if len(by_name) > MAX_KEYS or depth >= MAX_DEPTH:
+        raise TooMuch
+    return by_name
+
+
 class _Plan:
     def __init__(self, cells: Cells, wanted: Wanted) -> None:
         self._cells = cells
         self._wanted = wanted
 
-    def fields(self, parts: Sequence[Part], length: int, depth: int) -> dict[str, Finish]:
-        by_name: dict[str, list[Part]] = {}
-        for part in parts:
-            for name, inner in part.node.items():
-                if inner is not None:
-                    by_name.setdefault(name, []).append(Part(inner, part.rows, part.places))
-        if len(by_name) > MAX_KEYS or depth >= MAX_DEPTH:
-            raise TooMuch
-        return {name: self._column(same, length, depth) for name, same in by_name.items()}
-
-    def _column(self, parts: Sequence[Part], length: int, depth: int) -> Finish:
+    def column(self, parts: Sequence[Part], length: int, depth: int) -> Finish:
         kind = _kind(parts[0])
         plain: Finish | None = None
         if all(_kind(part) is kind for part in parts[1:]):
@@ -105,7 +124,10 @@ class _Plan:
         return lambda: typed(kind, _gathered(self._cells, parts, length))
 
     def _structs(self, parts: Sequence[Part], length: int, depth: int) -> Finish:
-        columns = self.fields(parts, length, depth + 1)
+        columns = {
+            name: self.column(same, length, depth + 1)
+            for name, same in _by_name(parts, depth + 1).items()
+        }
 
         def finish() -> pa.Array | None:
             arrays = _finished(columns)
@@ -131,7 +153,7 @@ class _Plan:
             if inner is not None
         ]
         count = int(offsets[-1])
-        inner = self._column(members, count, depth + 1) if members else None
+        inner = self.column(members, count, depth + 1) if members else None
 
         def finish() -> pa.Array | None:
             array = inner() if inner is not None else None
