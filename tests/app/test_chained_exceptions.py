@@ -17,7 +17,9 @@ from tocsin.model.record import Framing, RawBatch
 from tocsin.store.query import EventQuery
 
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
-REFUSED, GUESSED, REPEATED = (f"{n}" * 8 + f"-{n * 4}-4{n * 3}-8{n * 3}-{n * 12}" for n in "123")
+REFUSED, GUESSED, REPEATED, SILENT, ABOVE = (
+    f"{n}" * 8 + f"-{n * 4}-4{n * 3}-8{n * 3}-{n * 12}" for n in "12345"
+)
 RULES = f"""
 title: Password is refused
 id: {REFUSED}
@@ -47,6 +49,29 @@ id: {REPEATED}
 correlation:
   type: event_count
   rules: [guessed]
+  group-by: [src_ip]
+  timespan: 1h
+  condition: {{gte: 2}}
+  generate: true
+level: high
+tocsin: {{entity: [address]}}
+---
+title: Passwords are guessed, for the rule below alone
+id: {SILENT}
+name: guessed_silently
+correlation:
+  type: event_count
+  rules: [refused]
+  group-by: [src_ip]
+  timespan: 1m
+  condition: {{gte: 3}}
+level: medium
+---
+title: Passwords are guessed, told from silent ones
+id: {ABOVE}
+correlation:
+  type: event_count
+  rules: [guessed_silently]
   group-by: [src_ip]
   timespan: 1h
   condition: {{gte: 2}}
@@ -95,12 +120,15 @@ def hide(house: Tocsin, rule_id: str, **fields: str) -> None:
     )
 
 
-def live(house: Tocsin, addresses: set[str]) -> dict[str, set[str]]:
+def live(
+    house: Tocsin, addresses: set[str], rules: tuple[str, ...] = (REFUSED, GUESSED, REPEATED)
+) -> dict[str, set[str]]:
     """Those of the addresses with an alert, by rule."""
-    found: dict[str, set[str]] = {REFUSED: set(), GUESSED: set(), REPEATED: set()}
+    found: dict[str, set[str]] = {rule_id: set() for rule_id in rules}
     with house.state.read() as tx:
         for alert in house.alerts.page(tx, size=1000).items:
-            found[alert.rule_id] |= {alert.entity.name} & addresses
+            if alert.rule_id in found:
+                found[alert.rule_id] |= {alert.entity.name} & addresses
     return found
 
 
@@ -114,6 +142,7 @@ def tried(house: Tocsin, addresses: set[str]) -> dict[str, set[str]]:
     return {
         one["id"]: {each["entity"].partition(":")[2] for each in one["entities"]} & addresses
         for one in backtest_report(plan, work.counts, {})["rules"]
+        if one["id"] in (REFUSED, GUESSED, REPEATED)
     }
 
 
@@ -161,6 +190,24 @@ def test_what_was_hidden_before_is_not_counted_once_the_exception_has_gone(house
     assert live(house, {scanner})[REPEATED] == set()
     guess(house, {scanner}, 20)
     assert live(house, {scanner})[REPEATED] == {scanner}
+
+
+def test_what_is_hidden_of_a_correlation_without_findings_is_counted(
+    house: Tocsin,
+) -> None:
+    """It only feeds the rule above: what an exception keeps from that is told all the same."""
+    scanner, other = "203.0.113.7", "203.0.113.8"
+    hide(house, SILENT, src_ip=scanner)
+    guess(house, {scanner, other}, 0, 10)
+    (life,) = house.rule_book.life(SILENT).exceptions
+    assert life.hidden == 2
+    now = datetime.now(UTC)
+    plan = BacktestPlan(house.ruleset, START - timedelta(hours=1), now, now)
+    lanes = lanes_by_id(house.normalizer.lanes)
+    work = Backtest(plan, house.events, lanes, entities_with(house.assets))
+    assert work.run()
+    assert work.counts.tallies[SILENT].hidden == {life.exception.id: 2}
+    assert live(house, {scanner, other}, (ABOVE,)) == {ABOVE: {other}}
 
 
 def test_an_event_that_its_own_rule_hides_counts_for_none(house: Tocsin) -> None:

@@ -85,6 +85,8 @@ class _Worked:
     turn: Turn | None = None
     sieve: Sieve | None = None
     settle: Settle | None = None
+    held: frozenset[str] | None = None
+    """The rules that pause from this turn on, this turn included; None: as before."""
 
 
 class Flow:
@@ -110,7 +112,7 @@ class Flow:
         self._turn = threading.Lock()
         self._work = threading.Event()
         self._position: int | None = None
-        self._held: frozenset[str] = frozenset()
+        self.held: frozenset[str] = frozenset()
         self.counts = FlowCounts()
         self.error: str = ""
 
@@ -166,7 +168,7 @@ class Flow:
         """Let these rules pause, and no others, between two turns; the ledger knows who missed what."""
         with self._turn:
             ruleset = self._parts.engine.ruleset
-            self._held = rule_ids
+            self.held = rule_ids
             self._parts.engine.hold(rule_ids)
             with self._parts.state.begin() as tx:
                 since = self.unlooked_from(datetime.now(UTC))
@@ -177,7 +179,7 @@ class Flow:
         return self._unlooking(self._parts.engine.ruleset)
 
     def _unlooking(self, ruleset: RuleSet) -> frozenset[str]:
-        return with_takers(ruleset, self._held) if self._held else frozenset()
+        return with_takers(ruleset, self.held) if self.held else frozenset()
 
     def unlooked_from(self, now: datetime) -> datetime:
         """From when on what was received has not been looked at: ``now`` when nothing waits."""
@@ -280,6 +282,8 @@ class Flow:
                     findings_of(batch, hits, parts.engine.ruleset, parts.entities_of)
                 )
         worked.findings.extend(self._verdicts(worked.turn, heard_at, sieve))
+        if paused := parts.engine.paused - self.held:
+            worked.held = self.held | paused
 
     def _sieve(self, moment: datetime) -> Sieve:
         return Sieve(self._parts.engine.ruleset, moment)
@@ -292,6 +296,7 @@ class Flow:
         """
         parts = self._parts
         verdicts = turn.finish(now, hides=sieve.hides_group)
+        sieve.silent(verdicts)
         made = CorrelatedFindings(parts.engine.ruleset, parts.entities_of, parts.events.get)
         return sieve.findings(made.of(verdicts))
 
@@ -324,12 +329,18 @@ class Flow:
                 keep_state(tx, worked.turn.changes())
             parts.sources.quarantine(tx, parts.blobs, worked.unreadable)
             self._add_to_ledgers(tx, worked, now)
+            if worked.held is not None:
+                unlooking = with_takers(parts.engine.ruleset, worked.held)
+                parts.looks.pause(tx, parts.engine.ruleset, worked.batches, unlooking)
             parts.looks.add(tx, worked.batches, worked.skipped)
             parts.seen.add(tx, worked.batches, now)
             if worked.settle is not None:
                 worked.settle(tx, worked.batches)
             if worked.position >= 0:
                 parts.spool.commit(tx, worked.position)
+        if worked.held is not None:
+            self.held = worked.held
+            parts.engine.hold(worked.held)
         if worked.turn is not None:
             worked.turn.keep()
         self._count(worked)

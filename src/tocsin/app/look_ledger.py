@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection, Update, bindparam, case, func, insert, select, update
 
 from tocsin.app.look_tables import LANE_LOOKS, PLATFORM_RUNS, RULE_WATCHES
@@ -21,7 +22,7 @@ from tocsin.store.state import Utc
 DECIDED = "decided"
 """A watch ended because somebody put the rule out of force."""
 PAUSED = "budget"
-"""A watch ended because the rule, or one it builds on, was over its budget."""
+"""A watch ended because the rule, or one it builds on, was over its budget, or an expression of it."""
 NO_LANE = ""
 """The lane of records that were set aside before anyone could tell it."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -94,6 +95,17 @@ class LookLedger:
             tx.execute(insert(RULE_WATCHES), fresh)
         self._rules = set_digest(digests)
         self._rows.clear()
+
+    def pause(
+        self,
+        tx: Connection,
+        ruleset: RuleSet,
+        batches: Sequence[EventBatch],
+        paused: Collection[str],
+    ) -> None:
+        """Rules began to pause while they looked at ``batches``, which they have not seen whole."""
+        received = [pc.min(one.ingested_at).as_py() for one in batches if len(one)]
+        self.change(tx, ruleset, min(received, default=datetime.now(UTC)), paused)
 
     def forget(self) -> None:
         """The transaction failed: what was added in it is not there."""

@@ -81,8 +81,9 @@ class RuleBudget:
                 found[rule_id] = self._charged(known, cpu_s, elapsed_s, now)
             self._spent = found
             after = self.over()
-            if before != after.keys():
-                self._flow.hold(frozenset(after))
+            held = self._engine.paused.union(after)
+            if held != self._flow.held:
+                self._flow.hold(held)
         for rule_id in after.keys() - before:
             _log.warning("rule_over_budget", rule=rule_id, share=round(after[rule_id].share, 3))
         for rule_id in before - after.keys():
@@ -101,13 +102,20 @@ class RuleBudget:
 
     def reach(self, verdicts: Mapping[str, Reach]) -> Mapping[str, Reach]:
         """The verdicts with those of rules that pause, and of rules that build on them."""
-        over = self.over()
-        if not over:
+        over, paused, held = self.over(), self._engine.paused, self._flow.held
+        if not held:
             return verdicts
         found = dict(verdicts)
         for rule_id in self._flow.unlooking():
             spent = over.get(rule_id)
             told = "a rule it builds on is over its budget and pauses"
+            if rule_id in held:
+                told = "it paused and looks again within seconds; what it missed is filled"
+            if rule_id in paused:
+                told = (
+                    "an expression of it used up its time and is paused for a while; what it "
+                    "misses is filled afterwards; write it without lookaround or backreference"
+                )
             if spent is not None and spent.over_since is not None:
                 back_s = max(0.0, _BACK * self.burst_s - spent.left_s) / self.share
                 told = (

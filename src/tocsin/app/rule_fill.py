@@ -1,6 +1,6 @@
 """Fills a gap: lets rules look at stored events they have not seen, and their findings fold late."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -108,7 +108,7 @@ class RuleFill:
             added += self._add(found)
             open_until = self._span[1] + reach_of(ruleset)
             self.open_until = open_until if open_until > now else None
-        told = "; ".join(one.reason for one in damage.values())
+        told = "; ".join([*(one.reason for one in damage.values()), *_given_up(engine)])
         fill = Fill(self.since, self.until, events, added, told, by, now)
         if self.open_until is None:
             self._note(ids, fill)
@@ -178,3 +178,12 @@ def _noted_in(damage: dict[str, Damage]) -> Callable[[Damage], None]:
         damage[one.place] = one
 
     return harmed
+
+
+def _given_up(engine: Engine) -> Iterator[str]:
+    """What expressions that take too long have left out: the gap is not closed then."""
+    for rule_id, count in engine.limits.items():
+        yield (
+            f"an expression of rule {rule_id} takes too long: {count:,} values were not looked at; "
+            "write it without lookaround or backreference and fill the gap again"
+        )

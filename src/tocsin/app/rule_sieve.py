@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from tocsin.detect.correlate.correlated import Correlated
 from tocsin.detect.engine import Hit
-from tocsin.detect.hidden import Hidden, split_findings, split_hits, split_verdicts
+from tocsin.detect.hidden import Hidden, hidden_groups, split_findings, split_hits, split_verdicts
 from tocsin.detect.life_counts import count_hidden, count_staged
 from tocsin.detect.ruleset import RuleSet
 from tocsin.detect.schedule import Schedule
@@ -50,9 +50,18 @@ class Sieve:
         """What correlation says that no exception hides, where no findings are made of it."""
         if not self.ruleset.exceptions:
             return list(said)
-        kept, hidden = split_verdicts(said, self.ruleset.exceptions, self.moment, native_of)
+        self.silent(said)
+        loud = [one for one in said if one.rule.id not in self.ruleset.silent_verdicts]
+        kept, hidden = split_verdicts(loud, self.ruleset.exceptions, self.moment, native_of)
         self.hidden += hidden
         return kept
+
+    def silent(self, said: Sequence[Correlated]) -> None:
+        """Count what of verdicts that are no findings is kept from the rules that take them."""
+        if not self.ruleset.exceptions:
+            return
+        silent = [one for one in said if one.rule.id in self.ruleset.silent_verdicts]
+        self.hidden += hidden_groups(silent, self.ruleset.exceptions, self.moment)
 
     def hides_group(self, rule_id: str, group: Mapping[str, object]) -> bool:
         """Whether what a rule says of this group goes on to no rule that takes it.

@@ -102,6 +102,23 @@ def split_verdicts(
     return kept, hidden
 
 
+def hidden_groups(
+    verdicts: Sequence[Correlated], exceptions: Mapping[str, RuleExceptions], now: datetime
+) -> list[Hidden]:
+    """What is hidden of verdicts that are no findings, only taken by other rules: whole groups."""
+    hidden: list[Hidden] = []
+    for one in verdicts:
+        of_rule = exceptions.get(one.rule.id)
+        if of_rule is None or one.retracted:
+            continue
+        group = dict(one.group)
+        found = of_rule.find(group, now, within=group.keys())
+        if found is not None:
+            last = one.event_ids[-1] if one.event_ids else one.finding_id
+            hidden.append(Hidden(one.rule.id, found.id, last))
+    return hidden
+
+
 def _record(finding: Finding) -> dict[str, object]:
     group = {
         one.name: one.value for one in finding.matched if one.pattern == f"{_GROUPED_BY}{one.name}"

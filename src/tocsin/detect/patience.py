@@ -45,8 +45,11 @@ class Patience:
 
     @property
     def paused(self) -> frozenset[str]:
-        """Expressions not searched for at present."""
-        return frozenset(pattern for pattern, account in self._accounts.items() if account.paused)
+        """Expressions not searched for at present; one that has earned enough is so no more."""
+        known = list(self._accounts.items())
+        return frozenset(
+            pattern for pattern, one in known if one.paused and self._account(pattern).paused
+        )
 
     def found_in(self, searcher: Searcher, text: str) -> bool | None:
         """Whether the expression is found; None when it is paused: nobody knows."""
