@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 FACILITIES = (
@@ -76,7 +77,11 @@ def read_syslog(text: str, received_at: datetime) -> dict[str, Any] | None:
             return _read_unstamped(text)
         fields["message"] = text[at:]
         return fields
-    timestamp = stamp["iso"] or _tai_time(stamp["tai"]) or _bsd_time(stamp, received_at)
+    timestamp = (
+        stamp["iso"]
+        or _tai_time(stamp["tai"])
+        or _bsd_time(stamp.group(*range(3, 10)), received_at)
+    )
     if timestamp is None:
         return fields | {"message": text[at:]} if priority else None
     fields["timestamp"] = timestamp
@@ -190,8 +195,10 @@ def _tai_time(label: str | None) -> str | None:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{int(label[16:], 16) // 1000:06}Z"
 
 
-def _bsd_time(stamp: re.Match[str], received_at: datetime) -> str | None:
-    month, day, year, hour, minute, second, fraction = stamp.group(*range(3, 10))
+@lru_cache(maxsize=4096)
+def _bsd_time(stamp: tuple[str | Any, ...], received_at: datetime) -> str | None:
+    """Remembered: many messages of a second, received together, say the same."""
+    month, day, year, hour, minute, second, fraction = stamp
     for candidate in [int(year)] if year else [received_at.year + 1 - back for back in range(5)]:
         try:
             moment = datetime(
