@@ -79,3 +79,25 @@ def test_lint_places_faults_repairs_the_safe_ones_and_writes_junit(
     passed = [case.get("file") for case in root.iter("testcase") if case.find("failure") is None]
     assert passed == [str(good)]
     assert tocsin("rules", "lint", "--fix").code == 3
+
+
+def test_lint_runs_the_tests_a_rule_carries_and_asks_for_those_that_do_not_follow(
+    tocsin: Tocsin, tmp_path: Path
+) -> None:
+    rule = tmp_path / "rules" / "one.yml"
+    rule.parent.mkdir()
+    rule.write_text(
+        rule_text(
+            "  one: {Image: a}\n  two: {User: b}\n  condition: one or two",
+            extra=(
+                "tocsin:\n  tests:\n    - {name: both, expect: match, event: {Image: a, User: b}}\n"
+                "    - {name: none, expect: silent, event: {Image: a, User: c}}\n"
+            ),
+        )
+    )
+    done = tocsin("rules", "lint", rule.parent, "--json")
+    assert done.code == 2
+    failed, asked = done.json
+    assert (failed["line"], failed["severity"]) == (19, "error")
+    assert failed["reason"].startswith("test 'none' fails: the rule must stay silent")
+    assert (asked["line"], asked["severity"]) == (18, "warning")

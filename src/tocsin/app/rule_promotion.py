@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from tocsin.detect.derived_tests import run_derived
 from tocsin.detect.errors import RefusedDecision
 from tocsin.detect.overlay import MOVES, RUNNING, LifeState, moves_in_words
 from tocsin.detect.rule_tests import RuleTestResult, run_tests
@@ -39,7 +40,10 @@ def _tested(results: list[RuleTestResult]) -> Tested:
 
 
 def own_tests(ruleset: RuleSet, rule_ids: Collection[str]) -> list[RuleTestResult]:
-    """The results of the tests that some rules carry; those of no other are run."""
+    """The results of the tests that some rules carry; those of no other are run.
+
+    Of those that follow from them (a missing field, events out of order) the ones that fail.
+    """
     alone = replace(
         ruleset,
         rules=tuple(
@@ -51,7 +55,7 @@ def own_tests(ruleset: RuleSet, rule_ids: Collection[str]) -> list[RuleTestResul
             for one in ruleset.stateful
         ),
     )
-    return run_tests(alone)
+    return run_tests(alone) + run_derived(alone)
 
 
 def allow_move(

@@ -7,7 +7,7 @@ from typing import Any
 
 from tocsin.detect.rule_document import RuleDocument, read_documents
 from tocsin.detect.rule_reading import read_rules
-from tocsin.detect.ruleset import load_rules, rule_files
+from tocsin.detect.ruleset import RuleSet, load_rules, rule_files
 from tocsin.model.rule import RuleProblem
 
 _WANTED = {
@@ -25,15 +25,20 @@ Complaint = tuple[str, int]
 
 
 def lint(
-    paths: Sequence[Path], *, pipelines: Sequence[Path] = (), tests: bool = False
+    paths: Sequence[Path],
+    *,
+    pipelines: Sequence[Path] = (),
+    tests: bool = False,
+    loaded: RuleSet | None = None,
 ) -> list[RuleProblem]:
     """Every problem of the rule files below ``paths``, by file and line; none when all is well.
 
     Besides what keeps a rule from loading: missing keys, malformed ATT&CK tags, detections the
     condition never uses, ``all`` over one value, filters that keep what they should leave out, and
     rules without a matching and a silent test (only those with a ``tocsin`` key, unless ``tests``).
+    ``loaded`` are the rules below ``paths`` when somebody has loaded them already.
     """
-    found = list(load_rules(paths, pipelines=pipelines).problems)
+    found = list((loaded or load_rules(paths, pipelines=pipelines)).problems)
     files, _ = rule_files(paths)
     for path in files:
         try:

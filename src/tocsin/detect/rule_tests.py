@@ -43,7 +43,9 @@ def run_tests(ruleset: RuleSet) -> list[RuleTestResult]:
     missed in the end.
     """
     of_matches = [_matched(one, test) for one in ruleset.rules for test in one.tests]
-    of_several = [_played(ruleset, one, test) for one in ruleset.stateful for test in one.tests]
+    of_several = [
+        run_sequence(ruleset, one, test) for one in ruleset.stateful for test in one.tests
+    ]
     return of_matches + of_several
 
 
@@ -63,7 +65,8 @@ def _matched(one: SigmaMatchRule, test: RuleTest) -> RuleTestResult:
     return RuleTestResult(one.rule, test.name, test.line, not reason, reason)
 
 
-def _played(ruleset: RuleSet, one: StatefulRule, test: Sequenced) -> RuleTestResult:
+def run_sequence(ruleset: RuleSet, one: StatefulRule, test: Sequenced) -> RuleTestResult:
+    """One test of a rule that looks at several events."""
     try:
         found = _in_time(one, play(ruleset, one, test.events), test)
     except DetectError as error:

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +13,11 @@ from tocsin.app.shipped import rule_paths
 from tocsin.cli.junit import lint_junit
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, err, fail, out, print_json
+from tocsin.detect.derived_tests import not_derivable, run_derived
 from tocsin.detect.lint import lint as lint_paths
 from tocsin.detect.lint_fixing import fix_text
-from tocsin.detect.ruleset import rule_files
+from tocsin.detect.rule_tests import run_tests
+from tocsin.detect.ruleset import RuleSet, load_rules, rule_files
 from tocsin.model.rule import RuleProblem
 
 
@@ -50,6 +52,10 @@ def run_lint(
 ) -> None:
     """Check rule files: each fault with file, line and reason. Exit code 2 when there are any.
 
+    The tests that rules carry are run, and those that follow from them: an event without a field
+    the rule needs, a correlation's events out of order. Where none follows, one is asked for, as a
+    warning.
+
     --fix puts in missing ids and dates and writes tags, level and status as Sigma asks.
     """
     for path in [*(paths or []), *(pipeline or [])]:
@@ -59,26 +65,50 @@ def run_lint(
         fail("--fix needs the files or folders it may change", Exit.BAD_CONFIGURATION)
     where = paths or rule_paths(settings_for(home, config))
     fixed = _fix(where, show=not as_json) if fix else []
-    problems = lint_paths(where, pipelines=pipeline or [], tests=tests)
+    loaded = load_rules(where, pipelines=pipeline or [])
+    problems = lint_paths(where, pipelines=pipeline or [], tests=tests, loaded=loaded)
+    problems += _failing(loaded)
+    warnings = not_derivable(loaded)
     if junit_file is not None:
         try:
             junit_file.write_bytes(lint_junit(rule_files(where)[0], problems))
         except OSError as error:
             fail(f"{junit_file}: can't be written: {error.strerror}", Exit.BAD_CONFIGURATION)
     if as_json:
-        columns = _columns(problems)
-        print_json(
-            [
-                {**plain_json(one), "column": column}
-                for one, column in zip(problems, columns, strict=True)
-            ]
-        )
+        print_json([*_told(problems, "error"), *_told(warnings, "warning")])
     else:
         for one, column in zip(problems, _columns(problems), strict=True):
             out.print(f"{one.path}:{one.line}:{column}: {one.reason}", markup=False, soft_wrap=True)
-        more = f", {len(fixed)} repaired" if fix else ""
+        for one, column in zip(warnings, _columns(warnings), strict=True):
+            told = f"{one.path}:{one.line}:{column}: warning: {one.reason}"
+            out.print(told, markup=False, soft_wrap=True)
+        more = f", {len(warnings)} warnings" if warnings else ""
+        more += f", {len(fixed)} repaired" if fix else ""
         out.print(f"{len(problems)} problems{more}", markup=False)
     raise typer.Exit(Exit.BAD_CONTENT if problems else Exit.DONE)
+
+
+def _failing(loaded: RuleSet) -> list[RuleProblem]:
+    """The tests that fail, as faults of their rules' files."""
+    results = [*run_tests(loaded), *run_derived(loaded)]
+    return [
+        RuleProblem(
+            one.rule.path,
+            f"test {one.name!r} fails: {one.reason}",
+            one.line,
+            one.rule.id,
+            one.rule.title,
+        )
+        for one in results
+        if not one.passed
+    ]
+
+
+def _told(problems: Sequence[RuleProblem], severity: str) -> list[dict[str, Any]]:
+    return [
+        {**plain_json(one), "column": column, "severity": severity}
+        for one, column in zip(problems, _columns(problems), strict=True)
+    ]
 
 
 def _fix(where: Sequence[Path], *, show: bool) -> list[str]:
