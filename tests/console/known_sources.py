@@ -10,7 +10,7 @@ from tocsin.ingest.lines import split_lines
 from tocsin.ingest.week_learning import learn_weeks
 
 DOOR = "hec/door-control"
-BADGES = 120
+BADGES = 40
 
 
 def live_two_weeks(house: Tocsin) -> None:
@@ -19,7 +19,7 @@ def live_two_weeks(house: Tocsin) -> None:
     hour = now.replace(minute=0, second=0, microsecond=0)
     for days in range(14, 0, -1):
         _day(house, hour - timedelta(days=days))
-    records = [_badge(now - timedelta(seconds=30 * number), number) for number in range(BADGES)]
+    records = [_badge(now - timedelta(seconds=80 * number), number) for number in range(BADGES)]
     body = "\n".join(json.dumps(one) for one in reversed(records)).encode()
     house.spool.append(split_lines(body, DOOR, now))
     house.flow.drain()
@@ -32,7 +32,7 @@ def _day(house: Tocsin, start: datetime) -> None:
     times = [
         int((one + timedelta(seconds=3600 * number / count)).timestamp() * 1e6)
         for one in hours
-        for count in [120 if 6 <= one.hour < 20 else 20]
+        for count in [90 if 6 <= one.hour < 20 else 20]
         for number in range(count)
     ]
     with house.state.begin() as tx:

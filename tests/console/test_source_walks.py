@@ -77,8 +77,8 @@ def test_an_owner_is_named_with_a_reason_and_stays_in_the_history(desks: Desks) 
     page = desk.page
     desk.open(f"/sources/source?name={DOOR}")
     page.get_by_text("Name an owner…").click()
-    page.get_by_label("Owner", exact=True).fill("otto.berg")
-    page.get_by_label("Reason").fill("runs the doors")
+    page.locator("input[name=owner]").fill("otto.berg")
+    page.locator("input[name=reason]").fill("runs the doors")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#toasts")).to_contain_text("is looked after by otto.berg")
     expect(page.get_by_role("region", name="The source")).to_contain_text(
