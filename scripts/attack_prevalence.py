@@ -59,11 +59,14 @@ def prevalence_of(objects: Iterable[Object], attack: str) -> str:
                 shown[technique] |= _log_sources(by_id.get(analytic, {}), sources)
     renumbered = yaml.safe_load((ATTACK / "renumbered.yml").read_text(encoding="utf-8"))
     for new, old in renumbered.items():
+        them = [one for one in (new, *old) if one in users]
+        if not them:
+            continue
         users[new] = {
-            kind: set().union(*(users[one][kind] for one in old)) for kind in KINDS.values()
+            kind: set().union(*(users[one][kind] for one in them)) for kind in KINDS.values()
         }
-        shown[new] = set().union(*(shown[one] for one in old))
-        tactics[new] = sorted(set().union(*(tactics[one] for one in old)))
+        shown[new] = set().union(*(shown[one] for one in them))
+        tactics.setdefault(new, sorted(set().union(*(tactics[one] for one in them))))
     data_of = max(one.get("modified", "") for one in by_id.values())[:10]
     lines = [
         f"  {one}: {{groups: {len(of['groups'])}, software: {len(of['software'])}, "

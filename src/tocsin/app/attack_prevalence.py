@@ -41,11 +41,10 @@ class KnownSource:
 
 @dataclass(frozen=True, slots=True)
 class AttackFigures:
-    """Figures by technique, counted from ATT&CK ``version``; ``replaced`` ids have a successor."""
+    """Figures by technique, counted from ATT&CK ``version``."""
 
     version: str
     techniques: Mapping[str, Prevalence]
-    replaced: frozenset[str]
 
     @property
     def most_uses(self) -> int:
@@ -56,7 +55,6 @@ class AttackFigures:
 def attack_figures() -> AttackFigures:
     """What ships in ``content/attack/prevalence.yml``."""
     found = yaml.load((_FOLDER / "prevalence.yml").read_text("utf-8"), yaml.CSafeLoader)
-    renumbered = yaml.load((_FOLDER / "renumbered.yml").read_text("utf-8"), yaml.CSafeLoader)
     techniques = {
         one: Prevalence(
             *(facts["groups"], facts["software"], facts["campaigns"]),
@@ -64,8 +62,14 @@ def attack_figures() -> AttackFigures:
         )
         for one, facts in found["techniques"].items()
     }
-    replaced = frozenset(old for before in renumbered.values() for old in before)
-    return AttackFigures(found["attack"], MappingProxyType(techniques), replaced)
+    return AttackFigures(found["attack"], MappingProxyType(techniques))
+
+
+@cache
+def successors() -> Mapping[str, str]:
+    """Ids that ATT&CK has replaced, with the id each is known by now."""
+    found = yaml.load((_FOLDER / "renumbered.yml").read_text("utf-8"), yaml.CSafeLoader)
+    return MappingProxyType({old: new for new, before in found.items() for old in before})
 
 
 @cache

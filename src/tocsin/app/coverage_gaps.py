@@ -7,7 +7,13 @@ from math import log2
 from pathlib import Path
 
 from tocsin.app.attack_facts import OTHER, tactics_for
-from tocsin.app.attack_prevalence import AttackFigures, Prevalence, attack_figures, log_sources
+from tocsin.app.attack_prevalence import (
+    AttackFigures,
+    Prevalence,
+    attack_figures,
+    log_sources,
+    successors,
+)
 from tocsin.app.rule_origin import ELSEWHERE, OWN, SHIPPED, origin_of
 from tocsin.detect.reach import Reach
 from tocsin.ingest.seen_fields import Fields
@@ -71,7 +77,7 @@ def gaps_of(able: Collection[str], view: HouseView) -> tuple[CoverageGap, ...]:
     by_facts = {
         one
         for one, facts in figures.techniques.items()
-        if facts.uses and one not in able and one not in figures.replaced
+        if facts.uses and one not in able and one not in successors()
     }
     most_rules = max(map(len, near.values()), default=0)
     every_source = len(view.sources_of([lane.id for lane in sending]))

@@ -1,22 +1,10 @@
 """Which ATT&CK techniques a recorded attack shows, by its label or by what its name says."""
 
 import re
-from collections.abc import Mapping
+
+from tocsin.app.attack_prevalence import successors
 
 _ID = re.compile(r"(?i)(?<![a-z0-9])t(1\d{3})(?:\.(\d{3}))?(?!\d)")
-
-RETIRED: Mapping[str, str] = {
-    "T1562.001": "T1685",
-    "T1562.002": "T1685.001",
-    "T1562.004": "T1686",
-    "T1562.008": "T1685.002",
-    "T1562": "T1685",
-    "T1070.001": "T1685.005",
-    "T1070.002": "T1685.006",
-    "T1178": "T1134.005",
-    "T1186": "T1055.013",
-}
-"""Ids that recordings carry and later versions of ATT&CK have given up (to v19)."""
 
 _WORDS: tuple[tuple[str, str], ...] = (
     (r"(1102|104)_\w+_log_cleared|log_cleared", "T1685.005"),
@@ -126,7 +114,7 @@ def techniques_named(name: str) -> frozenset[str]:
 
 def current(technique: str) -> str:
     """The id today's ATT&CK uses for ``technique`` (``T1562.002`` is ``T1685.001``)."""
-    return RETIRED.get(technique.upper(), technique.upper())
+    return successors().get(technique.upper(), technique.upper())
 
 
 def is_seen(technique: str, tagged: frozenset[str]) -> bool:
