@@ -57,7 +57,7 @@ def listening(house: Tocsin) -> Iterator[int]:
                 assert door is not None
                 ports.append(door.port)
                 ready.set()
-                await asyncio.to_thread(done.wait, PATIENCE_S)
+                await asyncio.to_thread(done.wait)
         finally:
             ready.set()
 

@@ -100,11 +100,19 @@ def test_a_full_spool_stops_reading_and_nothing_is_lost(tmp_path: Path) -> None:
         )
         following.look()
         following.stop()
-        assert states == [IntakeState.CONNECTED, IntakeState.FULL]
+        assert states == [IntakeState.CONNECTING, IntakeState.FULL]
         assert b"\n".join(one.payload for one in taken).split() == [b"%d" % n for n in range(100)]
         with house.state.read() as tx:
             (position,) = shown_positions(tx)
         assert (position.behind, position.lines) == (0, 100)
+
+
+def test_paths_at_which_nothing_is_are_told(tmp_path: Path) -> None:
+    with opened(tmp_path / "home", tmp_path) as house:
+        house.files.look()
+        (intake,) = house.intakes()
+        assert intake.state is IntakeState.CONNECTING
+        assert intake.error == f"nothing to read at {tmp_path}/*.log*"
 
 
 def test_what_can_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,9 +106,11 @@ class FileFollowing:
     def _intake(self, watch: FileWatch, positions: Sequence[FilePosition]) -> Intake:
         there = [one for one in positions if one.is_there]
         problems = [f"{path} {reason}" for path, reason in sorted(watch.problems.items())]
-        state = IntakeState.CONNECTED
+        state = IntakeState.CONNECTED if there else IntakeState.CONNECTING
         if problems or self._full:
             state = IntakeState.FAILING if problems else IntakeState.FULL
+        elif not there:
+            problems = [f"nothing to read at {', '.join(watch.paths)}"]
         return Intake(
             f"files/{watch.source}",
             "files",

@@ -77,6 +77,7 @@ class FileWatch:
         self._dropped: set[str] = set()
         self._notes: dict[str, str] = {}
         self.source = wanted.source
+        self.paths = wanted.paths
         self.problems: dict[str, str] = {}
         self.truncations = 0
 
