@@ -240,6 +240,7 @@ class Trail:
         return sum(int(told["Attributes"][name]) for name in names)
 
 
+@pytest.mark.slow
 def test_killed_between_the_disk_and_the_acknowledgement_nothing_is_lost(tmp_path: Path) -> None:
     """The next process takes the notice again: each record comes at least once."""
     trails: list[Trail] = []
