@@ -115,7 +115,7 @@ def test_an_update_is_looked_at_taken_and_rolled_back(
     job = re.search(r'hx-get="(/packs/replays/[^"]+)"', page)
     over = threading.Event()
     own.history_jobs.submit(JobKind.FILL, "r", "me", lambda _: over.set())
-    assert over.wait(30)
+    assert over.wait(120)
     tried = engineer.get(job.group(1)).text if job else page
     assert "After the update" in tried
     assert "hx-get" not in tried.partition('id="replay"')[2].partition("</section>")[0]
