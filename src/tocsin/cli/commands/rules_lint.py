@@ -77,15 +77,17 @@ def run_lint(
     if as_json:
         print_json([*_told(problems, "error"), *_told(warnings, "warning")])
     else:
-        for one, column in zip(problems, _columns(problems), strict=True):
-            out.print(f"{one.path}:{one.line}:{column}: {one.reason}", markup=False, soft_wrap=True)
-        for one, column in zip(warnings, _columns(warnings), strict=True):
-            told = f"{one.path}:{one.line}:{column}: warning: {one.reason}"
-            out.print(told, markup=False, soft_wrap=True)
-        more = f", {len(warnings)} warnings" if warnings else ""
-        more += f", {len(fixed)} repaired" if fix else ""
-        out.print(f"{len(problems)} problems{more}", markup=False)
+        _print(problems, warnings, f", {len(fixed)} repaired" if fix else "")
     raise typer.Exit(Exit.BAD_CONTENT if problems else Exit.DONE)
+
+
+def _print(problems: Sequence[RuleProblem], warnings: Sequence[RuleProblem], repaired: str) -> None:
+    for marked, found in (("", problems), ("warning: ", warnings)):
+        for one, column in zip(found, _columns(found), strict=True):
+            told = f"{one.path}:{one.line}:{column}: {marked}{one.reason}"
+            out.print(told, markup=False, soft_wrap=True)
+    more = f", {len(warnings)} warnings" if warnings else ""
+    out.print(f"{len(problems)} problems{more}{repaired}", markup=False)
 
 
 def _failing(loaded: RuleSet) -> list[RuleProblem]:
