@@ -2,7 +2,8 @@
 
 import asyncio
 import resource
-from typing import Any
+from collections import Counter
+from typing import Any, ClassVar
 
 import structlog
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -35,7 +36,7 @@ class PatientConnection(H11Protocol):
     most = 768
     head_s = HEAD_S
     unread_s = UNREAD_S
-    _turned_away = 0
+    times: ClassVar[Counter[str]] = Counter()
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -45,7 +46,8 @@ class PatientConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.connections) > self.most:
-            self._count_turned_away()
+            advice = "raise the limit of open files (ulimit -n), or stop who opens so many"
+            self._tell("http_connections_full", most=self.most, advice=advice)
             transport.abort()
         else:
             self._await_head()
@@ -89,25 +91,18 @@ class PatientConnection(H11Protocol):
             self._unread = None
 
     def _give_up(self, reason: str) -> None:
-        address = self.client[0] if self.client else "unknown"
-        _log.info("http_connection_ended", address=address, reason=reason)
+        self._tell("http_connection_ended", reason=reason)
         self.transport.abort()
 
-    def _count_turned_away(self) -> None:
+    def _tell(self, event: str, **facts: object) -> None:
         """Logged the first, tenth, hundredth time …: whoever floods us must not flood the log."""
-        kind = type(self)
-        kind._turned_away += 1
-        if set(str(kind._turned_away)[1:]) <= {"0"} and str(kind._turned_away)[0] == "1":
+        self.times[event] += 1
+        times = str(self.times[event])
+        if times.rstrip("0") == "1":
             address = self.client[0] if self.client else "unknown"
-            _log.warning(
-                "http_connections_full",
-                address=address,
-                most=kind.most,
-                times=kind._turned_away,
-                advice="raise the limit of open files (ulimit -n), or stop who opens so many",
-            )
+            _log.warning(event, address=address, times=int(times), **facts)
 
 
 def patient_connections(most: int) -> type[PatientConnection]:
     """The class for a server that may hold ``most`` connections."""
-    return type("PatientConnection", (PatientConnection,), {"most": most})
+    return type("PatientConnection", (PatientConnection,), {"most": most, "times": Counter()})
