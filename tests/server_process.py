@@ -14,7 +14,7 @@ import httpx2
 
 from tocsin.app.home import running_server
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 
 
 class ServerProcess:

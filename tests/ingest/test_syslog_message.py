@@ -143,9 +143,7 @@ def test_any_text_is_fields_or_none(text: str, start: str) -> None:
         ("h-1 sshd[4711]: Bye", "sshd", 4711, "Bye"),
     ],
 )
-def test_tags_as_daemons_write_them(
-    text: str, program: str, pid: int | None, message: str
-) -> None:
+def test_tags_as_daemons_write_them(text: str, program: str, pid: int | None, message: str) -> None:
     fields = read_syslog(text, NOW)
     assert fields is not None
     assert (fields["program"], fields.get("pid"), fields["message"]) == (program, pid, message)

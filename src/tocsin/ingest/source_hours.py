@@ -59,7 +59,8 @@ def source_hours(
             (row["tenant"], row["source"]), [_empty(first + at) for at in range(hours)]
         )
         at = row["hour"] // _HOUR_SLOTS - first
-        mine[at] = SourceHour(mine[at].start, *(int(row[name]) for name in counted))
+        events, received, unreadable, unrecognized = (int(row[name]) for name in counted)
+        mine[at] = SourceHour(mine[at].start, events, received, unreadable, unrecognized)
     return found
 
 

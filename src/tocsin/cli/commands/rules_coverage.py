@@ -94,7 +94,7 @@ def _show(techniques: Sequence[Mapping[str, Any]], gaps: Sequence[Mapping[str, A
         )
         title = (
             "Gaps: no rule in force can find it, though sources that could show it send; "
-            "score: how much it is used × sources that show it × rules known"
+            "score: how much it is used, times sources that show it, times rules known"
         )
         names = ("score", "technique", "name", "why it ranks here", "nearest rule")
         print_table(title, names, listed)

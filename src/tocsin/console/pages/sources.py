@@ -45,7 +45,14 @@ def sources(visit: Reader, query: Annotated[SourcesState, Depends()]) -> Respons
         owners=sorted({one.owner for one in everyone if one.owner}),
         sums={
             name: sum(getattr(one.ledger, name) for one in everyone)
-            for name in ("received", "stored", "quarantined", "waiting", "received_bytes")
+            for name in (
+                "received",
+                "stored",
+                "quarantined",
+                "duplicates",
+                "waiting",
+                "received_bytes",
+            )
         },
         backlog_bytes=tocsin.spool.backlog_bytes(),
         key_of=_key,
