@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.normalize.columns import MAX_KEYS, REMAINDER, columns_of, json_text
+from tocsin.model.field_path import REMAINDER
+from tocsin.normalize.columns import MAX_KEYS, columns_of, json_text
 
 scalars = (
     st.none()

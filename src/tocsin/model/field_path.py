@@ -6,6 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+REMAINDER = "_remainder"
+"""Where the names of a level are kept, as JSON text, that are more than columns are made for."""
+
 
 def column_at(batch: pa.RecordBatch, path: str) -> pa.Array | None:
     """The column ``path`` names, or None when the batch has no such field.

@@ -21,9 +21,10 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from tocsin.model.field_path import REMAINDER
+
 MAX_DEPTH = 24
 MAX_KEYS = 1_000
-REMAINDER = "_remainder"
 
 _NONE = type(None)
 _EXACT_FLOAT = 2**53

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 
 from sqlglot import exp
 
+from tocsin.model.field_path import REMAINDER
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS, HotColumn, hot_column_by_name
 from tocsin.store.ports import QueryError, SeenField
 
@@ -101,11 +102,34 @@ class FieldCatalogue:
         ]
         return [*hot_column_by_name(), *ENVELOPE, *sorted(seen)]
 
+    def text_columns(self) -> list[Column]:
+        """What bare words look through: textual hot columns, the raw record, remainders."""
+        hot = [exp.column(column.name, quoted=True) for column in HOT_COLUMNS if column.is_text]
+        raw = exp.cast(exp.column("raw", quoted=True), "VARCHAR")
+        rest = [_column_at("native", path).value for path in self._remainders if path[:-1] == ()]
+        return [Column(value, Kind.PROSE) for value in [*hot, raw, *rest]]
+
     def _native(self, dotted: str) -> list[Column]:
         found = self._paths.get(("native", dotted)) or self._native_by_folded.get(dotted.lower())
         if not found:  # never seen: as one key, and as a path
             found = {(dotted,), tuple(dotted.split("."))}
-        return [_column_at("native", path) for path in sorted(found)]
+        columns = [_column_at("native", path) for path in sorted(found)]
+        return columns + [
+            _within_text(_column_at("native", path), keys)
+            for path in self._remainders
+            for keys in _keys_beside(path, dotted)
+        ]
+
+    @cached_property
+    def _remainders(self) -> list[tuple[str, ...]]:
+        """Where names beyond the limit are kept: of records, and of objects not in lists."""
+        return sorted(
+            path
+            for (space, _), paths in self._paths.items()
+            if space == "native"
+            for path in paths
+            if path[-1] == REMAINDER and ANY_MEMBER not in path
+        )
 
     @cached_property
     def _native_by_folded(self) -> dict[str, set[tuple[str, ...]]]:
@@ -120,11 +144,22 @@ class FieldCatalogue:
         return {column.name: column for column in HOT_COLUMNS}
 
 
-def text_columns() -> list[Column]:
-    """What bare words look through: the textual hot columns and the raw record."""
-    hot = [exp.column(column.name, quoted=True) for column in HOT_COLUMNS if column.is_text]
-    raw = exp.cast(exp.column("raw", quoted=True), "VARCHAR")
-    return [Column(value, Kind.PROSE) for value in [*hot, raw]]
+def _keys_beside(remainder: tuple[str, ...], dotted: str) -> list[list[str]]:
+    """How ``dotted`` may be written in the JSON of this remainder: as one key, and as a path."""
+    level = "".join(f"{key}." for key in remainder[:-1])
+    if not dotted.startswith(level):
+        return []
+    name = dotted.removeprefix(level)
+    return [[name], name.split(".")] if "." in name else [[name]]
+
+
+def _within_text(text: Column, keys: list[str]) -> Column:
+    """The value at ``keys`` of JSON text, as text (RFC 6901 pointer)."""
+    pointer = "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
+    found = exp.Anonymous(
+        this="json_extract_string", expressions=[text.value, exp.Literal.string(pointer)]
+    )
+    return Column(found, Kind.ANY)
 
 
 def _column_at(space: str, path: tuple[str, ...]) -> Column:

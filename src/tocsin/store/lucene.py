@@ -17,7 +17,7 @@ from luqum.parser import lexer, parser
 from sqlglot import exp
 
 from tocsin.store import predicates
-from tocsin.store.fields import Column, FieldCatalogue, text_columns
+from tocsin.store.fields import Column, FieldCatalogue
 from tocsin.store.ports import QueryError
 
 LONGEST_QUERY = 10_000
@@ -115,7 +115,7 @@ class _Compiler:
             return exp.paren(self.node(node.expr, columns, depth + 1))
         if isinstance(node, tree.SearchField):
             return self._field(node, columns, depth)
-        return _value(node, columns)
+        return _value(node, columns, self._catalogue)
 
     def _field(self, node: tree.SearchField, outer: list[Column] | None, depth: int) -> exp.Expr:
         if outer is not None:
@@ -136,17 +136,17 @@ class _Compiler:
         return self.node(expression, columns, depth + 1)
 
 
-def _value(node: tree.Item, columns: list[Column] | None) -> exp.Expr:
+def _value(node: tree.Item, columns: list[Column] | None, catalogue: FieldCatalogue) -> exp.Expr:
     if isinstance(node, tree.Phrase):
         text = _text_of(node)
         network = predicates.network_of(text)
         if network is not None and columns is not None:
             return _each(columns, lambda column: predicates.in_network(column, network))
-        return _equal(text, columns, node.pos)
+        return _equal(text, columns, catalogue, node.pos)
     if isinstance(node, tree.Regex):
-        return _regex(node, columns)
+        return _regex(node, columns or catalogue.text_columns())
     if isinstance(node, tree.Word):
-        return _word(node, columns)
+        return _word(node, columns, catalogue)
     if isinstance(node, (tree.Range, tree.From, tree.To)):
         return _range(node, columns)
     raise QueryError(
@@ -154,7 +154,7 @@ def _value(node: tree.Item, columns: list[Column] | None) -> exp.Expr:
     )
 
 
-def _word(node: tree.Word, columns: list[Column] | None) -> exp.Expr:
+def _word(node: tree.Word, columns: list[Column] | None, catalogue: FieldCatalogue) -> exp.Expr:
     if node.value in {"&&", "||"}:
         raise QueryError("write AND, OR and NOT in words", node.pos)
     parts = _pattern(node.value)
@@ -164,28 +164,28 @@ def _word(node: tree.Word, columns: list[Column] | None) -> exp.Expr:
     if None in parts or predicates.ANY_CHARACTER in text:
         anywhere = columns is None
         return _each(
-            columns or text_columns(),
+            columns or catalogue.text_columns(),
             lambda column: predicates.like(column, parts, anywhere=anywhere),
         )
     network = predicates.network_of(text)
     if network is not None and columns is not None:
         return _each(columns, lambda column: predicates.in_network(column, network))
-    return _equal(text, columns, node.pos)
+    return _equal(text, columns, catalogue, node.pos)
 
 
-def _equal(text: str, columns: list[Column] | None, at: int) -> exp.Expr:
+def _equal(text: str, columns: list[Column] | None, catalogue: FieldCatalogue, at: int) -> exp.Expr:
     if columns is None:
-        return _each(text_columns(), lambda column: predicates.contains(column, text))
+        return _each(catalogue.text_columns(), lambda column: predicates.contains(column, text))
     return _each(columns, lambda column: predicates.equals(column, text, at))
 
 
-def _regex(node: tree.Regex, columns: list[Column] | None) -> exp.Expr:
+def _regex(node: tree.Regex, columns: list[Column]) -> exp.Expr:
     pattern = node.value[1:-1].replace("\\/", "/")
     try:
         re2.compile(pattern, _quiet())
     except re2.error as error:
         raise QueryError(f"the pattern /{pattern}/ is no RE2 pattern: {error}", node.pos) from error
-    return _each(columns or text_columns(), lambda column: predicates.matches(column, pattern))
+    return _each(columns, lambda column: predicates.matches(column, pattern))
 
 
 def _quiet() -> re2.Options:

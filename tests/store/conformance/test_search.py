@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from tocsin.model.field_path import REMAINDER
 from tocsin.store.ports import QueryError
 from tocsin.store.query import EventQuery, TopValue
 
@@ -44,7 +45,13 @@ ROWS = {
         },
     },
     "dns": {
-        "native": {"query": "evil.example", "rtt": 0.25, "answers": []},
+        "native": {
+            "query": "evil.example",
+            "rtt": 0.25,
+            "answers": [],
+            REMAINDER: '{"late":"Found Here","a/b~c":7,"deep":{"er":"yes"}}',
+            "many": {"k1": 1, REMAINDER: '{"k9":"x9"}'},
+        },
         "ocsf": {
             "query.hostname": "evil.example",
             "src_endpoint.ip": "192.168.0.9",
@@ -127,6 +134,15 @@ FOUND = {
     "native.Hashes.v:x2": "",
     "native.id.orig_h:10.1.2.3": "ssh",
     "native.never.seen:1": "",
+    'native.late:"found here"': "dns",
+    "native.late:elsewhere": "",
+    "native.a\\/b\\~c:7": "dns",
+    "native.deep.er:yes": "dns",
+    "native.many.k9:x9": "dns",
+    "native.k9:x9": "",
+    "_exists_:native.late": "dns",
+    "NOT native.late:*": "ssh proc",
+    '"Found Here"': "dns",
     "file.hashes.value:def": "proc",
     "x.seen:yes": "dns",
     "lane:test.ssh": "ssh",
