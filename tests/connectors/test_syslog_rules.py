@@ -20,7 +20,9 @@ from tocsin.normalize.normalizer import Normalizer
 RECEIVED = datetime(2026, 7, 1, tzinfo=UTC)
 ORIGIN = Origin("real", RECEIVED, "test", 1)
 RULES = Path(tocsin.__file__).parent / "content" / "rules" / "linux"
-OF_NO_LINUX_HOST = {"cisco", "pfsense", "paloalto", "checkpoint", "fortigate", "vpcflow"}
+OF_NO_LINUX_HOST = {
+    *("cisco", "pfsense", "paloalto", "checkpoint", "fortigate", "vpcflow", "junos"),
+}
 """Appliances: their syslog is no Linux host's, whatever runs inside."""
 DAEMONS = [
     *("postgres", "slapd", "radiusd", "dnsmasq", "smbd", "named", "dhcpd", "haproxy", "unbound"),

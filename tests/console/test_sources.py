@@ -74,7 +74,8 @@ def names(page: str) -> list[str]:
 
 def test_what_is_sick_comes_first_with_its_reason(engineer: Visitor) -> None:
     page = engineer.get("/sources").text
-    assert names(page) == ["hec/win/silent", "hec/web/broken", "syslog/nh-web01"]
+    assert names(page)[:2] == ["hec/win/silent", "hec/web/broken"]
+    assert "syslog/nh-web01" in names(page)[2:]
     assert "Log source fell silent" in page
     assert "usually one at least every" in page
     assert "Much of a log source can&#39;t be read" in page

@@ -6,7 +6,8 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import elasticsearch
 import elasticsearch.helpers
@@ -22,18 +23,20 @@ class Refused(Exception):
     """The server answered that it has not taken the records in."""
 
 
-class Client(Protocol):
-    """Sends records and returns when it was told that they are safe; raises when it was not."""
+@dataclass(frozen=True, slots=True)
+class Client:
+    """``send`` returns when it was told that the records are safe, and raises when it was not."""
 
-    def __call__(self, records: Sequence[Record]) -> None: ...
+    send: Callable[[Sequence[Record]], None]
+    close: Callable[[], None]
 
 
 class Sender(threading.Thread):
     """Sends batch after batch; one that was not acknowledged is sent again, as real senders do."""
 
-    def __init__(self, name: str, send: Client) -> None:
+    def __init__(self, name: str, client: Client) -> None:
         super().__init__(name=name, daemon=True)
-        self._send = send
+        self._client = client
         self._stop_asked = threading.Event()
         self.acknowledged = 0
         """Records 0 to this number, without it, were acknowledged."""
@@ -42,6 +45,12 @@ class Sender(threading.Thread):
         self.refusals: Counter[str] = Counter()
 
     def run(self) -> None:
+        try:
+            self._send_all()
+        finally:
+            self._client.close()
+
+    def _send_all(self) -> None:
         for first in itertools.count(0, BATCH):
             records = [
                 {"sender": self.name, "number": number, "message": f"record {number}"}
@@ -56,7 +65,7 @@ class Sender(threading.Thread):
 
     def _is_told(self, records: Sequence[Record]) -> bool:
         try:
-            self._send(records)
+            self._client.send(records)
         except (Refused, httpx2.HTTPError, elasticsearch.ApiError) as error:
             self.refusals[_kind(error)] += 1
         except elasticsearch.TransportError as error:
@@ -85,7 +94,7 @@ def ndjson_client(url: str, token: str) -> Client:
         if answer.json()["accepted"] != len(records):
             raise Refused(f"accepted {answer.json()['accepted']} of {len(records)}")
 
-    return send
+    return Client(send, client.close)
 
 
 def hec_client(url: str, token: str) -> Client:
@@ -103,7 +112,7 @@ def hec_client(url: str, token: str) -> Client:
         if told.json()["acks"] != {str(ack): True}:
             raise Refused("the acknowledgement id is not true")
 
-    return send
+    return Client(send, client.close)
 
 
 def elastic_client(url: str, token: str) -> Client:
@@ -118,7 +127,7 @@ def elastic_client(url: str, token: str) -> Client:
         if done != len(records):
             raise Refused(f"bulk took {done}, failed {failed!r:.200}")
 
-    return send
+    return Client(send, client.close)
 
 
 CLIENTS: dict[str, Callable[[str, str], Client]] = {
