@@ -156,15 +156,15 @@ def test_a_record_in_quarantine_is_shown_whole_as_text(engineer: Visitor) -> Non
 
 def test_samples_are_shown_as_they_came_were_read_and_mean(engineer: Visitor, own: Tocsin) -> None:
     line = b"<86>Nov 22 05:00:00 nh-web01 sshd[77]: Failed password for root from 203.0.113.9 port 22 ssh2\n"
-    own.spool.append(split_lines(line, "syslog/samples", NOW, framing=Framing.SYSLOG))
+    own.spool.append(split_lines(line, "hec/zz/samples", NOW, framing=Framing.SYSLOG))
     own.flow.drain()
-    page = engineer.get("/sources/source?name=syslog/samples&tab=samples").text
+    page = engineer.get("/sources/source?name=hec/zz/samples&tab=samples").text
     assert "As it came" in page
     assert "Failed password for root from 203.0.113.9" in page
     assert re.search(r"<dt>src_endpoint.ip</dt><dd class=\"mono\">203.0.113.9</dd>", page)
     assert (
         "is no event"
-        in engineer.get("/sources/source?name=syslog/samples&tab=samples&event=gone").text
+        in engineer.get("/sources/source?name=hec/zz/samples&tab=samples&event=gone").text
     )
 
 

@@ -92,6 +92,7 @@ class HistoryJob:
         """Interrupted, and now waiting for its turn once more."""
         self.state, self.error, self.result = JobState.WAITING, "", None
         self.started_at = self.finished_at = None
+        self.is_cut_off = False
         self._stop.clear()
 
     def facts(self) -> dict[str, Any]:
