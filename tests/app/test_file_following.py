@@ -53,7 +53,7 @@ def test_lines_are_stored_and_a_restart_goes_on_behind_them(tmp_path: Path) -> N
         assert house.events.count() == 3
         (intake,) = house.intakes()
         assert (intake.name, intake.state, intake.lag) == ("files/app", IntakeState.CONNECTED, 0)
-        assert intake.position == "19 bytes of 1 files"
+        assert intake.position == "19 bytes of 1 file"
     log.rename(tmp_path / "a.log.1")
     log.write_text("fourth\n")
     with opened(tmp_path / "home", tmp_path) as house:

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from tocsin.app.plain import as_json
 from tocsin.ingest.cutting import Cut
 from tocsin.ingest.file_positions import FilePosition, keep_positions, load_positions
 from tocsin.ingest.file_settings import FileSettings
@@ -32,7 +33,7 @@ def files_json(positions: Iterable[FilePosition]) -> list[dict[str, Any]]:
         {
             **{"source": one.source, "path": one.path, "state": one.state, "size": one.size},
             **{"offset": one.offset, "behind": one.behind, "records": one.lines},
-            "last_read": one.changed_at.isoformat() if one.offset else None,
+            "last_read": as_json(one.changed_at) if one.offset else None,
             "note": one.note,
         }
         for one in positions
@@ -111,13 +112,14 @@ class FileFollowing:
             state = IntakeState.FAILING if problems else IntakeState.FULL
         elif not there:
             problems = [f"nothing to read at {', '.join(watch.paths)}"]
+        files = "1 file" if len(there) == 1 else f"{len(there):,} files"
         return Intake(
             f"files/{watch.source}",
             "files",
             watch.source,
             state,
             error="; ".join(problems[:_MOST_TOLD]) or self._full,
-            position=f"{sum(one.offset for one in there):,} bytes of {len(there):,} files",
+            position=f"{sum(one.offset for one in there):,} bytes of {files}",
             lag=sum(one.behind for one in there),
             unit="bytes",
             last_at=max((one.changed_at for one in there if one.offset), default=None),

@@ -27,8 +27,9 @@ class Reading:
 class ReadingAhead:
     """While the flow evaluates, stores and commits a turn, the next one is read in a thread.
 
-    Reading depends on nothing but the entries, so what was read ahead holds whatever becomes of
-    the turn before. Only this one thread normalizes.
+    Reading depends on nothing but the entries and what the normalizer remembers of earlier ones,
+    so what was read ahead holds whatever becomes of the turn before, and reading the same again
+    comes to the same. Only this one thread normalizes.
     """
 
     def __init__(

@@ -11,7 +11,6 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoServersError
-from nats.errors import TimeoutError as NatsTimeout
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.client import JetStreamContext
 from nats.js.errors import NotFoundError
@@ -145,7 +144,7 @@ class Stream:
             raise PullError(f"{self._where}: the connection was lost {self._refused}".rstrip())
         try:
             return await self._subscription.fetch(_AT_ONCE, timeout=_WAIT_S)
-        except NatsTimeout:
+        except TimeoutError:  # the library's own is one; some it raises bare
             return []
 
     def _open_client(self) -> Client:
