@@ -92,7 +92,7 @@ def _open_backtest(asked: AskedBacktest) -> Iterator[OpenBacktest]:
             stretch_rows=asked.stretch_rows,
             cache=cache_folder() / "engine",
         )
-        lane_of = lanes_by_id(open_normalizer().lanes)
+        lane_of = lanes_by_id(open_normalizer(asked.home).lanes)
         entities_of = entities_with(load_assets(asked.home / "assets.yml"))
         yield OpenBacktest(plan, Backtest(plan, events, lane_of, entities_of), state)
 

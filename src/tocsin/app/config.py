@@ -176,7 +176,7 @@ class DetectSettings(_Section):
         description="More folders or files of Sigma rules; `rules/` in the data folder is always read.",
     )
     reload_interval_s: float = Field(
-        5.0, gt=0, description="Time between looks for changed rule files, in s."
+        5.0, gt=0, description="Time between looks for changed files of rules and mappings, in s."
     )
     rule_cpu_share: float = Field(
         0.2, gt=0, le=1, description="Share of a processor core a rule may use in the long run."

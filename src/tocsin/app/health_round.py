@@ -64,6 +64,8 @@ class Watched:
     tasks: SourceTasks
     unusable: Callable[[], Sequence[str]]
     """Files events are enriched from that can't be used, with the reason."""
+    unmapped: Callable[[], Sequence[str]]
+    """One's own mappings that can't be used, with the reason."""
 
 
 class HealthRound:
@@ -154,9 +156,12 @@ class HealthRound:
             "late_events": float(sum(one.late for one in held)),
         }
         yield from measure_platform(watched.spool, watched.spool_limit_bytes, now, counted)
-        unusable = watched.unusable()
-        name = "; ".join(unusable) or "tocsin"
-        yield Measured("platform", name, "enrichment_problems", float(len(unusable)))
+        for metric, problems in (
+            ("enrichment_problems", watched.unusable()),
+            ("mapping_problems", watched.unmapped()),
+        ):
+            name = "; ".join(problems) or "tocsin"
+            yield Measured("platform", name, metric, float(len(problems)))
 
     def _measures_of_rules(self, now: datetime) -> Iterator[Measured]:
         """Of rules that cost something worth telling, or pause because of it."""

@@ -155,6 +155,6 @@ def _opened(
             stretch_rows=stretch_rows,
             cache=cache_folder() / "engine",
         )
-        lane_of = lanes_by_id(open_normalizer().lanes)
+        lane_of = lanes_by_id(open_normalizer(home).lanes)
         entities_of = entities_with(load_assets(home / "assets.yml"))
         yield OpenReplay(changed, plan, Backtest(plan, events, lane_of, entities_of), seconds)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from tocsin.app.pulls import UNITS, open_pull
@@ -15,6 +16,7 @@ from tocsin.ingest.errors import IngestError
 from tocsin.ingest.pull import PullError
 from tocsin.ingest.pull_settings import IntakeSettings, PullSettings
 from tocsin.model.record import Origin, RawBatch
+from tocsin.normalize.normalizer import Normalizer
 
 _LOOKED_AT = 3
 _UNTAKEN: Mapping[str, Any] = {"visibility_s": 0, "wait_s": 2, "start": "earliest"}
@@ -48,8 +50,13 @@ def find_pull(settings: PullSettings, name: str) -> tuple[str, IntakeSettings]:
     return every[found[0]]
 
 
-def check_pull_once(kind: str, settings: IntakeSettings, wait_s: float) -> Checked:
-    """Connect, and look at what comes within ``wait_s``; nothing is confirmed or kept."""
+def check_pull_once(
+    kind: str, settings: IntakeSettings, wait_s: float, home: Path | None = None
+) -> Checked:
+    """Connect, and look at what comes within ``wait_s``; nothing is confirmed or kept.
+
+    One's own mappings in ``home`` count.
+    """
     told = Checked(f"{kind}/{settings.name}", unit=UNITS[kind])
     changes = {name: value for name, value in _UNTAKEN.items() if hasattr(settings, name)}
     if hasattr(settings, "group"):
@@ -66,7 +73,7 @@ def check_pull_once(kind: str, settings: IntakeSettings, wait_s: float) -> Check
                 portion = pulled.next()
             if portion is not None:
                 told.place = portion.place
-                _look(told, list(islice(portion.cuts, _LOOKED_AT)))
+                _look(told, list(islice(portion.cuts, _LOOKED_AT)), open_normalizer(home))
         finally:
             pulled.close()
     except PullError as error:
@@ -84,8 +91,8 @@ class _Nowhere:
         """Nothing was taken."""
 
 
-def _look(told: Checked, cuts: list[Any]) -> None:
-    normalizer, now = open_normalizer(), datetime.now(UTC)
+def _look(told: Checked, cuts: list[Any], normalizer: Normalizer) -> None:
+    now = datetime.now(UTC)
     for number, cut in enumerate(cuts):
         if not isinstance(cut, RawBatch):
             told.problems.append(f"{cut.place}: {cut.reason}")

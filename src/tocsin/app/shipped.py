@@ -5,10 +5,8 @@ from pathlib import Path
 
 import tocsin
 from tocsin.app.config import Settings
+from tocsin.app.own_mappings import read_own_mappings, shipped_mappings, together
 from tocsin.app.pack_shelf import PackShelf
-from tocsin.connectors.catalog import mapping_paths
-from tocsin.normalize.enrichment import Enricher
-from tocsin.normalize.mapping import load_mapping
 from tocsin.normalize.normalizer import Normalizer
 
 PACKAGE = Path(tocsin.__file__).parent
@@ -35,6 +33,7 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "tocsin"
 
 
-def open_normalizer(enricher: Enricher | None = None) -> Normalizer:
-    """The normalizer with the mappings of every connector."""
-    return Normalizer([load_mapping(path) for path in mapping_paths()], enricher)
+def open_normalizer(home: Path | None = None) -> Normalizer:
+    """The normalizer with the mappings of every connector, and of ``home`` those that are good."""
+    own = read_own_mappings(home).by_connector if home is not None else {}
+    return Normalizer(together(own, shipped_mappings()))

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from tocsin.app.config import Settings
 from tocsin.app.flow import Flow
 from tocsin.app.health_round import HealthRound, Measurements
+from tocsin.app.mapping_keeper import MappingKeeper
 from tocsin.app.rule_book import RuleBook
 from tocsin.app.rule_budget import RuleBudget
 from tocsin.app.rule_keeper import RuleKeeper
@@ -39,6 +40,7 @@ class Upkeep:
         book: RuleBook,
         *,
         budget: RuleBudget,
+        mappings: MappingKeeper,
         beat: Callable[[datetime], None],
     ) -> None:
         """Nothing runs before ``start``. ``beat`` notes that the platform is up."""
@@ -50,6 +52,7 @@ class Upkeep:
         self._rules = rules
         self._book = book
         self._budget = budget
+        self._mappings = mappings
         self._beat = beat
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -109,6 +112,10 @@ class Upkeep:
         self._rules.look(now)
         self._book.expire(now)
 
+    def take_up_mappings(self) -> None:
+        """Put one's own mappings in force whose files have changed."""
+        self._mappings.look(datetime.now(UTC))
+
     def keep_store(self) -> None:
         """Merge small segments and give back spool space."""
         self._events.merge_small()
@@ -137,6 +144,7 @@ class Upkeep:
             (settings.health.silence_interval_s, self._watch_regularly),
             (settings.health.measure_interval_s, self._judge_regularly),
             (settings.detect.reload_interval_s, self.take_up_rules),
+            (settings.detect.reload_interval_s, self.take_up_mappings),
             (_CLOSE_INTERVAL_S, self.close_windows),
             (_BUDGET_INTERVAL_S, self.keep_budget),
             (_BEAT_INTERVAL_S, self.note_being_up),

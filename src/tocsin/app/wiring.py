@@ -23,6 +23,7 @@ from tocsin.app.home import Home
 from tocsin.app.identity import entities_with
 from tocsin.app.kept_jobs import KeptJobs
 from tocsin.app.look_ledger import LookLedger
+from tocsin.app.mapping_keeper import MappingKeeper
 from tocsin.app.overlay_laying import OverlayLaying
 from tocsin.app.pack_desk import PackDesk
 from tocsin.app.pulls import Pulls
@@ -32,7 +33,7 @@ from tocsin.app.rule_book import RuleBook
 from tocsin.app.rule_budget import RuleBudget
 from tocsin.app.rule_keeper import RuleKeeper
 from tocsin.app.rule_reach import ReachBoard
-from tocsin.app.shipped import open_normalizer, rule_paths
+from tocsin.app.shipped import rule_paths
 from tocsin.app.source_tasks import SourceTasks
 from tocsin.app.unknown_replay import UnknownReplay
 from tocsin.app.upkeep import Upkeep
@@ -77,7 +78,7 @@ class Tocsin:
     reach: ReachBoard
     engine: Engine
     correlator: Correlator
-    normalizer: Normalizer
+    mappings: MappingKeeper
     alerts: AlertBook
     risk: RiskBoard
     cases: CaseBook
@@ -119,6 +120,11 @@ class Tocsin:
         self.gap_filler = GapFiller(
             self, self.settings.detect.fill_days, lambda: self.history_jobs.is_busy
         )
+
+    @property
+    def normalizer(self) -> Normalizer:
+        """What turns records into events, with the mappings in force."""
+        return self.mappings.normalizer
 
     @property
     def ruleset(self) -> RuleSet:
@@ -203,9 +209,8 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
     engine = Engine(rule_keeper.ruleset, folder / "cache" / "engine")
     correlator = Correlator(rule_keeper.ruleset.stateful)
     remember(state, correlator, rule_keeper.ruleset.stateful)
-    normalizer = open_normalizer(open_enricher(settings, assets))
-    access = open_access(settings, state, audit)
-    blocklist = Blocklist(state)
+    mappings = MappingKeeper(folder, state, audit, open_enricher(settings, assets))
+    normalizer = mappings.normalizer
     response = open_response(settings, state, Witnesses(audit, cases, assets))
     parts = FlowParts(
         *(state, events, blobs, spool, sources, normalizer, engine, correlator, alerts),
@@ -233,20 +238,21 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         ),
         engine=engine,
         correlator=correlator,
-        normalizer=normalizer,
+        mappings=mappings,
         alerts=alerts,
         risk=RiskBoard(),
         cases=cases,
         audit=audit,
-        access=access,
+        access=open_access(settings, state, audit),
         assets=assets,
-        blocklist=blocklist,
+        blocklist=Blocklist(state),
         response=response,
         decoding=parts.decoding,
         flow=flow,
         upkeep=_open_upkeep(
             *(settings, parts, flow, rule_keeper, rule_book, budget),
             SourceTasks(state, alerts, cases, assets),
+            mappings,
         ),
         budget=budget,
         history_jobs=history_jobs,
@@ -294,6 +300,7 @@ def _open_upkeep(
     rule_book: RuleBook,
     budget: RuleBudget,
     tasks: SourceTasks,
+    mappings: MappingKeeper,
 ) -> Upkeep:
     watched = Watched(
         *(parts.state, parts.sources, parts.spool, settings.spool.limit_bytes, settings.home),
@@ -302,11 +309,13 @@ def _open_upkeep(
         budget=budget,
         tasks=tasks,
         unusable=parts.normalizer.enrichment_problems,
+        unmapped=mappings.problems,
     )
     return Upkeep(
         settings,
         *(flow, parts.events, parts.spool, HealthRound(watched), rule_keeper, rule_book),
         budget=budget,
+        mappings=mappings,
         beat=partial(_beat, parts.state, parts.looks),
     )
 

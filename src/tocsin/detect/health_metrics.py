@@ -31,6 +31,7 @@ METRICS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("platform", "rule_problems"): "rules that can't be used",
         ("platform", "paused_rules"): "rules of which a pattern is paused because it used up its time",
         ("platform", "enrichment_problems"): "files events are enriched from that can't be used",
+        ("platform", "mapping_problems"): "problems of one's own mappings, which are not in force as written",
         ("rule", "paused_s"): "time for which it has been pausing, as it is over its budget of processor time",
         ("rule", "cpu_share"): "share of a processor core it uses",
         ("platform", "evicted_entries"): "entries correlations gave up for want of room",

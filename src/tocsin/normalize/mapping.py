@@ -283,6 +283,13 @@ class Mapping(Part):
 def load_mapping(path: Path) -> Mapping:
     """Read a ``mapping.yml`` and the files it includes; raises ``MappingError``."""
     main, parts = read_documents(path)
+    if not parts:
+        with say_problems(main):
+            return Mapping.model_validate(main.content)
+    with say_problems(main):
+        Part.model_validate(
+            {name: main.content[name] for name in Part.model_fields if name in main.content}
+        )
     merged: dict[str, Any] = dict(main.content)
     shapes = list(merged.get("shapes") or [])
     fragments = dict(merged.get("fragments") or {})

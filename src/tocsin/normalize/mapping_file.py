@@ -29,6 +29,10 @@ def read_documents(path: Path) -> tuple[Document, list[Document]]:
     included = main.content.get("include") or []
     if not isinstance(included, list):
         raise MappingError([MappingProblem(path, 0, "include must be a list of file names")])
+    for name in map(str, included):
+        if Path(name).name != name:
+            reason = f"include names {name!r}: only files of the same folder can be"
+            raise MappingError([MappingProblem(path, 0, reason)])
     return main, [_read(path.parent / str(name)) for name in included]
 
 

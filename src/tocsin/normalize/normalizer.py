@@ -1,54 +1,47 @@
 """Turns decoded records into event batches, one a lane; no record is lost on the way."""
 
 from collections.abc import Sequence
-
-import numpy as np
+from dataclasses import dataclass
 
 from tocsin.model.event import EventBatch
 from tocsin.model.lane import Lane
 from tocsin.model.record import Decoded, Origin
-from tocsin.normalize.cells import Numbers
 from tocsin.normalize.enrichment import Enricher
-from tocsin.normalize.gathered import Asked, Gathered, LaneRows
-from tocsin.normalize.lane_shape import LaneShape
+from tocsin.normalize.gathered import Asked, Gathered
 from tocsin.normalize.mapping import Mapping
-from tocsin.normalize.recognition import Claim, Recognizer, Split, claim_of
-from tocsin.normalize.shaped_rows import Rows
+from tocsin.normalize.shape_sorting import ShapeSorter
 from tocsin.normalize.together import Joining
-from tocsin.normalize.unknown import unknown_mapping
+
+
+@dataclass(frozen=True, slots=True)
+class _InForce:
+    """What one set of mappings comes to."""
+
+    sorter: ShapeSorter
+    joinings: dict[str, tuple[Mapping, Joining]]
 
 
 class Normalizer:
-    """All mappings compiled; give it the connectors' mappings once and keep it."""
+    """All mappings compiled; give it the connectors' mappings once and keep it.
+
+    ``replace`` may be called by another thread: a call of ``normalize`` works with one set of
+    mappings from beginning to end.
+    """
 
     def __init__(self, mappings: Sequence[Mapping], enricher: Enricher | None = None) -> None:
+        """Of mappings with equal ``order`` the earlier is asked first what records are its."""
         self._enricher = enricher
-        ordered = sorted(mappings, key=lambda mapping: (mapping.order, mapping.connector))
-        self._shapes: list[LaneShape] = []
-        claims: list[Claim] = []
-        fallbacks: list[Claim] = []
-        self._claims_by_connector: dict[str, list[Claim]] = {}
-        for mapping in ordered:
-            for shape in mapping.shapes:
-                required = (mapping.recognize, shape.recognize)
-                claim = claim_of(
-                    len(self._shapes), required, shape.any_of, mapping.alias, mapping.lift
-                )
-                (fallbacks if shape.fallback else claims).append(claim)
-                self._claims_by_connector.setdefault(mapping.connector, []).append(claim)
-                self._shapes.append(LaneShape(mapping, shape))
-        self._joinings = [Joining(mapping) for mapping in ordered if mapping.together]
-        unknown = unknown_mapping()
-        self._unknown = LaneShape(unknown, unknown.shapes[0])
-        self._recognizer = Recognizer([*claims, *fallbacks])
-        self._hinted = {
-            connector: Recognizer(own) for connector, own in self._claims_by_connector.items()
-        }
+        self._in_force = _InForce(ShapeSorter(mappings), _joinings(mappings, {}))
+
+    def replace(self, mappings: Sequence[Mapping]) -> None:
+        """Put other mappings in force; what is remembered for those that stay is kept."""
+        before = self._in_force.joinings
+        self._in_force = _InForce(ShapeSorter(mappings), _joinings(mappings, before))
 
     @property
     def lanes(self) -> tuple[Lane, ...]:
         """Every lane that events may come in, the unknown one last."""
-        return (*(shape.lane for shape in self._shapes), self._unknown.lane)
+        return self._in_force.sorter.lanes
 
     def enrichment_problems(self) -> list[str]:
         """Files events are enriched from that can't be used at present, each with the reason."""
@@ -69,69 +62,30 @@ class Normalizer:
         Working on whole lanes is what makes columns pay; a thousand senders of ten records each
         cost about as much as one of ten thousand.
         """
+        in_force = self._in_force
         together: dict[tuple[str, str | None], list[tuple[Decoded, Origin]]] = {}
         for decoded, origin in parts:
             together.setdefault((origin.tenant, origin.connector), []).append((decoded, origin))
         batches: list[EventBatch] = []
         for (_, connector), same in together.items():
             gathered = Gathered(same)
-            lanes = self._lanes_of(gathered, connector)
-            batches += gathered.batches(
-                [
-                    (self._unknown if shape is None else self._shapes[shape], lane)
-                    for shape, lane in lanes.items()
-                ],
-                asked,
-            )
-        for joining in self._joinings:
+            batches += gathered.batches(in_force.sorter.sorted(gathered, connector), asked)
+        for _, joining in in_force.joinings.values():
             batches = joining.joined(batches)
         batches.sort(key=lambda batch: batch.lane.id)
         return batches if self._enricher is None else self._enricher.enriched(batches)
 
-    def _lanes_of(self, gathered: Gathered, connector: str | None) -> dict[int | None, LaneRows]:
-        """The rows of each shape's lane, shaped and loose; None is no shape's."""
-        loose: dict[int | None, Numbers] = {}
-        if gathered.loose:
-            rows = np.fromiter(gathered.loose, np.int64, len(gathered.loose))
-            for shape, places in self._grouped(list(gathered.loose.values()), connector):
-                loose[shape] = rows[places]
-        shaped: dict[int | None, list[Rows]] = {}
-        for group, split in zip(gathered.shaped, self._split(gathered, connector), strict=True):
-            for shape, chosen in split:
-                whole = len(chosen) == len(group.rows)
-                shaped.setdefault(shape, []).append(group if whole else group.of(chosen))
-        nothing = np.zeros(0, np.int64)
-        return {
-            shape: LaneRows(shaped.get(shape, ()), loose.get(shape, nothing))
-            for shape in dict.fromkeys([*shaped, *loose])
-        }
 
-    def _split(self, gathered: Gathered, connector: str | None) -> list[Split]:
-        """For each group of shaped records the places of its records by shape."""
-        cells, groups = gathered.cells, gathered.shaped
-        if cells is None:
-            return []
-        own = self._hinted.get(connector) if connector else None
-        if own is None:
-            return self._recognizer.split(cells, groups)
-        splits: list[Split] = []
-        for group, split in zip(groups, own.split(cells, groups), strict=True):
-            left = [chosen for shape, chosen in split if shape is None]
-            kept: Split = [(shape, chosen) for shape, chosen in split if shape is not None]
-            if left:
-                (rest,) = self._recognizer.split(cells, [group.of(left[0])])
-                kept += [(shape, left[0][places]) for shape, places in rest]
-            splits.append(kept)
-        return splits
-
-    def _grouped(
-        self, records: Sequence[dict[str, object]], connector: str | None
-    ) -> list[tuple[int | None, list[int]]]:
-        own = self._hinted.get(connector) if connector else None
-        if own is None:
-            return self._recognizer.group(records)
-        everything = dict(own.group(records))
-        left = everything.pop(None, [])
-        for shape, rows in self._recognizer.group([records[row] for row in left]):
-            everything[shape] = sorted([*everything.get(shape, []), *(left[row] for row in rows)])
-        return list(everything.items())
+def _joinings(
+    mappings: Sequence[Mapping], before: dict[str, tuple[Mapping, Joining]]
+) -> dict[str, tuple[Mapping, Joining]]:
+    """One for each mapping that joins; of a mapping that is as it was, the one there is."""
+    found: dict[str, tuple[Mapping, Joining]] = {}
+    for mapping in mappings:
+        if mapping.together is not None:
+            known = before.get(mapping.connector)
+            same = known is not None and known[0] == mapping
+            found[mapping.connector] = (
+                known if known is not None and same else (mapping, Joining(mapping))
+            )
+    return found

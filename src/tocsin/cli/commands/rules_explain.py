@@ -62,7 +62,7 @@ def explain(
 
 
 def _locally(rule: str, record: Any, home: Path | None, config: Path | None) -> dict[str, Any]:
-    normalizer = open_normalizer()
+    normalizer = open_normalizer(settings_for(home, config).home)
     ruleset = _rules(rule, home, config)
     try:
         given = given_of_record(record, normalizer)

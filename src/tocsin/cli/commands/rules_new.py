@@ -81,7 +81,7 @@ def new_rule(
 
 
 def _events(given: str, home: Path | None, config: Path | None) -> list[GivenEvent]:
-    normalizer = open_normalizer()
+    normalizer = open_normalizer(settings_for(home, config).home)
     records = records_of(given)
     try:
         if records is not None:

@@ -30,7 +30,7 @@ def check_pull(
         kind, found = find_pull(settings.pull, name)
     except IngestError as error:
         fail(str(error), Exit.BAD_CONFIGURATION)
-    told = check_pull_once(kind, found, wait)
+    told = check_pull_once(kind, found, wait, settings.home)
     if as_json:
         print_json(plain(told))
     elif told.error:

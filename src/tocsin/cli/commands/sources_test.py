@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
+from tocsin.app.own_mappings import FOLDER, every_mapping_path, read_own_mappings
 from tocsin.app.shipped import open_normalizer
-from tocsin.cli.options import JsonOption
+from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, err, fail, out, print_json, print_table
-from tocsin.connectors.catalog import mapping_paths
 from tocsin.ingest.decode import decode
 from tocsin.ingest.files import read_paths
 from tocsin.model.event import EventBatch
@@ -37,26 +37,31 @@ def try_source(
         Path | None,
         typer.Option("--draft", help="Write the draft for unknown records to this new file."),
     ] = None,
+    home: HomeOption = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """See what is made of a sample: recognized as, mapped, left; or check a connector's folder.
 
-    For records nobody recognizes a mapping.yml is drafted, which a person finishes. Exit code 2
-    when a connector has a problem, or records of a file are not recognized.
+    One's own mappings, `mappings/<connector>/mapping.yml` in the data folder, count. For records
+    nobody recognizes a mapping.yml is drafted, which a person finishes. Exit code 2 when a
+    connector has a problem, or records of a file are not recognized.
     """
     if not path.exists():
         fail(f"{path}: no such file or folder", Exit.BAD_CONFIGURATION)
+    folder = settings_for(home, config).home
     if path.is_dir():
-        _check_connector(path, write, as_json)
+        _check_connector(path, folder, write, as_json)
     else:
-        _show_file(path, draft, as_json)
+        _show_file(path, folder, draft, as_json)
 
 
-def _check_connector(folder: Path, write: bool, as_json: bool) -> None:
+def _check_connector(folder: Path, home: Path, write: bool, as_json: bool) -> None:
+    others = every_mapping_path(home)
     if write:
-        for written in write_expected(folder, decode, mapping_paths()):
+        for written in write_expected(folder, decode, others):
             err.print(f"wrote {written}; read it as if someone else had", markup=False)
-    problems = check_folder(folder, decode, others=mapping_paths())
+    problems = check_folder(folder, decode, others=others)
     if as_json:
         print_json({"problems": problems})
     else:
@@ -77,8 +82,10 @@ class _Sample:
     unknown: list[dict[str, object]] = field(default_factory=list)
 
 
-def _read(path: Path) -> _Sample:
-    normalizer, sample = open_normalizer(), _Sample()
+def _read(path: Path, home: Path) -> _Sample:
+    for problem in read_own_mappings(home).problems:
+        err.print(f"not used: {problem}", markup=False)
+    normalizer, sample = open_normalizer(home), _Sample()
     for number, item in enumerate(read_paths([path], None, datetime.now(UTC), None)):
         if isinstance(item, Unreadable):
             sample.unreadable.append(item)
@@ -116,8 +123,8 @@ def _leaves(prefix: str, record: Mapping[str, object]) -> Iterator[tuple[str, ob
             yield f"{prefix}{name}", value
 
 
-def _show_file(path: Path, draft_to: Path | None, as_json: bool) -> None:
-    sample = _read(path)
+def _show_file(path: Path, home: Path, draft_to: Path | None, as_json: bool) -> None:
+    sample = _read(path, home)
     connector = "".join(c if c.isalnum() else "_" for c in path.name.split(".")[0].lower())
     drafted = draft_mapping(sample.unknown, connector) if sample.unknown else None
     if drafted is not None and draft_to is not None:
@@ -134,6 +141,9 @@ def _show_file(path: Path, draft_to: Path | None, as_json: bool) -> None:
         )
     else:
         _print(sample, drafted, draft_to)
+        if drafted is not None:
+            place = home / FOLDER / connector / "mapping.yml"
+            out.print(f"finished, it belongs in {place}; no restart is needed", markup=False)
     failed = bool(sample.unknown or sample.unreadable)
     raise typer.Exit(Exit.BAD_CONTENT if failed else Exit.DONE)
 
