@@ -8,7 +8,7 @@ import pytest
 
 from tocsin.app.blindness import blinded_by, with_blindness
 from tocsin.app.health_measures import Measured
-from tocsin.app.health_watch import judge, mark_told
+from tocsin.app.health_watch import judge, mark_told, value_in_words
 from tocsin.detect.health_rule import HealthRule
 from tocsin.detect.stateful_rule import Bound, Comparison
 from tocsin.model.finding import Finding
@@ -69,8 +69,8 @@ def test_a_trouble_is_told_once_it_has_lasted(state: SqliteState) -> None:
     assert look(state, rule, of_source(0.1), after_s=599) == []
     (found,) = look(state, rule, of_source(0.12), after_s=600)
     assert found.entities[0].key == "source:syslog/fw-1"
-    assert "12.0%" in str(found.fields["because"])
-    assert "less than 30.0%" in str(found.fields["because"])
+    assert ": 12% (" in str(found.fields["because"])
+    assert "less than 30%" in str(found.fields["because"])
     assert look(state, rule, of_source(0.1), after_s=1200) == []
 
 
@@ -160,3 +160,19 @@ def test_a_health_finding_says_what_it_blinds(state: SqliteState) -> None:
     assert told.fields["blinded_rule_titles"] == ["ssh"]
     assert told.fields["blinded_techniques"] == ["T1021", "T1110"]
     assert "No other source feeds 1 rule: “ssh”. ATT&CK: T1021, T1110." in str(told.ocsf["message"])
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "words"),
+    [
+        ("free_share", 0.125, "12.5%"),
+        ("free_share", 0.3, "30%"),
+        ("silence_share", 13.373, "13.4 times"),
+        ("lag_s", 20_378.4, "5 h 39 min"),
+        ("lag_s", 59.9, "59 s"),
+        ("free_bytes", 1.5e9, "1,500.0 MB"),
+        ("paused_rules", 3.0, "3"),
+    ],
+)
+def test_a_measured_value_is_told_in_its_unit(metric: str, value: float, words: str) -> None:
+    assert value_in_words(metric, value) == words

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tocsin.app.moment import parse_moment
+from tocsin.app.moment import parse_moment, span
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -29,3 +29,11 @@ def test_a_time_is_understood(text: str, expected: datetime) -> None:
 def test_anything_else_is_refused_with_what_is_allowed(text: str) -> None:
     with pytest.raises(ValueError, match="now-24h"):
         parse_moment(text, NOW)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3725, "1 h 2 min"), (90_000, "1 d 1 h")],
+)
+def test_a_duration_is_told_in_its_two_largest_units(seconds: int, text: str) -> None:
+    assert span(seconds) == text

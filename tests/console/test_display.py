@@ -52,14 +52,6 @@ def test_nested_fields_become_dotted_names() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3725, "1 h 2 min"), (90_000, "1 d 1 h")],
-)
-def test_a_duration_is_told_in_its_two_largest_units(seconds: int, text: str) -> None:
-    assert display.span(seconds) == text
-
-
 def test_the_distance_of_a_time_is_told_both_ways() -> None:
     assert display.ago(NOW - timedelta(minutes=4, seconds=9), NOW) == "4 min ago"
     assert display.ago(NOW + timedelta(hours=2, minutes=10), NOW) == "in 2 h 10 min"

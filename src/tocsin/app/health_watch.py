@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, select, update
 
 from tocsin.app.health_measures import Measured, machine_name
+from tocsin.app.moment import span
 from tocsin.app.rule_words import bounds_in_words, span_in_words
 from tocsin.app.watch_tables import HEALTH_EPISODES
 from tocsin.detect.health_metrics import METRICS
@@ -25,6 +26,7 @@ _HOLDS: Mapping[Comparison, Callable[[float, float], bool]] = {
     Comparison.NOT_EQUAL: lambda value, bound: value != bound,
 }
 _Key = tuple[str, str, str]
+_TIMES = 2.0
 
 
 def judge(
@@ -65,7 +67,7 @@ def troubles_in(
 
 def why(one: HealthRule, number: Measured) -> str:
     """What was measured of whom, and what the rule asks for; without a full stop."""
-    meaning = METRICS[number.subject, number.metric]
+    meaning = METRICS[number.subject, number.metric].removesuffix(", in s")
     value = value_in_words(number.metric, number.value)
     return f"{number.name}: {meaning}: {value} (the rule: {_limits(one)})"
 
@@ -161,11 +163,18 @@ def _finding(one: HealthRule, number: Measured, since: datetime, now: datetime) 
 
 
 def value_in_words(metric: str, value: float) -> str:
-    """A value with its unit, which is the last word of the metric's name."""
+    """A value with its unit, which is the last word of the metric's name.
+
+    ``12.5%``, ``13.4 times`` (from twice on), ``5 h 39 min``, ``1,024.0 MB``.
+    """
     if metric.endswith("_share"):
-        return f"{value:.1%}"
+        return _plainly(value, " times") if value >= _TIMES else _plainly(value * 100, "%")
     if metric.endswith("_s"):
-        return f"{value:,.0f} s"
+        return span(value)
     if metric.endswith("_bytes"):
         return f"{value / 1e6:,.1f} MB"
     return f"{value:,.4g}"
+
+
+def _plainly(value: float, unit: str) -> str:
+    return f"{value:,.1f}".removesuffix(".0") + unit

@@ -1,8 +1,9 @@
-"""Points in time as people write them: ISO 8601, or relative to now."""
+"""Points in time as people write them, ISO 8601 or relative to now, and durations in words."""
 
 import re
 from datetime import UTC, datetime, timedelta
 
+_SPANS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _RELATIVE = re.compile(r"now(?:-(\d{1,6})([smhdw]))?")
 
@@ -24,3 +25,16 @@ def parse_moment(text: str, now: datetime | None = None) -> datetime:
             f"{text!r} is not a time; write 2026-11-21T10:00:00Z, 2026-11-21, now or now-24h"
         ) from None
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+def span(duration_s: float) -> str:
+    """A duration in its two largest units: ``3 h 20 min``."""
+    left = max(0, int(duration_s))
+    parts: list[str] = []
+    for length, unit in _SPANS:
+        if left >= length and len(parts) < 2:
+            parts.append(f"{left // length} {unit}")
+            left %= length
+        elif parts:
+            break
+    return " ".join(parts) or "0 s"

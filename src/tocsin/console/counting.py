@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tocsin.console.display import span
+from tocsin.app.moment import span
 from tocsin.console.visit import Visit, with_query
 from tocsin.model.alert import Alert, CountedFinding, Exemplar
 from tocsin.store.ports import StoreError

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from tocsin.app.moment import span
+
 TEXT_LIMIT = 4096
 """Characters of one value shown on a page; the rest is cut with a note."""
-
-_SPANS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def visible(value: object, limit: int = TEXT_LIMIT) -> str:
@@ -101,19 +101,6 @@ def size(size_bytes: float) -> str:
             return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
         size_bytes /= 1000
     return f"{size_bytes:.1f} TB"
-
-
-def span(duration_s: float) -> str:
-    """A duration in its two largest units: ``3 h 20 min``."""
-    left = max(0, int(duration_s))
-    parts: list[str] = []
-    for length, unit in _SPANS:
-        if left >= length and len(parts) < 2:
-            parts.append(f"{left // length} {unit}")
-            left %= length
-        elif parts:
-            break
-    return " ".join(parts) or "0 s"
 
 
 def cpu(seconds: float) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tocsin.app.health_now import HealthNow, Trouble
-from tocsin.console.display import short_count, size, span
+from tocsin.app.moment import span
+from tocsin.console.display import short_count, size
 from tocsin.console.sparkline import Sparkline, sparkline
 
 GOOD, WARN, BAD = "good", "warn", "bad"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tocsin.console.display import span
+from tocsin.app.moment import span
 from tocsin.store.query import Bucket
 
 _STACK: tuple[tuple[str, tuple[int, ...]], ...] = (

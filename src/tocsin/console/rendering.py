@@ -6,6 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tocsin.app.attack_facts import technique_name
+from tocsin.app.moment import span
 from tocsin.console import display
 from tocsin.triage.attack import TACTICS, tactics_of
 
@@ -51,7 +52,7 @@ def make_environment() -> Environment:
         count=display.count,
         short_count=display.short_count,
         size=display.size,
-        span=display.span,
+        span=span,
         cpu=display.cpu,
         words=display.words,
         initials=display.initials,
