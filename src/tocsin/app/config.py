@@ -144,7 +144,7 @@ class FlowSettings(_Section):
     """The way of an event from the spool to the store."""
 
     batch_bytes: int = Field(
-        16 * 1024**2, ge=1024, description="Spool bytes worked on at a time, in bytes."
+        32 * 1024**2, ge=1024, description="Spool bytes worked on at a time, in bytes."
     )
     cut_s: float = Field(
         1.0, gt=0, le=60, description="Longest wait for a batch to fill before it is stored, in s."

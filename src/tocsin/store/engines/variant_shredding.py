@@ -118,7 +118,8 @@ def _object(array: Array, names: FieldNames, depth: int) -> tuple[Array | None, 
         return None, left_over(left, empty, names)
     fields = {name: _field(columns[at][1], names, depth, None) for at, name in stored.items()}
     nulls = array.is_null() if array.null_count else None
-    return object_of(fields, nulls), left_over(left, [None] * len(array), names)
+    typed = object_of(fields, nulls)
+    return typed, left_over(left, [None] * len(array), names) if left else None
 
 
 def _list(array: Array, names: FieldNames, depth: int) -> Array:
