@@ -72,7 +72,8 @@ def cases() -> list[Case]:
 
 
 def _cases_of(path: Path) -> Iterator[Case]:
-    for number, given in enumerate(yaml.safe_load(path.read_text(encoding="utf-8")), start=1):
+    text = path.read_text(encoding="utf-8")
+    for number, given in enumerate(yaml.load(text, Loader=yaml.CSafeLoader), start=1):
         unknown = set(given) - _KEYS
         assert not unknown, f"{path.name} case {number}: unknown keys {sorted(unknown)}"
         yield _case(path.stem, number, given)

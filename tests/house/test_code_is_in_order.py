@@ -3,6 +3,8 @@
 import ast
 import re
 import subprocess
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,39 +33,65 @@ def _name(path: Path) -> str:
     return str(path.relative_to(SOURCE.parent))
 
 
+@cache
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class _Code:
+    """What the rules ask of a module, kept so that it is parsed once."""
+
+    docstring: str
+    long_functions: tuple[str, ...]
+    imported: frozenset[str]
+
+
+@cache
+def _code(path: Path) -> _Code:
+    tree = ast.parse(_text(path))
+    long, imported = [], set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if (node.end_lineno or 0) - node.lineno + 1 > LONGEST_FUNCTION:
+                long.append(f"{node.name} (line {node.lineno})")
+        elif isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module or "")
+    return _Code(ast.get_docstring(tree) or "", tuple(long), frozenset(imported))
+
+
 def test_there_is_code_to_read() -> None:
     assert len(MODULES) > 50
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_a_file_holds_one_idea(path: Path) -> None:
-    lines = path.read_text(encoding="utf-8").count("\n")
-    assert lines <= LONGEST_FILE, f"{_name(path)} has {lines} lines; split it where its idea splits"
-
-
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_a_function_fits_on_a_screen(path: Path) -> None:
-    if "versions" in path.parts:
-        return  # a migration is a list of columns
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def test_a_file_holds_one_idea() -> None:
     long = [
-        f"{node.name} (line {node.lineno})"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (node.end_lineno or 0) - node.lineno + 1 > LONGEST_FUNCTION
+        f"{_name(path)} has {lines} lines; split it where its idea splits"
+        for path in MODULES
+        if (lines := _text(path).count("\n")) > LONGEST_FILE
     ]
-    assert not long, f"{_name(path)}: longer than {LONGEST_FUNCTION} lines: {', '.join(long)}"
+    assert not long
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_a_module_says_what_it_is_for(path: Path) -> None:
-    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    assert docstring, f"{_name(path)} opens with no sentence"
+def test_a_function_fits_on_a_screen() -> None:
+    long = [
+        f"{_name(path)}: {name} is longer than {LONGEST_FUNCTION} lines"
+        for path in MODULES
+        if "versions" not in path.parts  # a migration is a list of columns
+        for name in _code(path).long_functions
+    ]
+    assert not long
+
+
+def test_a_module_says_what_it_is_for() -> None:
+    assert not [_name(path) for path in MODULES if not _code(path).docstring]
 
 
 @pytest.mark.parametrize("path", [room / "__init__.py" for room in ROOMS], ids=_name)
 def test_a_room_says_what_goes_in_and_out(path: Path) -> None:
-    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    docstring = _code(path).docstring
     assert "In:" in docstring, f"{_name(path)}: say 'In: … Out: …'"
     assert "Out:" in docstring, f"{_name(path)}: say 'In: … Out: …'"
 
@@ -91,40 +119,33 @@ def test_folders_go_two_levels_deep() -> None:
     assert not deep
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_the_product_never_imports_its_tests(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-        assert not [name for name in names if name.split(".")[0] == "tests"]
+def test_the_product_never_imports_its_tests() -> None:
+    assert not [
+        f"{_name(path)} imports {name}"
+        for path in MODULES
+        for name in _code(path).imported
+        if name.split(".")[0] == "tests"
+    ]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_the_environment_is_read_in_one_place(path: Path) -> None:
+def test_the_environment_is_read_in_one_place() -> None:
     """Settings come from app/config.py; the cache folder's XDG variable from app/shipped.py."""
-    if _name(path) in {"tocsin/app/config.py", "tocsin/app/shipped.py"}:
-        return
-    text = path.read_text(encoding="utf-8")
-    assert not re.search(r"os\.environ|os\.getenv", text), f"{_name(path)} reads the environment"
+    read = {_name(path) for path in MODULES if re.search(r"os\.environ|os\.getenv", _text(path))}
+    assert read <= {"tocsin/app/config.py", "tocsin/app/shipped.py"}
 
 
 def test_templates_trust_no_text() -> None:
     unsafe = [
         _name(path)
         for path in SOURCE.rglob("*.html")
-        if re.search(r"\|\s*safe\b|autoescape\s+false", path.read_text(encoding="utf-8"))
+        if re.search(r"\|\s*safe\b|autoescape\s+false", _text(path))
     ]
     assert not unsafe
 
 
 def test_no_unfinished_marks() -> None:
     marks = re.compile(r"\b(TODO|FIXME|XXX)\b|NotImplementedError")
-    found = [_name(path) for path in MODULES if marks.search(path.read_text(encoding="utf-8"))]
+    found = [_name(path) for path in MODULES if marks.search(_text(path))]
     assert not found
 
 
