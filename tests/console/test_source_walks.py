@@ -88,13 +88,15 @@ def test_an_owner_is_named_with_a_reason_and_stays_in_the_history(desks: Desks) 
     desk.assert_quiet()
 
 
-def test_what_nobody_knows_leads_to_a_draft_to_copy(desks: Desks) -> None:
+def test_what_nobody_knows_leads_to_a_draft_to_finish(desks: Desks) -> None:
     desk = desks("ebba.only")
     page = desk.page
     desk.open(f"/sources/source?name={DOOR}")
     page.get_by_role("link", name="draft one").click()
-    expect(page.get_by_label("The draft to copy")).to_contain_text("present: true")
+    expect(page.get_by_label("The draft to finish")).to_contain_text("present: true")
     expect(page.get_by_text("@timestamp", exact=True).first).to_be_visible()
+    page.get_by_role("button", name="Try it on these records").click()
+    expect(page.get_by_role("region", name="What it makes of them")).to_contain_text("recognized")
     page.get_by_role("button", name="Map it again").click()
     expect(page.locator("#toasts")).to_contain_text("0 recognized")
     desk.assert_quiet()

@@ -19,6 +19,7 @@ from tocsin.ingest.lines import split_lines
 from tocsin.ingest.source_hours import SourceHour, source_hours
 from tocsin.model.intake import Intake, IntakeState
 from tocsin.model.record import Framing
+from tocsin.store.query import EventQuery
 
 HOSTILE = '"><script>alert(1)</script>'
 NOW = datetime.now(UTC)
@@ -233,6 +234,57 @@ def test_records_in_quarantine_are_drafted_as_lines_of_text(engineer: Visitor) -
     assert "connector: broken" in page
     assert "<script>alert" not in page
     assert "Every stored event of it is known" in engineer.get("/sources/draft?name=nobody").text
+
+
+DOOR = """connector: broken
+vendor: Example
+product_name: Door
+product: door
+recognize: {message: {present: true}}
+shapes:
+  - {name: line, class: base_event, activity: 99}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "do", "told"),
+    [
+        (DOOR, "try", "100 of 100 records recognized"),
+        (DOOR, "try", "class_uid"),
+        (DOOR.replace("vendor", "vendors"), "save", "mapping.yml:2: vendors: Extra inputs"),
+        (DOOR.replace("broken", f"'{HOSTILE}'"), "try", "mapping.yml:1: connector is"),
+        (DOOR.replace("message:", "nothing:"), "try", "0 of 100 records recognized"),
+    ],
+)
+def test_a_draft_is_tried_before_it_counts(
+    engineer: Visitor, own: Tocsin, text: str, do: str, told: str
+) -> None:
+    page = engineer.post(
+        *("/sources/draft",),
+        **{"source": "hec/web/broken", "of": "quarantine", "connector": "broken", "text": text},
+        do=do,
+    ).text
+    assert told in page
+    assert "<script>alert" not in page
+    assert own.mappings.text_of("broken") is None
+
+
+def test_a_finished_draft_is_in_force_at_once(tmp_path: Path, portal: BlockingPortal) -> None:
+    house = open_house(tmp_path / "home")
+    house.spool.append(split_lines(b"badge 7 at north", "gate", NOW))
+    house.flow.drain()
+    made = Visitors(portal, house)
+    text = DOOR.replace("broken", "gate").replace("\n", "\r\n")
+    answer = made("ebba.only").post(
+        *("/sources/draft",), source="gate", connector="gate", text=text, do="save"
+    )
+    assert answer.status_code == 303
+    assert house.mappings.text_of("gate") == DOOR.replace("broken", "gate")
+    assert made("ebba.only").post("/sources/draft/recognize", source="gate").status_code == 303
+    (event,) = house.events.search(EventQuery("source:gate")).events
+    assert event.lane == "gate.line"
+    made.close()
+    house.close()
 
 
 def test_the_ports_shown_are_those_that_are_bound(engineer: Visitor, own: Tocsin) -> None:
