@@ -5,112 +5,17 @@ import json
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.connectors.catalog import mapping_paths, sample_folders
-from tocsin.ingest import decode as decoding
-from tocsin.ingest import decode_shaped, decode_split
+from tests.connectors.both_ways import RECEIVED, SPLIT, compare, decoded
+from tocsin.connectors.catalog import sample_folders
 from tocsin.ingest.files import read_paths
-from tocsin.model.event import EventBatch
-from tocsin.model.record import Decoded, Framing, Origin, RawBatch
-from tocsin.normalize.mapping import load_mapping
-from tocsin.normalize.normalizer import Normalizer
-
-RECEIVED = datetime(2026, 7, 1, tzinfo=UTC)
-NORMALIZER = Normalizer([load_mapping(path) for path in mapping_paths()])
-
-
-SPLIT, GROUPED, LINE_BY_LINE = "split", "grouped", "line by line"
-
-
-def decoded(payload: bytes, framing: Framing, way: str) -> Decoded:
-    with pytest.MonkeyPatch.context() as patch:
-        if way == LINE_BY_LINE:
-            patch.setattr(decoding, "worth_shaping", lambda _: False)
-        else:
-            patch.setattr(decode_shaped, "FEWEST_BYTES", 1)
-            patch.setattr(decode_shaped, "FEWEST_ALIKE", 1)
-            patch.setattr(decode_shaped, "FEWEST_ROWS", 2)
-            patch.setattr(decode_split, "_ODD_SHARE", 4)
-            patch.setattr(decode_split, "_PAUSE", 0)
-        if way == GROUPED:
-            patch.setattr(decode_shaped, "split_lines", lambda *_: None)
-        return decoding.decode(RawBatch("test", payload, RECEIVED, framing))
-
-
-def told(batches: list[EventBatch]) -> dict[str, object]:
-    """All that is said of each event, by its id."""
-    events: dict[str, object] = {}
-    for batch in batches:
-        rows = range(len(batch))
-        types = {field.name: plain_type(field.type) for field in batch.native.schema}
-        ocsf_types = {field.name: str(field.type) for field in batch.ocsf.schema}
-        for identifier in batch.event_ids.to_pylist():
-            events[identifier] = [batch.lane.id, types, ocsf_types]
-        for column in (
-            [repr(row) for row in map(ordered, batch.native_rows(rows))],
-            [repr(row) for row in map(ordered, batch.ocsf_rows(rows))],
-            batch.times.to_pylist(),
-            batch.sources.to_pylist(),
-            batch.raw.to_pylist(),
-        ):
-            for identifier, value in zip(batch.event_ids.to_pylist(), column, strict=True):
-                events[identifier].append(value)  # type: ignore[attr-defined]
-    return events
-
-
-def ordered(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: ordered(value[name]) for name in sorted(value)}
-    return [ordered(inner) for inner in value] if isinstance(value, list) else value
-
-
-def plain_type(kind: pa.DataType) -> object:
-    if pa.types.is_struct(kind):
-        return {field.name: plain_type(field.type) for field in kind}
-    return [plain_type(kind.value_type)] if pa.types.is_list(kind) else str(kind)
-
-
-def compare(payloads: list[bytes], framing: Framing = Framing.LINES) -> tuple[int, int]:
-    """All ways on the same payloads together; how many records, how many of them by shape."""
-    slow_parts, slow_told = read_all(payloads, framing, LINE_BY_LINE)
-    assert all(found.shaped is None for found, _ in slow_parts)
-    shaped = 0
-    for way in (SPLIT, GROUPED):
-        fast_parts, fast_told = read_all(payloads, framing, way)
-        for (one, _), (other, _) in zip(fast_parts, slow_parts, strict=True):
-            assert one.ordinals == other.ordinals
-            assert one.unreadable == other.unreadable
-            assert one.keep_raw == other.keep_raw
-            assert list(one.lines) == list(other.lines)
-            assert list(one.records) == list(other.records)
-        assert fast_told.keys() == slow_told.keys()
-        for identifier, event in slow_told.items():
-            assert fast_told[identifier] == event
-        shaped = sum(by_shape(found) for found, _ in fast_parts)
-    return len(slow_told), shaped
-
-
-def read_all(
-    payloads: list[bytes], framing: Framing, way: str
-) -> tuple[list[tuple[Decoded, Origin]], dict[str, object]]:
-    parts = [
-        (decoded(payload, framing, way), Origin("test", RECEIVED, "spool", position))
-        for position, payload in enumerate(payloads)
-    ]
-    return parts, told(NORMALIZER.normalize_all(parts))
-
-
-def by_shape(found: Decoded) -> int:
-    return 0 if found.shaped is None else len(found.records) - len(found.shaped.loose)
-
+from tocsin.model.record import Framing, RawBatch
 
 NAMES = st.sampled_from(
     (

@@ -8,6 +8,7 @@ from tocsin.ingest.audit_line import read_audit
 from tocsin.ingest.carried import finish_object, read_carried, read_text
 from tocsin.ingest.decode_shaped import shape_lines, worth_shaping
 from tocsin.ingest.decode_shapes import Templates
+from tocsin.ingest.decode_text import TextColumns, worth_columns
 from tocsin.ingest.elastic_document import document_reader, open_document, read_whole
 from tocsin.ingest.hec_event import hec_reader, open_envelope, read_object_event
 from tocsin.ingest.json_line import read_object
@@ -39,6 +40,8 @@ def decode(batch: RawBatch, *, read_text: bool = True) -> Decoded:
         return Decoded([], [], [], [whole] if batch.payload.strip() else [])
     if batch.framing in _SHAPES and worth_shaping(batch.payload):
         return _decode_shaped(batch, read_text)
+    if batch.framing in _TEXTS and worth_columns(batch.payload):
+        return _decode_text(batch)
     lines = batch.payload.split(b"\n")
     read: Reader
     match batch.framing:
@@ -62,6 +65,14 @@ def _decode_shaped(batch: RawBatch, read_text: bool) -> Decoded:
     shaped = shape_lines(batch.payload, _SHAPES[batch.framing])
     left = _decode_lines(batch, shaped.left(), read)
     return shaped.with_left(left, read)
+
+
+def _decode_text(batch: RawBatch) -> Decoded:
+    """Lines of text the same way."""
+    read = _line_reader(batch.received_at)
+    is_escaped = batch.framing is Framing.SYSLOG
+    found = TextColumns(batch.payload, batch.received_at, is_escaped=is_escaped)
+    return found.with_left(_decode_lines(batch, found.left(), read), read)
 
 
 def _reader_of(batch: RawBatch, read_text: bool) -> Reader:
@@ -188,6 +199,7 @@ def _headed_reader(header: ZeekHeader | W3cHeader) -> Reader:
     return read
 
 
+_TEXTS = frozenset({Framing.LINES, Framing.SYSLOG})
 # What shapes look like is the same for all callers; remembering it is the point.
 _SHAPES = {
     Framing.LINES: Templates(_read_json, finish_object),

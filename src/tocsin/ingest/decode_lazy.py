@@ -38,7 +38,7 @@ def text_of(lines: Sequence[bytes]) -> bytes:
 class LazyRecords(Sequence[dict[str, Any]]):
     """The records of lines, read when asked for."""
 
-    def __init__(self, lines: LazyLines, read: Callable[[bytes], dict[str, Any]]) -> None:
+    def __init__(self, lines: Sequence[bytes], read: Callable[[bytes], dict[str, Any]]) -> None:
         self._lines, self._read = lines, read
 
     def __len__(self) -> int:

@@ -43,6 +43,7 @@ _NOT_HOSTS = frozenset(
         *("ERROR", "ERR", "CRITICAL", "FATAL", "SEVERE"),
     }
 )
+_LAST_PRIORITY = 191
 _TAI_AHEAD_S = 10
 _LAST_TAI_S = 1 << 33
 _PARAMETER = re.compile(r' +([^\s=\]"]{1,255})="((?:[^"\\]|\\.)*+)"', re.DOTALL)
@@ -62,11 +63,10 @@ def read_syslog(text: str, received_at: datetime) -> dict[str, Any] | None:
     at = 0
     priority = _PRIORITY.match(text)
     if priority:
-        value = int(priority[1])
-        if value > 191:
+        names = priority_names(int(priority[1]))
+        if names is None:
             return None
-        fields["facility"] = FACILITIES[value >> 3]
-        fields["severity"] = SEVERITIES[value & 7]
+        fields["facility"], fields["severity"] = names
         at = priority.end()
         header = _RFC5424.match(text, at)
         if header:
@@ -77,11 +77,7 @@ def read_syslog(text: str, received_at: datetime) -> dict[str, Any] | None:
             return _read_unstamped(text)
         fields["message"] = text[at:]
         return fields
-    timestamp = (
-        stamp["iso"]
-        or _tai_time(stamp["tai"])
-        or _bsd_time(stamp.group(*range(3, 10)), received_at)
-    )
+    timestamp = _time(stamp, received_at)
     if timestamp is None:
         return fields | {"message": text[at:]} if priority else None
     fields["timestamp"] = timestamp
@@ -95,6 +91,30 @@ def read_syslog(text: str, received_at: datetime) -> dict[str, Any] | None:
         fields["hostname"] = relayed[1]
         return fields | {"message": text[relayed.end() :].lstrip(" ")}
     return _read_tag(text, rest, fields, strict=strict)
+
+
+def priority_names(value: int) -> tuple[str, str] | None:
+    """Facility and severity; None where the number is none of a priority."""
+    return (FACILITIES[value >> 3], SEVERITIES[value & 7]) if value <= _LAST_PRIORITY else None
+
+
+def time_of(stamp: str, received_at: datetime) -> str | None:
+    """The time a header begins with, as ``read_syslog`` gives it; None when it is none."""
+    found = _STAMP.fullmatch(f"{stamp} ")
+    return None if found is None else _time(found, received_at)
+
+
+def is_no_host(word: str) -> bool:
+    """True for words that other logs have where a header has a host or a program."""
+    return word in _NOT_HOSTS
+
+
+def _time(stamp: re.Match[str], received_at: datetime) -> str | None:
+    return (
+        stamp["iso"]
+        or _tai_time(stamp["tai"])
+        or _bsd_time(stamp.group(*range(3, 10)), received_at)
+    )
 
 
 def _read_unstamped(text: str) -> dict[str, Any] | None:

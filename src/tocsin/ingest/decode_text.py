@@ -1,0 +1,133 @@
+"""A payload of text lines as columns: syslog and plain messages without a dict a line.
+
+What is read here is what the reader of single lines would read (``decode``), column by column;
+every line that is not plain, or whose message may hold a format of its own, is left to it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+import numpy as np
+import pyarrow.compute as pc
+
+from tocsin.ingest.decode_lazy import LazyLines, LazyRecords
+from tocsin.ingest.decode_lines import Flags, Numbers
+from tocsin.ingest.decode_scalars import NOTHING
+from tocsin.ingest.decode_templates import Reader
+from tocsin.ingest.syslog_escape import unescape
+from tocsin.ingest.text_headers import NUMBERS, Column, Headed, flags_of, read_headers
+from tocsin.ingest.text_lines import TextLines, find_lines
+from tocsin.model.record import Decoded
+from tocsin.model.shaped_records import CellKind, ShapedRecords, ShapedTable, Template
+
+FEWEST_BYTES = 24 << 10
+"""Below this a payload is faster read line by line."""
+FEWEST_ALIKE = 32
+"""Fewer lines with the same fields are left: columns of them cost more than they save."""
+_LARGEST = 1 << 30
+_AUDIT = b"audit("
+# JSON, CEF, LEEF and pairs have readers of their own (``carried``).
+_CARRIES = r"^(?:[{@ ]|CEF:|LEEF:|[A-Za-z_][\w.\-/@]*=[^\s=])"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """Lines with the same fields, and a column for each."""
+
+    template: Template
+    lines: Numbers
+    columns: tuple[Column, ...]
+
+
+def worth_columns(payload: bytes) -> bool:
+    """True when columns pay."""
+    return FEWEST_BYTES <= len(payload) <= _LARGEST
+
+
+class TextColumns:
+    """The lines of a payload that were read as columns, and which were not."""
+
+    def __init__(self, payload: bytes, received_at: datetime, *, is_escaped: bool) -> None:
+        self._lines = find_lines(payload, is_escaped=is_escaped)
+        self._is_escaped = is_escaped and b"\\" in payload
+        self._tables = [
+            table for table in _tables(self._lines, received_at) if len(table.lines) >= FEWEST_ALIKE
+        ]
+        self._is_left = np.ones(len(self._lines.starts), np.bool_)
+        for table in self._tables:
+            self._is_left[table.lines] = False
+
+    def left(self) -> Iterator[tuple[int, bytes]]:
+        """The lines that are in no table, with their number in the payload."""
+        lines = self._lines
+        for line in np.flatnonzero(self._is_left).tolist():
+            whole = lines.payload[lines.starts[line] : lines.newlines[line]]
+            yield line, unescape(whole) if self._is_escaped else whole
+
+    def with_left(self, left: Decoded, read: Reader) -> Decoded:
+        """All records in order of their lines; ``left`` are those read one by one."""
+        lines = self._lines
+        is_record = ~self._is_left
+        is_record[left.ordinals] = True
+        ordinals = np.flatnonzero(is_record)
+        row_of = np.cumsum(is_record) - 1
+        loose_rows = row_of[left.ordinals].tolist() if left.ordinals else []
+        texts = LazyLines(lines.payload, lines.starts[ordinals], lines.ends[ordinals])
+        kept: Sequence[bytes] = texts
+        if self._is_escaped:
+            unescaped = dict(zip(loose_rows, left.lines, strict=True))
+            kept = [unescaped.get(row, text) for row, text in enumerate(texts)]
+        return Decoded(
+            records=LazyRecords(kept, lambda line: read(line)[0]),
+            lines=kept,
+            ordinals=ordinals.tolist(),
+            unreadable=left.unreadable,
+            keep_raw=frozenset(loose_rows[row] for row in left.keep_raw),
+            shaped=ShapedRecords(
+                texts=NOTHING,
+                scalars=NOTHING,
+                groups=(),
+                loose=dict(zip(loose_rows, left.records, strict=True)),
+                tables=tuple(
+                    ShapedTable(one.template, row_of[one.lines], one.columns, is_escaped=False)
+                    for one in self._tables
+                ),
+            ),
+        )
+
+
+def _tables(lines: TextLines, received_at: datetime) -> Iterator[_Table]:
+    for headed in read_headers(lines, received_at):
+        if len(headed.lines):
+            yield from _carried(lines, headed)
+
+
+def _carried(lines: TextLines, headed: Headed) -> Iterator[_Table]:
+    """What the messages of lines hold: nothing but text, as far as it is read here."""
+    messages = lines.texts(headed.lines, headed.begins)
+    is_text = ~flags_of(pc.match_substring_regex(messages, _CARRIES))
+    if _AUDIT in lines.payload:
+        whole = lines.texts(headed.lines, lines.starts[headed.lines])
+        is_text &= ~flags_of(pc.match_substring(whole, _AUDIT))
+    if is_text.any():
+        yield _with_message(headed, messages, is_text)
+
+
+def _with_message(headed: Headed, messages: Column, chosen: Flags) -> _Table:
+    mine = headed.of(chosen)
+    kept = messages if len(mine.lines) == len(messages) else messages.filter(chosen)
+    names = (*mine.fields, "message")
+    return _Table(_flat(names), mine.lines, (*mine.fields.values(), kept))
+
+
+@lru_cache(maxsize=1024)
+def _flat(names: tuple[str, ...]) -> Template:
+    return template_of(names, {name: number for number, name in enumerate(names, 1)})
+
+
+def template_of(names: tuple[str, ...], record: dict[str, object]) -> Template:
+    """The template of records whose slots are the given fields."""
+    kinds = tuple(CellKind.NUMBER if name in NUMBERS else CellKind.TEXT for name in names)
+    return Template(record, kinds, tuple(range(len(names))))

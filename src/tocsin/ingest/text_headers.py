@@ -1,0 +1,216 @@
+"""The headers of syslog lines as columns: what ``syslog_message`` reads of a line, of all at once.
+
+Only the common forms are read here; whatever might be read in another way is left to the reader
+of single lines. Times, priorities and names are judged once for each distinct value.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.ingest.decode_lines import Flags, Numbers
+from tocsin.ingest.decode_scalars import slices_of
+from tocsin.ingest.event_format import mends_tag
+from tocsin.ingest.syslog_message import is_no_host, priority_names, time_of
+from tocsin.ingest.text_lines import TextLines
+
+_ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+_BSD = r"[*.]?[A-Z][a-z]{2} {1,2}\d{1,2} (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,9})?"
+# Four groups: with more RE2 takes five times as long.
+_HEADED = (
+    rf"^(?:<(?P<priority>\d{{1,3}})>)?(?P<stamp>(?:{_ISO}|{_BSD}):?) (?P<host>[A-Za-z0-9._-]+) "
+    r"(?P<tag>[A-Za-z_%./-][^\s\[\]:=,]*(?:\[\d+\])?):"
+)
+_MAYBE_STAMP = r"\d{4}-\d\d-\d\d|[*.]?[A-Z][a-z]{2} |@[0-9a-f]{24}"
+_PRIORITY_ALONE = r"^<(?P<priority>\d{1,3})>"
+_MORE_THAN_PRIORITY = rf"^<\d{{1,3}}>(?:1 |{_MAYBE_STAMP})"
+_MAYBE_HEADED = rf"^(?:<|{_MAYBE_STAMP}|[A-Za-z0-9][\w.-]* [A-Za-z_][\w./-]*\[\d)"
+_LONGEST_HOST, _LONGEST_PROGRAM, _LONGEST_PID = 255, 64, 18
+_BRACKET, _BLANK = b"[ "
+_ZERO, _DIGITS = np.uint8(ord("0")), 10
+_RESERVED = 2
+"""Bytes around a priority."""
+
+Column = pa.StringArray
+NUMBERS = frozenset({"pid"})
+"""Fields whose values are numbers."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Headed:
+    """Lines with the same fields in their header, and where their message begins."""
+
+    lines: Numbers
+    fields: Mapping[str, Column]
+    begins: Numbers
+
+    def of(self, chosen: Flags) -> "Headed":
+        """Some of these lines."""
+        if chosen.all():
+            return self
+        mask = pa.array(chosen)
+        columns = {name: column.filter(mask) for name, column in self.fields.items()}
+        return Headed(self.lines[chosen], columns, self.begins[chosen])
+
+
+def read_headers(lines: TextLines, received_at: datetime) -> Iterator[Headed]:
+    """The plain lines by the fields of their headers; those in none are left."""
+    left = lines.plain
+    if not len(left):
+        return
+    texts = lines.texts(left, lines.starts[left])
+    found = pc.extract_regex(texts, _HEADED)
+    is_headed = flags_of(found.is_valid())
+    if is_headed.any():
+        groups = found.filter(pa.array(is_headed))
+        yield from _headed(lines, left[is_headed], groups, received_at)
+        left, texts = left[~is_headed], texts.filter(pa.array(~is_headed))
+    if len(left):
+        yield from _with_priority_alone(lines, left, texts)
+    if len(left):
+        bare = left[~_matches(texts, _MAYBE_HEADED)]
+        yield Headed(bare, {}, lines.starts[bare])
+
+
+def flags_of(array: pa.Array) -> Flags:
+    """A column of truth values as an array of them."""
+    return np.asarray(array.to_numpy(zero_copy_only=False))
+
+
+def _matches(texts: Column, expression: str) -> Flags:
+    return flags_of(pc.match_substring_regex(texts, expression))
+
+
+def _with_priority_alone(lines: TextLines, left: Numbers, texts: Column) -> Iterator[Headed]:
+    found = pc.extract_regex(texts, _PRIORITY_ALONE)
+    is_mine = flags_of(found.is_valid())
+    if not is_mine.any():
+        return
+    is_mine &= ~_matches(texts, _MORE_THAN_PRIORITY)
+    numbers = found.filter(pa.array(is_mine)).field(0)
+    mine = left[is_mine]
+    begins = lines.starts[mine] + sizes_of(numbers) + _RESERVED
+    names = _priorities(numbers)
+    is_sound = flags_of(names["severity"].is_valid())
+    yield Headed(mine, names, begins).of(is_sound)
+
+
+def _headed(
+    lines: TextLines, mine: Numbers, groups: pa.StructArray, received_at: datetime
+) -> Iterator[Headed]:
+    """Lines with a time, a host and a program, by whether they have a priority and a process."""
+    priority, stamp, host, tag = groups.flatten()
+    has_priority = sizes_of(priority) > 0
+    times = _times(stamp, received_at)
+    program, pid, has_pid = _tag_parts(tag)
+    is_iso = _begin_with_digit(stamp)
+    begins = lines.starts[mine] + sizes_of(priority) + has_priority * _RESERVED
+    begins += sizes_of(stamp) + sizes_of(host) + sizes_of(tag) + 3
+    begins = _past_blanks(lines, begins, lines.ends[mine])
+    is_sound = (
+        flags_of(times.is_valid())
+        & (sizes_of(host) <= _LONGEST_HOST)
+        & (sizes_of(program) <= _LONGEST_PROGRAM)
+        & ~_judged(program, mends_tag)
+        & (has_priority | ~is_iso | ~(_judged(host, is_no_host) | _judged(program, is_no_host)))
+    )
+    is_sound[has_pid] &= _are_plain_numbers(pid)
+    names = _priorities(priority)
+    is_sound &= ~has_priority | flags_of(names["severity"].is_valid())
+    rest = {"timestamp": times, "hostname": host, "program": program}
+    row_of_pid = np.cumsum(has_pid) - 1
+    for with_priority in (False, True):
+        for with_pid in (False, True):
+            chosen = is_sound & (has_priority == with_priority) & (has_pid == with_pid)
+            if not chosen.any():
+                continue
+            fields = {**names, **rest} if with_priority else rest
+            one = Headed(mine, fields, begins).of(chosen)
+            if with_pid:
+                own = pid.take(pa.array(row_of_pid[chosen]))
+                one = Headed(one.lines, {**one.fields, "pid": own}, one.begins)
+            yield one
+
+
+def _priorities(numbers: Column) -> dict[str, Column]:
+    """Facility and severity; null where there is no priority or it is too large."""
+    coded = numbers.dictionary_encode()
+    pairs = [priority_names(int(text)) if text else None for text in coded.dictionary.to_pylist()]
+    return {
+        name: pa.array([pair and pair[at] for pair in pairs], pa.string()).take(coded.indices)
+        for at, name in enumerate(("facility", "severity"))
+    }
+
+
+def _times(stamp: Column, received_at: datetime) -> Column:
+    """ISO times as they are, others worked out once each; null where there is none."""
+    if _begin_with_digit(stamp).all():
+        colon = flags_of(pc.ends_with(stamp, ":"))
+        return pc.if_else(pa.array(~colon), stamp, pa.scalar(None, pa.string()))
+    coded = stamp.dictionary_encode()
+    told = [time_of(text, received_at) for text in coded.dictionary.to_pylist()]
+    return pa.array(told, pa.string()).take(coded.indices)
+
+
+def _tag_parts(tag: Column) -> tuple[Column, Column, Flags]:
+    """The programs, the processes of those that name one, and which do."""
+    offsets, data = parts_of(tag)
+    opens = np.flatnonzero(data == _BRACKET)
+    if not len(opens):
+        return tag, tag.slice(0, 0), np.zeros(len(tag), np.bool_)
+    owners = np.searchsorted(offsets, opens, "right") - 1
+    has_pid = np.zeros(len(tag), np.bool_)
+    has_pid[owners] = True
+    cuts = offsets[1:].copy()
+    cuts[owners] = opens
+    pid = slices_of(tag.buffers()[2], opens + 1, offsets[1:][owners] - 1)
+    return slices_of(tag.buffers()[2], offsets[:-1], cuts), pid, has_pid
+
+
+def _are_plain_numbers(digits: Column) -> Flags:
+    """Which of some columns of digits are numbers as JSON writes them, of 64 bits."""
+    sizes = sizes_of(digits)
+    plain: Flags = (sizes <= _LONGEST_PID) & ((_first_bytes(digits) != _ZERO) | (sizes == 1))
+    return plain
+
+
+def _judged(texts: Column, judge: Callable[[str], bool]) -> Flags:
+    coded = texts.dictionary_encode()
+    verdicts = np.array([judge(text) for text in coded.dictionary.to_pylist()], np.bool_)
+    return verdicts.take(coded.indices.to_numpy())
+
+
+def _past_blanks(lines: TextLines, begins: Numbers, ends: Numbers) -> Numbers:
+    buffer = np.frombuffer(lines.payload, np.uint8)
+    while True:
+        is_blank = (begins < ends) & (buffer.take(begins, mode="clip") == _BLANK)
+        if not is_blank.any():
+            return begins
+        begins = begins + is_blank
+
+
+def parts_of(texts: Column) -> tuple[Numbers, np.ndarray]:
+    """Offsets and bytes of a column."""
+    first = texts.offset
+    offsets = np.frombuffer(texts.buffers()[1], np.int32)[first : first + len(texts) + 1]
+    data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
+    return offsets.astype(np.int64), data
+
+
+def sizes_of(texts: Column) -> Numbers:
+    """How many bytes each text has."""
+    return np.diff(parts_of(texts)[0])
+
+
+def _begin_with_digit(texts: Column) -> Flags:
+    digits: Flags = _first_bytes(texts) - _ZERO < _DIGITS
+    return digits
+
+
+def _first_bytes(texts: Column) -> np.ndarray:
+    offsets, data = parts_of(texts)
+    return data.take(offsets[:-1], mode="clip")

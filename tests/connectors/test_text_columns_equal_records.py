@@ -1,0 +1,166 @@
+"""Reading lines of text columnwise gives exactly what reading them one by one gives."""
+
+import lzma
+import tarfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.connectors.both_ways import RECEIVED, SPLIT, compare, compare_records, decoded
+from tocsin.app.bench_text import WRITERS, text_lines
+from tocsin.connectors.catalog import sample_folders
+from tocsin.model.record import Framing
+
+BOTH = (Framing.LINES, Framing.SYSLOG)
+PRIORITIES = st.sampled_from(
+    ["", "<86>", "<0>", "<191>", "<192>", "<007>", "<13> ", "<>", "<1234>"]
+)
+STAMPS = st.sampled_from(
+    [
+        *("Jun 30 08:01:12 ", "Jun  3 08:01:12 ", "Jun 3 08:01:12: ", "Jun 30 2026 08:01:12 "),
+        *("*Jun 30 08:01:12.123 ", "Jun 31 08:01:12 ", "Foo 30 08:01:12 ", "Feb 29 23:59:60 "),
+        *("2026-06-30T08:02:15.004Z ", "2026-06-30 08:02:15,1 ", "2026-06-30T08:02:15+02:00 "),
+        *("2026-06-30T08:02:15: ", "1 2026-06-30T08:02:15Z ", "1 - ", "", "Jun 30 08:01:12"),
+        *("@4000000066a1b2c30a1b2c3d ", "2026-06-30T08:02:15Z: ", "Dec 31 23:59:59: "),
+    ]
+)
+HOSTS = st.sampled_from(
+    [
+        *("bastion-01 ", "10.20.30.5 ", "web.example.org ", "h  ", "INFO ", "[main] ", "a/b "),
+        *("", "bastion-01 bastion-01 ", "fe80::1 ", "x" * 256 + " ", "fw_1 : ", "kern= "),
+        *("<auth.info> host ", "sudo(pam_unix) "),
+    ]
+)
+TAGS = st.sampled_from(
+    [
+        *("sshd[24310]: ", "sshd: ", "sshd:", "sshd[007]: ", "sshd[0]:  ", "kernel: ", "INFO: "),
+        *("%ASA-6-302013: ", "postfix/smtpd[77]: ", "CEF:", "LEEF: ", "sshd[x-1]: ", "sshd [12]: "),
+        *("[sshd][12]: ", "sshd[12] ", "", "su(pam_unix)[9]: ", "a,b: ", "a,b ", "1st: ", "CRON"),
+        *(
+            "sshd[9999999999999999999]: ",
+            "x" * 64 + ": ",
+            "x" * 65 + ": ",
+            "appname 77 - - ",
+            "- - - ",
+        ),
+    ]
+)
+MESSAGES = st.sampled_from(
+    [
+        *(
+            "Failed password for root from 203.0.113.9 port 51022 ssh2",
+            "",
+            " ",
+            "x",
+            "-",
+            "  two  ",
+        ),
+        *(
+            "audit(1.5:2): a=b",
+            "type=SYSCALL msg=audit(1782815.123:77): arch=c000003e",
+            "{}",
+            "@cee:{}",
+        ),
+        *(
+            "CEF:0|V|P|1|2|n|3|a=b",
+            "LEEF:1.0|V|P|1|2|a=b",
+            'a=b c="d e" f=1',
+            "a=b",
+            'a="b\\"c" d=e f=g',
+        ),
+        *(
+            "a=b c=d e=f,",
+            "a=b a=c d=e",
+            'a= b="" c=d e=f',
+            "a=b  c=d e=f ",
+            'a="b"x c=d e=f',
+            "é",
+            "a\tb",
+        ),
+        *(
+            "C:\\new",
+            "\\\\",
+            "a\x00b",
+            '1.2.3.4 - - [30/Jun/2026:10:40:01 +0200] "GET / HTTP/1.1" 200 5',
+        ),
+        *("IN=eth0 OUT= SRC=1.2.3.4 DST=5.6.7.8 LEN=40 PROTO=TCP SPT=1 DPT=2 SYN", "a=b=c d=e f=g"),
+        *(
+            'date=2026-06-30 logid="1" type="traffic" subtype="forward" vd="root" msg="a, b" x-y.z/w=1'
+        ),
+    ]
+)
+LINES = st.builds("{}{}{}{}{}".format, PRIORITIES, STAMPS, HOSTS, TAGS, MESSAGES)
+ENDS = st.sampled_from(["\n", "\n", "\r\n", "\n\n", "\r\r\n"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(LINES, ENDS), min_size=1, max_size=12),
+    st.integers(1, 3),
+    st.sampled_from(BOTH),
+)
+def test_made_up_lines(lines: list[tuple[str, str]], times: int, framing: Framing) -> None:
+    payload = "".join(line + end for line, end in lines * times).encode()
+    compare_records(payload, framing)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.sampled_from(sorted(WRITERS)),
+    st.lists(st.tuples(st.integers(0, 19), st.integers(0, 90), st.binary(max_size=3)), max_size=6),
+    st.sampled_from(BOTH),
+)
+def test_lines_with_noise(kind: str, cuts: list[tuple[int, int, bytes]], framing: Framing) -> None:
+    lines = [line.encode() for line in text_lines(kind, 20, until=RECEIVED)]
+    for row, at, noise in cuts:
+        lines[row] = (
+            lines[row][:at] + noise.replace(b"\n", b"") + lines[row][at + len(noise) // 2 :]
+        )
+    compare_records(b"\n".join(lines), framing)
+
+
+@pytest.mark.parametrize("kind", sorted(WRITERS.keys() - {"fortigate"}))
+def test_lines_of_a_sender_become_columns(kind: str) -> None:
+    payload = "\n".join(text_lines(kind, 200, until=RECEIVED + timedelta(hours=1))).encode()
+    assert not decoded(payload, Framing.LINES, SPLIT).shaped.loose  # type: ignore[union-attr]
+    assert compare([payload]) == (200, 200)
+
+
+@pytest.mark.parametrize("framing", BOTH)
+def test_every_sample_line_of_every_connector(framing: Framing) -> None:
+    for folder in sample_folders():
+        for path in sorted(folder.iterdir()):
+            if path.suffix in {".log", ".txt"}:
+                compare_records(path.read_bytes() * 2, framing)
+
+
+def test_a_payload_without_an_end_of_line() -> None:
+    assert compare([b"Jun 30 08:01:12 h sshd[1]: x\r\nJun 30 08:01:13 h sshd[2]: y"])[1] == 2
+
+
+@pytest.mark.slow
+def test_recorded_lines(test_data: Path) -> None:
+    for payload in recordings(test_data):
+        compare_records(b"\n".join(payload.split(b"\n")[:500]), Framing.LINES)
+
+
+def test_recorded_sign_ins_and_requests(test_data: Path) -> None:
+    for path in sorted((test_data / "web-auth-logs").glob("*.xz")):
+        lines = lzma.decompress(path.read_bytes()).split(b"\n")[:2_000]
+        compared, by_columns = compare([b"\n".join(lines)])
+        assert by_columns > compared // 2
+
+
+def recordings(folder: Path) -> Iterator[bytes]:
+    """Real logs of daemons, firewalls and web servers."""
+    for name in ("fail2ban-auth-logs/logs", "crowdsec-tests/tests", "linux-audit/testdata"):
+        with tarfile.open(folder / f"{name}.tar.xz") as archive:
+            for member in archive:
+                content = archive.extractfile(member) if member.isfile() else None
+                payload = content.read() if content else b""
+                if payload.count(b"\n") > 3 and b"\n{" not in payload[:500]:
+                    yield payload
