@@ -162,5 +162,5 @@ def recordings(folder: Path) -> Iterator[bytes]:
             for member in archive:
                 content = archive.extractfile(member) if member.isfile() else None
                 payload = content.read() if content else b""
-                if payload.count(b"\n") > 3 and b"\n{" not in payload[:500]:
+                if payload.count(b"\n") > 3 and not payload.startswith(b"{"):
                     yield payload
