@@ -230,6 +230,18 @@ def test_time_without_the_platform_is_told_and_is_no_gap(desk):
     assert looks.events == 2
 
 
+def test_a_command_that_only_reads_does_not_end_a_time_without_the_platform(desk):
+    desk.rule(rule_text())
+    desk.events(1)
+    desk.reopen()
+    assert desk.looks().down == (), "nothing has run again so far"
+    read_at = datetime.now(UTC)
+    desk.reopen()
+    desk.events(1)
+    (down,) = desk.looks().down
+    assert down.since < read_at < down.until
+
+
 def test_a_rule_that_went_while_the_platform_was_down_has_a_gap(desk):
     desk.rule(rule_text())
     desk.events(1)

@@ -84,6 +84,10 @@ def test_a_rule_over_several_events_tells_its_group_and_what_the_window_held(
         "4 of them count as “A rule” in the same group",
         "the rule asks for at least 3",
     ]
+    findings = tocsin("search", "lane:tocsin.finding AND native.rule_id:*", "--json").json["events"]
+    one = next(each for each in findings if each["native"]["event_id"] == last["event_id"])
+    of_finding = tocsin("rules", "explain", SEVERAL, one["event_id"], "--json")
+    assert of_finding.json == found.json, "a finding stands for the event it was found on"
     ungrouped = _event(0, Image="C:\\x.exe") | {"Computer": None}
     missed = tocsin("rules", "explain", SEVERAL, json.dumps(ungrouped))
     assert missed.code == 1

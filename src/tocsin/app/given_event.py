@@ -11,7 +11,9 @@ from tocsin.ingest.decode import decode
 from tocsin.model.lane import Lane
 from tocsin.model.record import Origin, RawBatch
 from tocsin.normalize.normalizer import Normalizer
+from tocsin.store.ports import EventStore
 from tocsin.store.query import StoredEvent
+from tocsin.triage.finding_events import FINDING_LANE
 
 _GIVEN = "given"
 
@@ -33,6 +35,15 @@ class GivenEvent:
     source: str = ""
     event_id: str = ""
     tenant: str = "default"
+
+
+def stored_event(events: EventStore, event_id: str) -> StoredEvent | None:
+    """The stored event of that id; for the id of a stored finding, the event it was found on."""
+    event = events.get(event_id)
+    if event is None or event.lane != FINDING_LANE.id:
+        return event
+    found_on = event.native.get("event_id")
+    return (events.get(found_on) if isinstance(found_on, str) else None) or event
 
 
 def given_of_stored(event: StoredEvent, normalizer: Normalizer) -> GivenEvent:

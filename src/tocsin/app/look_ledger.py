@@ -39,21 +39,27 @@ class LookLedger:
     def __init__(self) -> None:
         self._rules = ""
         self._change = 0
-        self._run: int | None = None
+        self._started_at = _EPOCH
+        self._is_noted = False
         self._rows: dict[tuple[str, str], int] = {}
         self._foremost: dict[tuple[str, str], int] = {}
 
     def open(self, tx: Connection, ruleset: RuleSet, since: datetime, now: datetime) -> None:
-        """A run of the platform begins with these rules; ``since`` as for ``change``."""
+        """These rules are in force; ``since`` as for ``change``.
+
+        It counts as a run of the platform, begun at ``now``, from the first ``beat`` or ``add``
+        on: a command that only reads the data folder does not end a time without the platform.
+        """
         self.change(tx, ruleset, since)
-        made = tx.execute(insert(PLATFORM_RUNS).values(started_at=now, seen_at=now))
-        self._run = int(made.inserted_primary_key[0])  # type: ignore[index]
+        self._started_at, self._is_noted = now, False
 
     def beat(self, tx: Connection, now: datetime) -> None:
         """The platform is up."""
-        tx.execute(
-            update(PLATFORM_RUNS).where(PLATFORM_RUNS.c.number == self._run).values(seen_at=now)
-        )
+        run = PLATFORM_RUNS.c.started_at == self._started_at
+        seen = tx.execute(update(PLATFORM_RUNS).where(run).values(seen_at=now))
+        if not seen.rowcount:
+            begun = {"started_at": self._started_at, "seen_at": now}
+            tx.execute(insert(PLATFORM_RUNS).values(begun))
 
     def change(
         self,
@@ -110,11 +116,15 @@ class LookLedger:
     def forget(self) -> None:
         """The transaction failed: what was added in it is not there."""
         self._rows.clear()
+        self._is_noted = False
 
     def add(self, tx: Connection, batches: Sequence[EventBatch], skipped: dict[str, int]) -> None:
         """What a turn looked at, and by tenant the records that never got so far."""
         looked = [self._looked_at(batch) for batch in batches if len(batch)]
         now = datetime.now(UTC)
+        if looked and not self._is_noted:
+            self.beat(tx, now)
+            self._is_noted = True
         for tenant, count in skipped.items():
             spans = {"since": now, "until": now, "first_time": now, "last_time": now}
             looked.append(((tenant, NO_LANE), {**spans, "events": 0, "late": 0, "skipped": count}))

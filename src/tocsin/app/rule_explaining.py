@@ -138,7 +138,10 @@ def lane_in_words(asked: LogSource, lane: Lane | None) -> str:
     )
     asks = f"the rule asks for {wanted or 'any log source'}"
     if lane is None:
-        return f"{asks}; no connector knows events like this one"
+        return (
+            f"{asks}; no connector knows events like this one: give a record as its source sends "
+            "it, or the id of a stored event"
+        )
     answers = "; also ".join(_answer_in_words(answer) for answer in lane.answers)
     return f"{asks}; the event came in as {lane.id} ({answers})"
 

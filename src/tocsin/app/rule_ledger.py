@@ -23,11 +23,13 @@ class Budget:
 class RuleLedger:
     """``looks`` is durable; the rest is since the start of the process.
 
+    ``title`` is the id of a rule that is gone.
     ``filling`` is what is being filled now, of this rule and others; ``windows_open_until`` is
     set while windows over a gap are open: what they find is final, and the gap filled, after that.
     ``budget`` says what the rule may cost and what it costs.
     """
 
+    title: str
     looks: RuleLooks
     unfinished_values: int
     is_paused: bool
@@ -43,7 +45,8 @@ def ledger_of(house: Tocsin, rule_id: str) -> RuleLedger | None:
     sources = tuple({one.rule.logsource: None for one in needed.rules})
     with house.state.read() as tx:
         looks = rule_looks(tx, rule_id, sources, house.normalizer.lanes)
-    if not looks.watched and house.ruleset.rule(rule_id) is None:
+    rule = house.ruleset.rule(rule_id)
+    if not looks.watched and rule is None:
         return None
     ids = [one.rule.id for one in needed.rules]
     engine = house.engine
@@ -51,6 +54,7 @@ def ledger_of(house: Tocsin, rule_id: str) -> RuleLedger | None:
     filling, spent = house.gap_filler.now_filling, house.budget.spent().get(rule_id)
     allowed = house.budget.share
     return RuleLedger(
+        title=rule.title if rule is not None else rule_id,
         looks=looks,
         unfinished_values=sum(limits.get(one, 0) for one in ids),
         is_paused=any(one in paused for one in ids),

@@ -60,6 +60,7 @@ class Upkeep:
 
     def start(self) -> None:
         self._started = time.monotonic()
+        self.note_being_up()
         self._threads = [
             threading.Thread(
                 target=self._flow.run,

@@ -34,7 +34,7 @@ def decide(
     facts = server_of(home, config)
     if facts:
         client = Remote(facts)
-        return remote(client, f"{_RULES}/{quote(_id_there(client, rule), safe='')}")
+        return remote(client, f"{_RULES}/{quote(id_there(client, rule), safe='')}")
     house = open_house(home, config)
     try:
         rule_id = rule
@@ -53,7 +53,7 @@ def move_rules(
     facts = server_of(home, config)
     if facts:
         client = Remote(facts)
-        ids = [_id_there(client, rule) for rule in rules]
+        ids = [id_there(client, rule) for rule in rules]
         body = {"rule_ids": ids, "state": state, "reason": reason}
         return list(client.post(f"{_RULES}/state", json=body)["moved"])
     house = open_house(home, config)
@@ -68,7 +68,8 @@ def move_rules(
         house.close()
 
 
-def _id_there(client: Remote, rule: str) -> str:
+def id_there(client: Remote, rule: str) -> str:
+    """The id of the rule a running server knows by that id or title; else ``rule`` as it is."""
     listed = client.get(_RULES)["rules"]
     named = [one["id"] for one in listed if one["title"].casefold() == rule.casefold()]
     if len(named) > 1:

@@ -7,7 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
-from tocsin.app.given_event import GivenEvent, NoEvent, given_of_record, given_of_stored
+from tocsin.app.given_event import (
+    GivenEvent,
+    NoEvent,
+    given_of_record,
+    given_of_stored,
+    stored_event,
+)
 from tocsin.app.plain import as_json
 from tocsin.app.stored_explaining import explain_stored
 from tocsin.app.wiring import Tocsin
@@ -59,7 +65,7 @@ def _given(house: Tocsin, body: Explained) -> GivenEvent:
         except NoEvent as error:
             raise Problem(422, "The event can't be read", str(error)) from error
         return GivenEvent(given.native, given.lane, given.time, given.source)
-    event = house.events.get(body.event_id)
+    event = stored_event(house.events, body.event_id)
     if event is None:
         raise Problem(404, "No such event", f"{body.event_id} is not stored")
     return given_of_stored(event, house.normalizer)

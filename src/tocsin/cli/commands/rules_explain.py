@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
-from tocsin.app.given_event import NoEvent, given_of_record, given_of_stored
+from tocsin.app.given_event import NoEvent, given_of_record, given_of_stored, stored_event
 from tocsin.app.history import decided_on
 from tocsin.app.plain import as_json as plain_json
 from tocsin.app.rule_choice import NoSuchRule, rule_named
@@ -35,7 +35,8 @@ def explain(
     event: Annotated[
         str,
         typer.Argument(
-            help="A JSON file, - for standard input, JSON itself, or the id of a stored event.",
+            help="A JSON file, - for standard input, JSON itself, or the id of a stored event "
+            "or finding.",
             metavar="EVENT",
         ),
     ],
@@ -91,7 +92,7 @@ def _stored(rule: str, event_id: str, home: Path | None, config: Path | None) ->
         return Remote(facts).post(path, json={"event_id": event_id})
     house = open_house(home, config)
     try:
-        event = house.events.get(event_id)
+        event = stored_event(house.events, event_id)
         if event is None:
             fail(f"{event_id}: no such file, and no event of that id is stored")
         is_file = Path(rule).is_file()

@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -16,11 +17,12 @@ from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, fail, item_progress, out, print_json
 from tocsin.cli.remote import Remote
+from tocsin.cli.rule_decisions import id_there
 
 _ASK_S = 0.5
 _BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
 
-Rule = Annotated[str, typer.Argument(help="Id of a rule (or its title, while no server runs).")]
+Rule = Annotated[str, typer.Argument(help="A rule's id or title.")]
 Since = Annotated[
     str | None,
     typer.Option("--from", help="Events received from then on (default: the rule's gaps)."),
@@ -92,11 +94,12 @@ def _done(
 
 
 def _asked(
-    remote: Remote, rule_id: str, start: datetime | None, end: datetime | None
+    remote: Remote, rule: str, start: datetime | None, end: datetime | None
 ) -> list[dict[str, Any]]:
     """Have the running server do it, and watch."""
     wanted = {"from": plain(start), "to": plain(end)}
-    job = remote.post(f"/api/v1/rules/{rule_id}/fill", json=wanted)
+    path = f"/api/v1/rules/{quote(id_there(remote, rule), safe='')}/fill"
+    job = remote.post(path, json=wanted)
     with item_progress() as progress:
         task = progress.add_task("looking at stored events", total=None)
         while job["finished_at"] is None:

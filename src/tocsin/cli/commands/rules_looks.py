@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -12,10 +13,11 @@ from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, fail, out, print_json, print_table
 from tocsin.cli.remote import Remote
+from tocsin.cli.rule_decisions import id_there
 
 _SHOWN = 20
 
-Rule = Annotated[str, typer.Argument(help="Id of a rule (or its title, while no server runs).")]
+Rule = Annotated[str, typer.Argument(help="A rule's id or title.")]
 
 
 def show_looks(
@@ -35,7 +37,8 @@ def show_looks(
 def _ledger(rule: str, home: HomeOption, config: ConfigOption) -> dict[str, Any]:
     facts = server_of(home, config)
     if facts:
-        return Remote(facts).get(f"/api/v1/rules/{rule}/looks")
+        client = Remote(facts)
+        return client.get(f"/api/v1/rules/{quote(id_there(client, rule), safe='')}/looks")
     house = open_house(home, config)
     try:
         try:
@@ -52,7 +55,7 @@ def _show(ledger: dict[str, Any]) -> None:
     looks = ledger["looks"]
     state = f"looks since {_time(looks['since'])}" if looks["in_force"] else "is not in force"
     out.print(
-        f"{looks['rule_id']} {state}: {looks['events']:,} events, {looks['late']:,} late, "
+        f"“{ledger['title']}” ({looks['rule_id']}) {state}: {looks['events']:,} events, {looks['late']:,} late, "
         f"{looks['skipped']:,} skipped, {ledger['unfinished_values']:,} values given up on, "
         f"{ledger['cpu_s']:g} CPU s",
         markup=False,

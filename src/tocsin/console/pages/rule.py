@@ -10,7 +10,13 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from tocsin.app.carried_tests import carried_tests
-from tocsin.app.given_event import GivenEvent, NoEvent, given_of_record, given_of_stored
+from tocsin.app.given_event import (
+    GivenEvent,
+    NoEvent,
+    given_of_record,
+    given_of_stored,
+    stored_event,
+)
 from tocsin.app.rule_explaining import RuleExplanation
 from tocsin.app.rule_facts import rule_facts
 from tocsin.app.rule_jobs import latest_backtest
@@ -155,7 +161,7 @@ def _chart(visit: Visit, rule: Rule) -> FindingChart:
 def _of_stored(visit: Visit, rule_id: str, event_id: str) -> RuleExplanation:
     if not visit.may(Permission.EVENTS_SEARCH.value):
         raise Refused("Your roles do not let you read stored events; paste one instead.")
-    event = visit.tocsin.events.get(event_id)
+    event = stored_event(visit.tocsin.events, event_id)
     if event is None:
         raise Missing(f"No stored event has the id {event_id[:80]}; it may have been deleted.")
     return _explained(visit, rule_id, given_of_stored(event, visit.tocsin.normalizer))
