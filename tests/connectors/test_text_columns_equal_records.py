@@ -123,7 +123,33 @@ def test_lines_with_noise(kind: str, cuts: list[tuple[int, int, bytes]], framing
     compare_records(b"\n".join(lines), framing)
 
 
-@pytest.mark.parametrize("kind", sorted(WRITERS.keys() - {"fortigate"}))
+NAMES = st.sampled_from(["a", "b", "logid", "x-y.z/w", "@t", "1a", "", "syslog", "a b", "q=r"])
+VALUES = st.sampled_from(
+    ["1", '"two words"', '""', "", "b,", '"c,"', 'd"e', '"f"g', "h=i", '"', "\\"]
+)
+PAIRS = st.builds("{}={}".format, NAMES, VALUES)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["", "<189>", "<30>Jun 30 16:05:00 app-9 orders[77]: ", "<192>"]),
+            st.lists(PAIRS, min_size=1, max_size=6),
+            st.sampled_from([" ", " ", " ", "  ", "\t"]),
+            st.sampled_from(["", "", " ", " and words", "\r"]),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    st.integers(2, 4),
+)
+def test_made_up_pairs(lines: list[tuple[str, list[str], str, str]], times: int) -> None:
+    payload = "\n".join(head + between.join(pairs) + end for head, pairs, between, end in lines)
+    compare_records("\n".join([payload] * times).encode(), Framing.LINES)
+
+
+@pytest.mark.parametrize("kind", sorted(WRITERS))
 def test_lines_of_a_sender_become_columns(kind: str) -> None:
     payload = "\n".join(text_lines(kind, 200, until=RECEIVED + timedelta(hours=1))).encode()
     assert not decoded(payload, Framing.LINES, SPLIT).shaped.loose  # type: ignore[union-attr]

@@ -8,17 +8,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import count
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.ingest.decode_lazy import LazyLines, LazyRecords
-from tocsin.ingest.decode_lines import Flags, Numbers
+from tocsin.ingest.decode_lines import Numbers
 from tocsin.ingest.decode_scalars import NOTHING
 from tocsin.ingest.decode_templates import Reader
 from tocsin.ingest.syslog_escape import unescape
-from tocsin.ingest.text_headers import NUMBERS, Column, Headed, flags_of, read_headers
+from tocsin.ingest.text_headers import NUMBERS, Column, Headed, flags_of, matches, read_headers
 from tocsin.ingest.text_lines import TextLines, find_lines
+from tocsin.ingest.text_pairs import read_pairs_of
 from tocsin.model.record import Decoded
 from tocsin.model.shaped_records import CellKind, ShapedRecords, ShapedTable, Template
 
@@ -28,7 +31,8 @@ FEWEST_ALIKE = 32
 """Fewer lines with the same fields are left: columns of them cost more than they save."""
 _LARGEST = 1 << 30
 _AUDIT = b"audit("
-# JSON, CEF, LEEF and pairs have readers of their own (``carried``).
+# JSON, CEF and LEEF have readers of their own (``carried``).
+_PAIRED = r"^[A-Za-z_][\w.\-/@]{0,99}=[^\s=]"
 _CARRIES = r"^(?:[{@ ]|CEF:|LEEF:|[A-Za-z_][\w.\-/@]*=[^\s=])"
 
 
@@ -105,29 +109,49 @@ def _tables(lines: TextLines, received_at: datetime) -> Iterator[_Table]:
 
 
 def _carried(lines: TextLines, headed: Headed) -> Iterator[_Table]:
-    """What the messages of lines hold: nothing but text, as far as it is read here."""
+    """What the messages of lines hold: pairs, or nothing but text."""
     messages = lines.texts(headed.lines, headed.begins)
-    is_text = ~flags_of(pc.match_substring_regex(messages, _CARRIES))
+    is_text = ~matches(messages, _CARRIES)
+    is_paired = ~is_text
+    is_paired[is_paired] = matches(messages.filter(is_paired), _PAIRED)
     if _AUDIT in lines.payload:
         whole = lines.texts(headed.lines, lines.starts[headed.lines])
-        is_text &= ~flags_of(pc.match_substring(whole, _AUDIT))
+        is_plain = ~flags_of(pc.match_substring(whole, _AUDIT))
+        is_text &= is_plain
+        is_paired &= is_plain
     if is_text.any():
-        yield _with_message(headed, messages, is_text)
+        mine = headed.of(is_text)
+        kept = messages if is_text.all() else messages.filter(is_text)
+        columns = (*mine.fields.values(), kept)
+        yield _Table(_flat((*mine.fields, "message")), mine.lines, columns)
+    if is_paired.any():
+        yield from _paired(headed.of(is_paired), messages.filter(is_paired))
 
 
-def _with_message(headed: Headed, messages: Column, chosen: Flags) -> _Table:
-    mine = headed.of(chosen)
-    kept = messages if len(mine.lines) == len(messages) else messages.filter(chosen)
-    names = (*mine.fields, "message")
-    return _Table(_flat(names), mine.lines, (*mine.fields.values(), kept))
+def _paired(headed: Headed, messages: Column) -> Iterator[_Table]:
+    for found in read_pairs_of(messages, FEWEST_ALIKE):
+        taken = pa.array(found.texts)
+        header = [column.take(taken) for column in headed.fields.values()]
+        template = _nested(tuple(found.values), tuple(headed.fields))
+        yield _Table(template, headed.lines[found.texts], (*found.values.values(), *header))
 
 
+# A template is the same object wherever its fields come again.
 @lru_cache(maxsize=1024)
 def _flat(names: tuple[str, ...]) -> Template:
-    return template_of(names, {name: number for number, name in enumerate(names, 1)})
+    return _template(dict(zip(names, count(1), strict=False)), [name in NUMBERS for name in names])
 
 
-def template_of(names: tuple[str, ...], record: dict[str, object]) -> Template:
-    """The template of records whose slots are the given fields."""
-    kinds = tuple(CellKind.NUMBER if name in NUMBERS else CellKind.TEXT for name in names)
-    return Template(record, kinds, tuple(range(len(names))))
+@lru_cache(maxsize=4096)
+def _nested(names: tuple[str, ...], header: tuple[str, ...]) -> Template:
+    """The fields of a message, and beside them those of its header as ``carried`` puts them."""
+    record: dict[str, object] = dict(zip(names, count(1), strict=False))
+    if header:
+        place = "syslog" if "syslog" not in record else "syslog_header"
+        record[place] = dict(zip(header, count(len(names) + 1), strict=False))
+    return _template(record, [False] * len(names) + [name in NUMBERS for name in header])
+
+
+def _template(record: dict[str, object], are_numbers: Sequence[bool]) -> Template:
+    kinds = tuple(CellKind.NUMBER if one else CellKind.TEXT for one in are_numbers)
+    return Template(record, kinds, tuple(range(len(kinds))))

@@ -7,6 +7,7 @@ of single lines. Times, priorities and names are judged once for each distinct v
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -35,7 +36,7 @@ _ZERO, _DIGITS = np.uint8(ord("0")), 10
 _RESERVED = 2
 """Bytes around a priority."""
 
-Column = pa.StringArray
+Column: TypeAlias = pa.StringArray
 NUMBERS = frozenset({"pid"})
 """Fields whose values are numbers."""
 
@@ -72,7 +73,7 @@ def read_headers(lines: TextLines, received_at: datetime) -> Iterator[Headed]:
     if len(left):
         yield from _with_priority_alone(lines, left, texts)
     if len(left):
-        bare = left[~_matches(texts, _MAYBE_HEADED)]
+        bare = left[~matches(texts, _MAYBE_HEADED)]
         yield Headed(bare, {}, lines.starts[bare])
 
 
@@ -81,7 +82,8 @@ def flags_of(array: pa.Array) -> Flags:
     return np.asarray(array.to_numpy(zero_copy_only=False))
 
 
-def _matches(texts: Column, expression: str) -> Flags:
+def matches(texts: Column, expression: str) -> Flags:
+    """In which texts an expression is found."""
     return flags_of(pc.match_substring_regex(texts, expression))
 
 
@@ -90,7 +92,7 @@ def _with_priority_alone(lines: TextLines, left: Numbers, texts: Column) -> Iter
     is_mine = flags_of(found.is_valid())
     if not is_mine.any():
         return
-    is_mine &= ~_matches(texts, _MORE_THAN_PRIORITY)
+    is_mine &= ~matches(texts, _MORE_THAN_PRIORITY)
     numbers = found.filter(pa.array(is_mine)).field(0)
     mine = left[is_mine]
     begins = lines.starts[mine] + sizes_of(numbers) + _RESERVED
