@@ -225,8 +225,9 @@ class Flow:
     def run(self, stop: threading.Event, cut_s: float) -> None:
         """Work until ``stop``; an error is logged, shown and the turn tried again."""
         pause_s = 1.0
+        self._ahead.waits = True
         while not stop.is_set():
-            self._work.wait(timeout=cut_s)
+            self._work.wait(timeout=self._ahead.pause_s(cut_s))
             self._work.clear()
             try:
                 while self.turn() and not stop.is_set():

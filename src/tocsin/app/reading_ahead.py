@@ -4,13 +4,20 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from tocsin.app.decoding_ahead import DecodingAhead
+from tocsin.ingest.audit_groups import first_unfinished
 from tocsin.ingest.quarantine import Aside, asides_of
 from tocsin.model.event import EventBatch
 from tocsin.model.record import Decoded, Origin
 from tocsin.normalize.normalizer import Normalizer
 from tocsin.store.ports import SpoolEntry, WorkQueue
+
+WAIT_S = 0.5
+"""So long the beginning of an audit event waits for its end, counted from when it came."""
+MOST_WAITING_BYTES = 4 << 20
+"""Audit events that began further back than this do not wait."""
 
 
 @dataclass(slots=True)
@@ -39,12 +46,43 @@ class ReadingAhead:
         self._normalizer = normalizer
         self._decoding = decoding
         self._batch_bytes = batch_bytes
+        self._started = datetime.now(UTC)
+        self.waits = False
+        """Whether the beginning of an audit event may wait for its end; said by who runs on."""
+        self._is_waiting = False
         self._thread = ThreadPoolExecutor(1, "tocsin-reading")
         self._ahead: tuple[int, Future[Reading]] | None = None
 
     def entries(self, start: int) -> Sequence[SpoolEntry]:
-        """What waits behind ``start``, up to a turn's size."""
-        return list(self._spool.read(start, self._batch_bytes))
+        """What waits behind ``start``, up to a turn's size.
+
+        The beginning of an audit event stays in the spool, and what is behind it, until its end
+        has come, for ``WAIT_S`` at most: what a system call did is told by several records.
+        """
+        found = list(self._spool.read(start, self._batch_bytes))
+        whole = self._whole(found) if self.waits else len(found)
+        self._is_waiting = whole < len(found)
+        return found[:whole]
+
+    def pause_s(self, longest_s: float) -> float:
+        """How long to wait for more: not beyond the time at which what waits is taken as it is."""
+        return min(longest_s, WAIT_S) if self._is_waiting else longest_s
+
+    def _whole(self, found: Sequence[SpoolEntry]) -> int:
+        """How many of ``found`` are to be read now."""
+        is_full = sum(len(entry.batch.payload) for entry in found) >= self._batch_bytes
+        now = found[-1].batch.received_at if is_full else datetime.now(UTC)
+        first, behind_bytes = len(found), 0
+        while first and behind_bytes < MOST_WAITING_BYTES:
+            batch = found[first - 1].batch
+            if (now - max(batch.received_at, self._started)).total_seconds() >= WAIT_S:
+                break
+            behind_bytes += len(batch.payload)
+            first -= 1
+        at = first_unfinished([entry.batch for entry in found[first:]])
+        if at is None or (is_full and first + at == 0):
+            return len(found)
+        return first + at
 
     def begin(self, start: int) -> None:
         """Read what waits behind ``start`` meanwhile."""

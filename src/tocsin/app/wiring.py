@@ -21,6 +21,7 @@ from tocsin.app.health_round import HealthRound, Watched
 from tocsin.app.history_jobs import HistoryJobs
 from tocsin.app.home import Home
 from tocsin.app.identity import entities_with
+from tocsin.app.joining_memory import recall
 from tocsin.app.kept_jobs import KeptJobs
 from tocsin.app.look_ledger import LookLedger
 from tocsin.app.mapping_keeper import MappingKeeper
@@ -286,6 +287,7 @@ def _open_flow(settings: Settings, parts: FlowParts, rule_keeper: RuleKeeper) ->
     """The flow, with the ledger opened for the rules in force and every later change of them."""
     flow = Flow(parts, batch_bytes=settings.flow.batch_bytes)
     now = datetime.now(UTC)
+    recall(parts.normalizer, parts.events, now)
     with parts.state.begin() as tx:
         parts.looks.open(tx, rule_keeper.ruleset, flow.unlooked_from(now), now)
     rule_keeper.on_change(flow.change_rules)

@@ -43,6 +43,17 @@ class Normalizer:
         """Every lane that events may come in, the unknown one last."""
         return self._in_force.sorter.lanes
 
+    @property
+    def giving(self) -> frozenset[str]:
+        """Ids of the lanes whose records tell others of the same event something."""
+        joinings = self._in_force.joinings.values()
+        return frozenset().union(*(joining.giving for _, joining in joinings))
+
+    def remember(self, batches: Sequence[EventBatch]) -> None:
+        """Let later records get what these, stored before this process began, say of an event."""
+        for _, joining in self._in_force.joinings.values():
+            joining.remember(batches)
+
     def enrichment_problems(self) -> list[str]:
         """Files events are enriched from that can't be used at present, each with the reason."""
         return [] if self._enricher is None else self._enricher.problems()

@@ -77,6 +77,18 @@ class Joining:
             for batch in batches
         ]
 
+    @property
+    def giving(self) -> frozenset[str]:
+        """Ids of the lanes whose records tell others something."""
+        return frozenset(f"{self._connector}.{give.shape}" for give in self._gives)
+
+    def remember(self, batches: Sequence[EventBatch]) -> None:
+        """Take note of what was said before this process began."""
+        for batch in batches:
+            if batch.lane.id in self.giving:
+                place = (batch.tenant, batch.lane.shape)
+                self._told({place: batch}, {place: _keys(batch, self._by)})
+
     def _told(
         self,
         mine: ByKey[tuple[str, str], EventBatch],
