@@ -3,8 +3,10 @@
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +95,25 @@ def test_a_listener_that_can_not_start_is_named_and_none_is_left_open(tmp_path: 
         pytest.raises(IngestError, match=r"'edge' can't listen on .* TCP 6514 .*/nowhere/a\.pem"),
     ):
         run(house, lambda servers: None)
+
+
+def test_a_full_listener_is_measured(tmp_path: Path) -> None:
+    full = {"name": "edge", "tcp_port": 0, "max_connections": 1}
+    with opened(tmp_path, [full]) as house:
+
+        def measure(servers: list[SyslogServer]) -> None:
+            with socket.create_connection(("127.0.0.1", servers[1].tcp_port)) as sender:
+                sender.sendall(LINE)
+                while not servers[1].accepted:
+                    time.sleep(0.005)
+                with house.state.read() as tx:
+                    numbers = house.upkeep.measure(tx, datetime.now(UTC)).numbers
+                shares.update(
+                    {one.name: one.value for one in numbers if one.metric == "connections_share"}
+                )
+            with socket.create_connection(("127.0.0.1", servers[0].tcp_port)) as sender:
+                sender.sendall(LINE)
+
+        shares: dict[str, float] = {}
+        run(house, measure)
+    assert shares == {"syslog/tcp": 0.0, "syslog/tcp/edge": 1.0}

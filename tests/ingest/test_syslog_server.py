@@ -270,3 +270,50 @@ def test_what_was_sent_before_the_stop_is_still_taken_in() -> None:
 
     asyncio.run(asyncio.wait_for(story(), 30))
     assert sum(len(decode(batch).records) for batch in taken) == sent
+
+
+def test_one_connection_too_many_is_refused_and_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def story() -> None:
+        spool = Spool()
+        server = SyslogServer(spool.accept, "127.0.0.1", None, 0, name="edge", max_connections=2)
+        await server.start()
+        try:
+            address = ("127.0.0.1", server.tcp_port)
+            held = [await asyncio.open_connection(*address) for _ in range(2)]
+            await until(lambda: len(server.connections) == 2)
+            for refused in (1, 2):
+                reader, _ = await asyncio.open_connection(*address)
+                with pytest.raises(ConnectionResetError):
+                    await reader.read(1)
+                assert server.connections.refused == refused
+            held[0][1].write(b"<34>Mar  1 00:00:00 fw-1 su: still heard\n")
+            held[0][1].close()
+            await until(lambda: len(server.connections) == 1)
+            _, fresh = await asyncio.open_connection(*address)
+            fresh.write(b"<34>Mar  1 00:00:00 fw-2 su: let in again\n")
+            await until(lambda: server.accepted == 2)
+            fresh.close()
+            held[1][1].close()
+        finally:
+            await server.stop()
+        assert len(spool.messages) == 2
+
+    asyncio.run(asyncio.wait_for(story(), PATIENCE_S))
+    log = capsys.readouterr().out
+    assert log.count("syslog_connections_full") == 1
+    assert "listener=edge" in log
+
+
+def test_peers_that_are_gone_without_a_word_are_noticed() -> None:
+    async def story(server: SyslogServer, spool: Spool) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.tcp_port)
+        await until(lambda: len(server.connections) == 1)
+        (served,) = server.connections.writers
+        held = served.get_extra_info("socket")
+        assert held.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert held.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+        writer.close()
+
+    run(story)

@@ -30,6 +30,9 @@ class _Section(BaseModel):
 
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+_MAX_CONNECTIONS = Field(
+    1000, ge=1, description="Most TCP connections at once; one more is refused and logged."
+)
 
 
 class HttpSettings(_Section):
@@ -61,6 +64,7 @@ class SyslogListener(_Section):
     tls_client_ca: Path | None = Field(
         None, description="CA (PEM) that senders' certificates must be signed by."
     )
+    max_connections: int = _MAX_CONNECTIONS
 
     @model_validator(mode="after")
     def _is_whole(self) -> "SyslogListener":
@@ -84,10 +88,11 @@ class SyslogSettings(_Section):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     udp_port: Port = Field(5514, description="UDP port; 0 picks a free one.")
     tcp_port: Port = Field(5514, description="TCP port; 0 picks a free one.")
+    max_connections: int = _MAX_CONNECTIONS
     listeners: tuple[SyslogListener, ...] = Field(
         (),
         description="More listeners, each a table `[[syslog.listeners]]` with `name`, `host`, "
-        "`udp_port`, `tcp_port`, and for TLS `tls_certificate`, `tls_key`, `tls_client_ca`.",
+        "`udp_port`, `tcp_port`, `max_connections`, and for TLS `tls_certificate`, `tls_key`, `tls_client_ca`.",
     )
 
     @field_validator("listeners")

@@ -75,6 +75,8 @@ class HealthRound:
         self._watched = watched
         self.intakes: Callable[[], Sequence[Intake]] = tuple
         """What is fetched from elsewhere, and how that goes; said by who runs it."""
+        self.doors: Callable[[], Sequence[tuple[str, float]]] = tuple
+        """Listeners and the share of their connections that is open; said by who opens them."""
         self._watching = threading.Event()
         self._watching.set()
 
@@ -140,6 +142,9 @@ class HealthRound:
         rates = source_rates(tx, ledgers, moment, now)
         numbers = list(measure_sources(ledgers, rates, moment))
         numbers += measure_intakes(self.intakes(), now)
+        numbers += [
+            Measured("source", name, "connections_share", share) for name, share in self.doors()
+        ]
         numbers += measure_disk(self._watched.folder)
         numbers += self._measures_of_platform(now)
         numbers += self._measures_of_rules(now)

@@ -86,6 +86,10 @@ class Upkeep:
         """Let the health rules see how it goes with what is fetched from elsewhere."""
         self._health.intakes = intakes
 
+    def watch_doors(self, doors: Callable[[], Sequence[tuple[str, float]]]) -> None:
+        """Let the health rules see how full listeners are: by name the share of connections."""
+        self._health.doors = doors
+
     def history_comes_in(self) -> AbstractContextManager[None]:
         """While old records are being read in, the regular looks at health wait."""
         return self._health.history_comes_in()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import structlog
 
 from tocsin.app.config import SyslogListener
-from tocsin.app.door_losses import DoorLosses
+from tocsin.app.door_losses import DoorLosses, door_name
 from tocsin.app.wiring import Tocsin
 from tocsin.ingest.errors import IngestError
 from tocsin.ingest.syslog_server import SyslogServer
@@ -36,7 +36,14 @@ async def open_syslog(house: Tocsin) -> AsyncIterator[list[SyslogServer]]:
             counting = asyncio.create_task(_count_regularly(server, losses))
             stack.callback(counting.cancel)
             opened.append(server)
+        house.upkeep.watch_doors(lambda: [_connections(server) for server in opened])
         yield opened
+
+
+def _connections(server: SyslogServer) -> tuple[str, float]:
+    """The door's name, and what share of the connections it lets in at once are open."""
+    door = door_name("tls" if server.is_tls else "tcp", server.name)
+    return door, len(server.connections) / server.connections.most
 
 
 def _count(server: SyslogServer, losses: DoorLosses) -> None:
@@ -56,7 +63,10 @@ def _wanted(house: Tocsin) -> Iterator[SyslogServer]:
     settings = house.settings.syslog
     if not settings.enabled:
         return
-    yield SyslogServer(house.take_in, settings.host, settings.udp_port, settings.tcp_port)
+    yield SyslogServer(
+        *(house.take_in, settings.host, settings.udp_port, settings.tcp_port),
+        max_connections=settings.max_connections,
+    )
     for listener in settings.listeners:
         yield SyslogServer(
             house.take_in,
@@ -65,6 +75,7 @@ def _wanted(house: Tocsin) -> Iterator[SyslogServer]:
             listener.tcp_port,
             name=listener.name,
             tls=_tls_of(listener),
+            max_connections=listener.max_connections,
         )
 
 

@@ -19,6 +19,7 @@ METRICS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("source", "new_fields"): "fields it had never sent before, within the last hour",
         ("source", "dropped"): "records the kernel dropped of its listener, within the last half hour",
         ("source", "tls_refused"): "connections on which no TLS came about, within the last half hour",
+        ("source", "connections_share"): "connections open at its listener, as a share of those it lets in at once",
         ("source", "unreachable_s"): "time for which what it is fetched from can't be reached or refuses, in s",
         ("disk", "free_share"): "free share of the disk of the data folder",
         ("disk", "free_bytes"): "free bytes of the disk of the data folder",

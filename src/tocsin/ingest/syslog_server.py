@@ -6,6 +6,7 @@ import socket
 import ssl
 
 from tocsin.ingest.errors import IngestError
+from tocsin.ingest.syslog_connections import OpenConnections
 from tocsin.ingest.syslog_framing import StreamFraming
 from tocsin.ingest.syslog_intake import Accept, SyslogIntake
 from tocsin.ingest.syslog_tls import HANDSHAKE_S, TurnedAway
@@ -41,6 +42,7 @@ class SyslogServer:
         tenant: str = "default",
         name: str = "",
         tls: ssl.SSLContext | None = None,
+        max_connections: int = 1000,
     ) -> None:
         self._host = host
         self._wanted_udp = udp_port
@@ -51,7 +53,7 @@ class SyslogServer:
         self._intake = SyslogIntake(accept, tenant, name)
         self._udp: socket.socket | None = None
         self._tcp: asyncio.Server | None = None
-        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self.connections = OpenConnections(name, max_connections)
         self._heard_at = 0.0
         self._paused = False
         self._drops_at_stop = 0
@@ -119,9 +121,10 @@ class SyslogServer:
             self._udp.close()
             self._udp = None
         await self._say_farewell()
-        for task in list(self._connections):
+        serving = self.connections.tasks
+        for task in serving:
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*serving, return_exceptions=True)
         await self._intake.close()
         if self._tcp is not None:
             await self._tcp.wait_closed()
@@ -135,13 +138,13 @@ class SyslogServer:
         clock = asyncio.get_running_loop().time
         self._heard_at = clock()
         ends_at = self._heard_at + _FAREWELL_S
-        for writer in self._connections.values():
+        for writer in self.connections.writers:
             with contextlib.suppress(OSError):
                 writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
-        while self._connections and clock() < ends_at:
+        while self.connections and clock() < ends_at:
             if self._intake.has_room and clock() - self._heard_at > _QUIET_S:
                 return
-            await asyncio.wait(self._connections, timeout=_QUIET_S / 5)
+            await asyncio.wait(self.connections.tasks, timeout=_QUIET_S / 5)
 
     def _read_datagrams(self) -> None:
         for _ in range(_DATAGRAMS_A_TURN):
@@ -168,13 +171,14 @@ class SyslogServer:
             self._paused = False
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self.connections.has_room(writer):
+            return
         if self._tls is not None:  # what comes before TLS is set up must wait in the kernel for it
             transport = writer.transport
             assert isinstance(transport, asyncio.Transport)  # noqa: S101  # sockets' are
             transport.pause_reading()
         task = asyncio.create_task(self._serve(reader, writer), name="syslog connection")
-        self._connections[task] = writer
-        task.add_done_callback(self._connections.pop)
+        self.connections.add(task, writer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         address = writer.get_extra_info("peername") or ("unknown", 0)
