@@ -8,7 +8,7 @@ from tocsin.model.entity import Entity, EntityKind
 from tocsin.model.lane import LogSource
 from tocsin.model.rule import Rule
 from tocsin.model.severity import Level
-from tocsin.triage.entities import account_entity, entities_of
+from tocsin.triage.entities import ENTITY_COLUMNS, account_entity, entities_of
 
 
 def rule(*kinds: str) -> Rule:
@@ -172,3 +172,26 @@ def test_any_columns_give_storable_names(ocsf: dict[str, object]) -> None:
         assert entity.name.encode()
         assert "\0" not in entity.name
         assert Entity.from_key(entity.key) == entity
+
+
+class Watched(dict[str, object]):
+    """Keeps the names it was asked for."""
+
+    def __init__(self, columns: dict[str, object]) -> None:
+        super().__init__(columns)
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: object = None) -> object:
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+def test_the_columns_it_is_told_to_look_at_are_those_it_looks_at() -> None:
+    asked: set[str] = set()
+    sign_in = {**PROCESS, "class_uid": 3002, "user.name": "bob"}
+    node = {**PROCESS, "resources.type": "nodes", "resources.name": "n1"}
+    for columns in (PROCESS, sign_in, node, {}):
+        watched = Watched(columns)
+        entities_of(rule(), watched)
+        asked |= watched.asked
+    assert asked == ENTITY_COLUMNS

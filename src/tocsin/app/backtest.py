@@ -5,14 +5,15 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from tocsin.app.backtest_look import Look, Ocsf
+from tocsin.app.backtest_look import Fields, Look
+from tocsin.app.backtest_narrowing import FieldsRead
 from tocsin.app.backtest_tally import RuleTally
 from tocsin.app.history import NOT_EVALUATED, STRETCH_ROWS, Stretch, stretches
 from tocsin.app.identity import EntitiesOf
@@ -29,11 +30,14 @@ from tocsin.detect.stateful_rule import CorrelationRule, CorrelationType
 from tocsin.model.event import EventBatch
 from tocsin.model.lane import Lane
 from tocsin.store.ports import Damage, EventStore, ReplayQuery, StoreMoved
+from tocsin.triage.entities import ENTITY_COLUMNS
 
 _log = structlog.get_logger()
 _FORMAT = 1
 _TRIES = 10
 """How often a stretch is begun anew because the store was merged meanwhile."""
+_Evidence = tuple[dict[str, Fields], dict[str, Fields]]
+"""By event id: native fields of some events, OCSF columns of others."""
 
 OnProgress = Callable[[int, int], None]
 """Gets events gone through, and about how many there are in all."""
@@ -117,7 +121,9 @@ class Backtest:
         self._correlator = Correlator(plan.ruleset.stateful, limits=Limits(lateness=None))
         self._memory: dict[tuple[str, str], bytes] = {}
         self._is_asked: dict[str, bool] = {}
-        self._pending: tuple[_Seen, Future[dict[str, Ocsf]]] | None = None
+        self._fields_read = FieldsRead(plan.ruleset)
+        self._fields: dict[str, frozenset[str]] = {}
+        self._pending: tuple[_Seen, Future[_Evidence]] | None = None
         self._mark = _Mark.now(self._engine)
         self.counts = BacktestCounts(plan.start, plan.start)
 
@@ -153,8 +159,9 @@ class Backtest:
                     self._count_pending(on_stretch)
                     if seen is None:
                         return False
-                    ids = seen.look.asked()
-                    self._pending = seen, aside.submit(self._ocsf_of, stretch, ids)
+                    shown, others = seen.look.asked()
+                    coming_in = aside.submit(self._evidence, stretch, shown, others)
+                    self._pending = seen, coming_in
                     passed += stretch.rows
                     tell(passed, total)
                 self._count_pending(on_stretch)
@@ -240,7 +247,7 @@ class Backtest:
         is_last: bool,
     ) -> "_Seen | None":
         plan = self._plan
-        look = Look(plan.ruleset, self._entities_of, plan.samples)
+        look = Look(plan.ruleset, self._entities_of, plan.samples, self._sampled)
         seen = _Seen(look, stretch.end)
         sieve = Sieve(plan.ruleset, plan.now)
         turn = self._correlator.begin() if plan.ruleset.stateful else None
@@ -270,9 +277,9 @@ class Backtest:
         if self._pending is None:
             return
         seen, coming = self._pending
-        ocsf = coming.result()
+        native, ocsf = coming.result()
         self._pending = None
-        seen.look.settle(ocsf)
+        seen.look.settle(native, ocsf)
         self._count(seen)
         if on_stretch is not None:
             on_stretch()
@@ -302,7 +309,13 @@ class Backtest:
         counts.reached = seen.end
 
     def _batches(self, stretch: Stretch, damage: dict[str, Damage]) -> Any:
-        wanted = ReplayQuery(stretch.start, stretch.end, lanes=self._lanes(), with_ocsf=False)
+        wanted = ReplayQuery(
+            stretch.start,
+            stretch.end,
+            lanes=self._lanes(),
+            native_fields=self._fields,
+            ocsf_fields=ENTITY_COLUMNS,
+        )
 
         def harmed(one: Damage) -> None:
             damage[one.place] = one
@@ -317,22 +330,36 @@ class Backtest:
                     lane, rules = self._lane_of(name), self._plan.ruleset.rules
                     asked = any(lane.accepts(one.rule.logsource) for one in rules)
                     self._is_asked[name] = asked and name not in NOT_EVALUATED
+                    fields = self._fields_read.of(lane)
+                    if fields is not None:
+                        self._fields[name] = fields
         return frozenset(name for name, asked in self._is_asked.items() if asked)
 
-    def _ocsf_of(self, stretch: Stretch, ids: frozenset[str]) -> dict[str, Ocsf]:
-        """Of events of the stretch; of those of earlier ones, by a look at all of history."""
+    def _sampled(self, rule_id: str) -> int:
+        """How many events are shown of the rule so far."""
+        looks = [self.counts.tallies, self._pending[0].look.tallies if self._pending else {}]
+        return sum(len(one[rule_id].samples) for one in looks if rule_id in one)
+
+    def _evidence(
+        self, stretch: Stretch, shown: frozenset[str], others: frozenset[str]
+    ) -> _Evidence:
+        """Of ``shown`` events of the stretch, and of ``others``, for which all may be looked at."""
         for _ in range(_TRIES):
             with suppress(StoreMoved):
-                found = self._read_ocsf(ReplayQuery(stretch.start, stretch.end, event_ids=ids))
-                missing = ids - found.keys()
-                return found | self._read_ocsf(ReplayQuery(event_ids=missing)) if missing else found
-        return {}
+                of_stretch = ReplayQuery(stretch.start, stretch.end, with_ocsf=False)
+                native = self._read(replace(of_stretch, event_ids=shown), EventBatch.native_rows)
+                anywhere = ReplayQuery(with_native=False, ocsf_fields=ENTITY_COLUMNS)
+                return native, self._read(replace(anywhere, event_ids=others), EventBatch.ocsf_rows)
+        return {}, {}
 
-    def _read_ocsf(self, wanted: ReplayQuery) -> dict[str, Ocsf]:
-        asked = ReplayQuery(wanted.start, wanted.end, event_ids=wanted.event_ids, with_native=False)
-        found: dict[str, Ocsf] = {}
-        for batch in self._events.replay(asked, self._lane_of, lambda _: None):
-            found |= _ocsf_by_id(batch)
+    def _read(
+        self, wanted: ReplayQuery, rows_of: Callable[[EventBatch, range], list[dict[str, object]]]
+    ) -> dict[str, Fields]:
+        found: dict[str, Fields] = {}
+        if wanted.event_ids:
+            for batch in self._events.replay(wanted, self._lane_of, lambda _: None):
+                rows = rows_of(batch, range(len(batch)))
+                found |= zip(batch.event_ids.to_pylist(), rows, strict=True)
         return found
 
     def _is_beyond(self, rule_id: str, moment: datetime) -> bool:
@@ -344,8 +371,3 @@ class Backtest:
 
 def _no_progress(done: int, total: int) -> None:
     """Nobody watches."""
-
-
-def _ocsf_by_id(batch: EventBatch) -> dict[str, Ocsf]:
-    rows = batch.ocsf_rows(range(len(batch)))
-    return dict(zip(batch.event_ids.to_pylist(), rows, strict=True))

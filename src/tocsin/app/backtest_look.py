@@ -1,7 +1,7 @@
 """One look at a stretch of history: what the rules find there, and whom it is about."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,24 +21,28 @@ from tocsin.model.entity import EntityKind
 from tocsin.model.event import EventBatch
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-Ocsf = Mapping[str, object]
+Fields = Mapping[str, object]
+"""Of one event, by their names."""
 
 
 @dataclass(slots=True)
 class Look:
-    """Gathered while batches are taken in, settled with the OCSF of what was ``asked``.
+    """Gathered while batches are taken in, settled with what of stored events was ``asked``.
 
-    ``verdicts`` are what standing verdicts on several events say, by finding id; an empty one
+    ``batches`` have the OCSF columns that tell whom a finding is about. ``samples`` are wanted of
+    each rule, of which ``sampled`` tells how many there were before. ``verdicts`` are what standing verdicts on several events say, by finding id; an empty one
     takes the verdict of that id back.
     """
 
     ruleset: RuleSet
     entities_of: EntitiesOf
     samples: int
+    sampled: Callable[[str], int]
     events: int = 0
     tallies: dict[str, RuleTally] = field(default_factory=dict)
     verdicts: dict[str, dict[str, Any]] = field(default_factory=dict)
     _about: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    _ocsf: dict[str, Fields] = field(default_factory=dict)
     _asked: Counter[str] = field(default_factory=Counter)
     _several: list[Correlated] = field(default_factory=list)
 
@@ -74,13 +78,18 @@ class Look:
             one for one in verdicts if one.rule.id not in self.ruleset.silent_verdicts
         ]
 
-    def asked(self) -> frozenset[str]:
-        """The events whose OCSF columns tell whom the findings are about."""
-        last = {one.event_ids[-1] for one in self._several if one.event_ids}
-        return frozenset(self._about.keys() | last)
+    def asked(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Events by their ids: those to show as samples, and those it is not known whom about."""
+        shown = {one["event_id"] for tally in self.tallies.values() for one in tally.samples}
+        last = {one.event_ids[-1] for one in self._several if one.event_ids and not one.ocsf}
+        return frozenset(shown), frozenset(last - self._ocsf.keys())
 
-    def settle(self, ocsf: Mapping[str, Ocsf]) -> None:
-        """Say whom the findings are about, by the OCSF columns of events by their ids."""
+    def settle(self, native: Mapping[str, Fields], others: Mapping[str, Fields]) -> None:
+        """Say whom the findings are about and show samples, with what was ``asked``.
+
+        ``native`` fields of the ones, OCSF columns of the ``others``.
+        """
+        ocsf = {**others, **self._ocsf}
         for event_id, rules in self._about.items():
             for rule_id, source in rules:
                 rule = self.ruleset.rule(rule_id)
@@ -92,18 +101,19 @@ class Look:
                 self.tallies[rule_id].looked_up += 1
         for tally in self.tallies.values():
             for sample in tally.samples:
+                sample["fields"] = as_json(native.get(sample["event_id"], {}))
                 sample["entities"] = self._named(sample, ocsf)
         for one in self._several:
             self._stand(one, ocsf)
 
-    def _stand(self, one: Correlated, ocsf: Mapping[str, Ocsf]) -> None:
+    def _stand(self, one: Correlated, ocsf: Mapping[str, Fields]) -> None:
         if one.supersedes:
             self.verdicts[one.supersedes] = {}
         if one.retracted:
             self.verdicts[one.finding_id] = {}
             return
         last = one.event_ids[-1] if one.event_ids else ""
-        about = entities_by_group(one.rule, one, ocsf.get(last, one.ocsf), self.entities_of)
+        about = entities_by_group(one.rule, one, one.ocsf or ocsf.get(last, {}), self.entities_of)
         self.verdicts[one.finding_id] = {
             "rule_id": one.rule.id,
             "event_id": last,
@@ -117,18 +127,15 @@ class Look:
             "event_count": one.event_count,
         }
 
-    def _named(self, sample: dict[str, Any], ocsf: Mapping[str, Ocsf]) -> list[str]:
+    def _named(self, sample: dict[str, Any], ocsf: Mapping[str, Fields]) -> list[str]:
         rule = self.ruleset.rule(sample["rule_id"])
         found = self.entities_of(rule, ocsf.get(sample["event_id"], {})) if rule else ()
         return [entity.key for entity in found]
 
     def _keep_samples(self, rule_id: str, batch: EventBatch, rows: Any) -> None:
         tally = self.tallies[rule_id]
-        room = self.samples - len(tally.samples)
-        if room <= 0:
-            return
-        first = rows[:room].tolist()
-        for row, native in zip(first, batch.native_rows(first), strict=True):
+        room = self.samples - len(tally.samples) - self.sampled(rule_id)
+        for row in rows[: max(0, room)].tolist():
             tally.samples.append(
                 {
                     "rule_id": rule_id,
@@ -136,7 +143,6 @@ class Look:
                     "time": as_json(_EPOCH + timedelta(microseconds=batch.times[row].value)),
                     "source": batch.sources[row].as_py(),
                     "lane": batch.lane.id,
-                    "fields": as_json(native),
                 }
             )
 
@@ -149,3 +155,6 @@ class Look:
         ids = batch.event_ids.take(pa.array(asked)).to_pylist()
         for event_id, code in zip(ids, codes[asked].tolist(), strict=True):
             self._about.setdefault(event_id, []).append((rule_id, names[code]))
+        fresh = [at for at, event_id in enumerate(ids) if event_id not in self._ocsf]
+        told = batch.ocsf_rows(asked[fresh].tolist())
+        self._ocsf.update(zip((ids[at] for at in fresh), told, strict=True))

@@ -6,7 +6,7 @@ from tocsin.detect.engine import Engine
 from tocsin.detect.hunt import NAMING
 from tocsin.detect.keyword_sieve import KeywordSieve, keywords_of
 from tocsin.detect.match_rule import SigmaMatchRule
-from tocsin.detect.matcher import FIELD_REFERENCES, matchers_in
+from tocsin.detect.matcher import fields_in
 from tocsin.model.field_path import roots_of
 from tocsin.model.lane import Lane
 
@@ -47,10 +47,5 @@ class Narrowing:
 
 
 def _fields_of(rules: Sequence[SigmaMatchRule]) -> frozenset[str]:
-    paths = set(NAMING)
-    for rule in rules:
-        for matcher in matchers_in(rule.condition):
-            paths.add(matcher.field)
-            if matcher.operator in FIELD_REFERENCES:
-                paths.update(matcher.values)
+    paths = frozenset(NAMING).union(*(fields_in(rule.condition) for rule in rules))
     return frozenset().union(*map(roots_of, paths))

@@ -11,7 +11,7 @@ from datetime import datetime
 from ipaddress import ip_network
 
 from tocsin.detect.errors import Unsupported
-from tocsin.detect.matcher import All, Matcher, Node, Operator
+from tocsin.detect.matcher import All, Matcher, Node, Operator, fields_in
 from tocsin.detect.overlay import RuleException, Scalar
 from tocsin.detect.quick_lookup import QuickCondition, Record, exact_values, slow_values, texts_at
 from tocsin.detect.reading_on_demand import reading
@@ -53,6 +53,10 @@ class RuleExceptions:
         """What was compiled, by the exceptions' ids."""
         pairs = zip(self.exceptions, self._conditions, strict=True)
         return {one.id: (one, condition) for one, condition in pairs}
+
+    def fields(self) -> frozenset[str]:
+        """The native fields that any of them looks at; ``KEYWORD`` stands for all."""
+        return frozenset().union(*(fields_in(one.node) for one in self._conditions))
 
     def find(
         self, record: Record, now: datetime, *, within: Collection[str] | None = None

@@ -17,7 +17,7 @@ from tocsin.detect.drift import Drift
 from tocsin.detect.evaluator import Step, StepBuilder, holds
 from tocsin.detect.hit_rate import SAMPLE_ROWS, HitRates
 from tocsin.detect.match_rule import SigmaMatchRule
-from tocsin.detect.matcher import FIELD_REFERENCES, KEYWORD, matchers_in
+from tocsin.detect.matcher import KEYWORD, fields_in, matchers_in
 from tocsin.detect.vocabulary import Mask
 from tocsin.detect.watch import Watch
 from tocsin.detect.witness import FieldLiteral, Witness, choose_witness
@@ -123,11 +123,7 @@ class LanePlan:
     def _fields_of(self, number: int) -> tuple[str, ...] | None:
         """The fields the rule's condition reads; None when it reads all (keywords)."""
         if number not in self._fields:
-            found: set[str] = set()
-            for matcher in matchers_in(self._rules[number].condition):
-                found.add(matcher.field)
-                if matcher.operator in FIELD_REFERENCES:
-                    found.add(matcher.values[0])
+            found = fields_in(self._rules[number].condition)
             self._fields[number] = None if KEYWORD in found else tuple(sorted(found))
         return self._fields[number]
 

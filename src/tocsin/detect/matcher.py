@@ -118,6 +118,16 @@ class Not:
 Node: TypeAlias = Matcher | All | Any | Not
 
 
+def fields_in(node: Node) -> frozenset[str]:
+    """Every field the tree looks at, those it refers to included; ``KEYWORD`` stands for all."""
+    found: set[str] = set()
+    for matcher in matchers_in(node):
+        found.add(matcher.field)
+        if matcher.operator in FIELD_REFERENCES:
+            found.update(matcher.values)
+    return frozenset(found)
+
+
 def matchers_in(node: Node) -> list[Matcher]:
     """Every matcher of the tree, in the order written."""
     if isinstance(node, Matcher):

@@ -1,8 +1,8 @@
 """The four ports: events, state, blobs and the work queue."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -75,6 +75,10 @@ class ReplayQuery:
     are the ids of the only ones looked into (None: all). Batches of
     the same lane are gathered to ``batch_rows`` events. What is not asked for (native fields, or
     OCSF and raw record) is not read: its columns are missing, raw records null.
+
+    ``native_fields`` are, by lane id, the top-level native fields that are enough; of lanes not
+    named all are read. ``ocsf_fields``: the OCSF columns (dotted) that are enough, without raw
+    record. Others may be there all the same.
     """
 
     start: datetime | None = None
@@ -88,6 +92,8 @@ class ReplayQuery:
     segments: frozenset[str] | None = None
     with_native: bool = True
     with_ocsf: bool = True
+    native_fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    ocsf_fields: frozenset[str] | None = None
     batch_rows: int = 50_000
 
 

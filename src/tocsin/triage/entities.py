@@ -39,9 +39,16 @@ _ACTOR_COLUMNS = ("actor.user.name", "user.name")
 _AUTHENTICATION_COLUMNS = ("user.name", "actor.user.name")
 _ADDRESS_COLUMNS = ("src_endpoint.ip", "dst_endpoint.ip", "device.ip")
 _CLOUD_COLUMNS = ("cloud.account.uid",)
+_RESOURCE_COLUMNS = ("resources.type", "resources.name")
 _RESOURCE_KINDS = {"nodes": EntityKind.HOST, "cluster": EntityKind.CLUSTER}
 _AUTHENTICATION_CLASS = 3002
 _SERVICE_TYPE_ID = 4
+ENTITY_COLUMNS = frozenset(
+    {"class_uid", *_HOST_COLUMNS, *_PEER_COLUMNS, *_RESOURCE_COLUMNS, *_ACTOR_COLUMNS}
+    | {f"{name.removesuffix('.name')}.type_id" for name in _ACTOR_COLUMNS}
+    | {*_CLOUD_COLUMNS, *_ADDRESS_COLUMNS}
+)
+"""The OCSF columns ``entities_of`` looks at: it needs no others."""
 
 _SERVICE_NAME = re.compile(r"^(svc[-_.]|sa-|service-|gmsa[-_])|([-_]svc|\[bot\])$")
 _NO_ONE = frozenset(

@@ -1,20 +1,23 @@
-"""Which leaf columns of a segment a reader needs: those that hold anything in a row group."""
+"""Which leaf columns of a segment a reader needs: those asked for that hold anything in a row group."""
 
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tocsin.store.engines.arrow_plain import is_list
 from tocsin.store.engines.segment_file import PAGE_BYTES
+from tocsin.store.fields import unmarked
 
+Asked: TypeAlias = Mapping[str, frozenset[str] | None]
+"""Columns by name, each with the top-level fields that are enough of a VARIANT; None: all of it."""
 _CODED_BYTES = 2.2
 """What a value takes at most where it is a number in a dictionary."""
 
 
-def coded_leaves(metadata: pq.FileMetaData) -> list[str]:
-    """Paths of the leaves whose texts are stored as a dictionary: they are best kept as one.
+def coded_leaves(metadata: pq.FileMetaData, columns: Collection[str]) -> list[str]:
+    """Paths of ``columns``' leaves whose texts are stored as a dictionary: best kept as one.
 
     Those within lists are not named.
     """
@@ -23,8 +26,9 @@ def coded_leaves(metadata: pq.FileMetaData) -> list[str]:
     return [
         path
         for leaf in range(len(schema))
-        if schema.column(leaf).logical_type.type == "STRING"
-        and ".list.element" not in (path := schema.column(leaf).path)
+        if (path := (column := schema.column(leaf)).path).partition(".")[0] in columns
+        and column.logical_type.type == "STRING"
+        and ".list.element" not in path
         and all(_is_coded(group.column(leaf)) for group in groups)
     ]
 
@@ -34,25 +38,29 @@ def _is_coded(chunk: Any) -> bool:
     return bool(chunk.has_dictionary_page and chunk.total_uncompressed_size <= most)
 
 
-def filled_leaves(file: pq.ParquetFile, group: int, columns: Collection[str]) -> list[str]:
-    """Paths of the leaves of ``columns`` that are not all null in the row group.
+def filled_leaves(file: pq.ParquetFile, group: int, asked: Asked) -> list[str]:
+    """Paths of the leaves that are asked for and not all null in the row group.
 
     Of every object and list one leaf is there in any case: it says which rows have one. A plain
-    column that is all null is not read at all.
+    column that is all null is not read at all. What of a VARIANT is encoded is always there: any
+    field may be in it.
     """
     chunks = file.metadata.row_group(group)
     kept: list[int] = []
     at = 0
     for field in file.schema_arrow:
         size = _leaves_in(field.type)
-        if field.name in columns:
-            found = list(_filled(field.type, at, chunks))
+        if field.name in asked:
+            found = list(_filled(field.type, at, chunks, asked[field.name]))
             kept += found or ([at] if pa.types.is_nested(field.type) else [])
         at += size
     return [chunks.column(leaf).path_in_schema for leaf in kept]
 
 
-def _filled(kind: pa.DataType, at: int, chunks: Any) -> Iterator[int]:
+def _filled(
+    kind: pa.DataType, at: int, chunks: Any, names: frozenset[str] | None = None
+) -> Iterator[int]:
+    """``names``: of the typed fields of an object, the only ones (by their own names)."""
     if is_list(kind):
         yield from range(at, at + _leaves_in(kind))
         return
@@ -62,11 +70,20 @@ def _filled(kind: pa.DataType, at: int, chunks: Any) -> Iterator[int]:
         return
     for inner in kind:
         size = _leaves_in(inner.type)
-        found = list(_filled(inner.type, at, chunks))
-        if not found and inner.name == "typed_value" and pa.types.is_nested(inner.type):
-            found = [at]
-        yield from found
+        is_typed = inner.name == "typed_value" and pa.types.is_nested(inner.type)
+        if names is not None and is_typed and pa.types.is_struct(inner.type):
+            found = list(_named(inner.type, at, chunks, names))
+        else:
+            found = list(_filled(inner.type, at, chunks))
+        yield from found or ([at] if is_typed else [])
         at += size
+
+
+def _named(kind: pa.DataType, at: int, chunks: Any, names: frozenset[str]) -> Iterator[int]:
+    for inner in kind:
+        if unmarked(inner.name) in names:
+            yield from _filled(inner.type, at, chunks)
+        at += _leaves_in(inner.type)
 
 
 def _is_empty(chunk: Any) -> bool:

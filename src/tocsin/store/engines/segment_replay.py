@@ -18,8 +18,9 @@ from tocsin.model.event import EventBatch
 from tocsin.model.lane import Lane
 from tocsin.store.engines import manifest
 from tocsin.store.engines.batch_gathering import BatchGathering
-from tocsin.store.engines.segment_leaves import coded_leaves, filled_leaves
-from tocsin.store.engines.variant_columns import Rows, no_columns, plain_parts
+from tocsin.store.engines.group_facts import GroupFacts
+from tocsin.store.engines.segment_leaves import Asked, coded_leaves, filled_leaves
+from tocsin.store.engines.variant_columns import Mask, Rows, no_columns, plain_parts
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 from tocsin.store.ports import Damage, ReplayQuery, Segment, StateStore, StoreMoved
 
@@ -28,6 +29,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UTC = pa.timestamp("us", "UTC")
 _PATH_OF = {column.name: column.path for column in HOT_COLUMNS}
 _OCSF = frozenset({"raw", "ocsf", *_PATH_OF})
+_ENVELOPE: Asked = dict.fromkeys(ENVELOPE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class Replay:
             try:
                 content = pa.BufferReader(self._content(segment))
                 metadata = pq.read_metadata(content)
-                texts = coded_leaves(metadata)
+                columns = {*ENVELOPE, *self._beside_envelope(segment.lanes)}
+                texts = coded_leaves(metadata, columns)
                 file = pq.ParquetFile(content, metadata=metadata, read_dictionary=texts)
                 for group in range(file.num_row_groups):
                     yield list(self._batches_in(file, group))
@@ -93,27 +96,39 @@ class Replay:
         )
 
     def _batches_in(self, file: pq.ParquetFile, group: int) -> Iterator[EventBatch]:
-        if self._is_outside(file.metadata.row_group(group)):
+        wanted, facts = self.wanted, GroupFacts.of(file.metadata.row_group(group))
+        lane, tenant = facts.only.get("lane"), facts.only.get("tenant")
+        if facts.lies_outside(wanted.start, wanted.end) or not self._may_ask_for(lane, tenant):
             return
+        if lane is not None and self._has_all_of(facts):
+            whole = _read(file, group, {**_ENVELOPE, **self._beside_envelope([lane])}, facts)
+            inside = np.ones(len(whole), np.bool_)
+            asked = list(_events_of(whole, inside))
+        else:
+            envelope = _read(file, group, _ENVELOPE, facts)
+            inside = self._inside(envelope)
+            asked = [one for one in _events_of(envelope, inside) if self._asks_for(*one[:2])]
+            more = self._beside_envelope([lane for lane, _, _ in asked])
+            if not asked:
+                return
+            whole = _beside(envelope, _read(file, group, more)) if more else envelope
+        for lane, tenant, rows in asked:
+            yield from self._of_lane(taken(whole, rows), self.lane_of(lane), tenant)
+
+    def _beside_envelope(self, lanes: Collection[str]) -> Asked:
+        """What is asked for of events of these lanes."""
         wanted = self.wanted
-        envelope = _read(file, group, ENVELOPE)
-        inside = self._inside(envelope)
-        if not inside.any():
-            return
-        more = {*(("native",) if wanted.with_native else ()), *(_OCSF if wanted.with_ocsf else ())}
-        whole = _beside(envelope, _read(file, group, more)) if more else envelope
-        lanes = _coded(whole.column("lane"))
-        tenants = _coded(whole.column("tenant"))
-        lane_codes = lanes.indices.to_numpy(zero_copy_only=False)
-        codes = lane_codes * len(tenants.dictionary) + tenants.indices.to_numpy(
-            zero_copy_only=False
-        )
-        for code in np.unique(codes[inside]).tolist():
-            lane_at, tenant_at = divmod(code, len(tenants.dictionary))
-            lane, tenant = lanes.dictionary[lane_at].as_py(), tenants.dictionary[tenant_at].as_py()
-            if self._asks_for(lane, tenant):
-                rows = np.flatnonzero(inside & (codes == code))
-                yield from self._of_lane(taken(whole, rows), self.lane_of(lane), tenant)
+        asked: dict[str, frozenset[str] | None] = {}
+        if wanted.with_native:
+            named = [wanted.native_fields[lane] for lane in lanes if lane in wanted.native_fields]
+            asked["native"] = frozenset().union(*named) if len(named) == len(lanes) else None
+        fields = wanted.ocsf_fields
+        if wanted.with_ocsf and fields is None:
+            asked |= dict.fromkeys(_OCSF)
+        elif wanted.with_ocsf and fields is not None:
+            asked["ocsf"] = fields
+            asked |= {name: None for name, path in _PATH_OF.items() if path in fields}
+        return asked
 
     def _of_lane(self, part: pa.RecordBatch, lane: Lane, tenant: str) -> Iterator[EventBatch]:
         ocsf = part
@@ -162,22 +177,29 @@ class Replay:
         return begin is None or last is None or last >= begin - timedelta(seconds=1)
 
     def _asks_for(self, lane: str, tenant: str) -> bool:
-        wanted = self.wanted
-        return (
-            lane not in wanted.without_lanes
-            and (wanted.lanes is None or lane in wanted.lanes)
-            and (wanted.tenants is None or tenant in wanted.tenants)
-        )
+        return self._asks_for_lane(lane) and self._asks_for_tenant(tenant)
 
-    def _is_outside(self, group: Any) -> bool:
-        """True when the row group's statistics tell that no event is of the wanted time."""
-        at = list(ENVELOPE).index("time")
-        told = group.column(at).statistics
-        if told is None or not told.has_min_max:
+    def _asks_for_lane(self, lane: str) -> bool:
+        wanted = self.wanted
+        return lane not in wanted.without_lanes and (wanted.lanes is None or lane in wanted.lanes)
+
+    def _asks_for_tenant(self, tenant: str) -> bool:
+        return self.wanted.tenants is None or tenant in self.wanted.tenants
+
+    def _may_ask_for(self, lane: str | None, tenant: str | None) -> bool:
+        """False when no event of the lane and tenant (None: several) is asked for."""
+        if lane is not None and not self._asks_for_lane(lane):
             return False
-        start, end = self.wanted.start, self.wanted.end
-        first, last = told.min.replace(tzinfo=UTC), told.max.replace(tzinfo=UTC)
-        return (start is not None and last < start) or (end is not None and first >= end)
+        return tenant is None or self._asks_for_tenant(tenant)
+
+    def _has_all_of(self, facts: GroupFacts) -> bool:
+        """True when every event of the row group is asked for."""
+        wanted = self.wanted
+        if wanted.event_ids is not None or "tenant" not in facts.only:
+            return False
+        if wanted.received_from is not None or wanted.received_until is not None:
+            return False
+        return facts.lies_within(wanted.start, wanted.end)
 
     def _inside(self, part: pa.RecordBatch) -> Any:
         wanted = self.wanted
@@ -211,13 +233,33 @@ def taken(batch: pa.RecordBatch, rows: Rows) -> pa.RecordBatch:
     return batch.take(pa.array(rows))
 
 
-def _read(file: pq.ParquetFile, group: int, columns: Collection[str]) -> pa.RecordBatch:
-    """In this thread: the one that works on what was read before needs the other processor."""
-    leaves = filled_leaves(file, group, columns)
+def _read(
+    file: pq.ParquetFile, group: int, asked: Asked, facts: GroupFacts | None = None
+) -> pa.RecordBatch:
+    """In this thread: the one that works on what was read before needs the other processor.
+
+    What ``facts`` tell needs no reading.
+    """
+    told = facts.columns() if facts is not None else {}
+    asked = {name: fields for name, fields in asked.items() if name not in told}
+    leaves = filled_leaves(file, group, asked)
+    rows = file.metadata.row_group(group).num_rows
     if not leaves:
-        return no_columns(file.metadata.row_group(group).num_rows)
+        return _columns(dict(told), rows)
     parts = file.read_row_group(group, columns=leaves, use_threads=False).to_batches()
-    return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
+    read = parts[0] if len(parts) == 1 else pa.concat_batches(parts)
+    return _beside(_columns(dict(told), rows), read) if told else read
+
+
+def _events_of(part: pa.RecordBatch, inside: Mask) -> Iterator[tuple[str, str, Rows]]:
+    """The lanes and tenants of the rows that are ``inside``, with those rows."""
+    lanes, tenants = _coded(part.column("lane")), _coded(part.column("tenant"))
+    lane_codes = lanes.indices.to_numpy(zero_copy_only=False)
+    codes = lane_codes * len(tenants.dictionary) + tenants.indices.to_numpy(zero_copy_only=False)
+    for code in np.unique(codes[inside]).tolist():
+        lane_at, tenant_at = divmod(code, len(tenants.dictionary))
+        names = lanes.dictionary[lane_at].as_py(), tenants.dictionary[tenant_at].as_py()
+        yield *names, np.flatnonzero(inside & (codes == code))
 
 
 def _beside(one: pa.RecordBatch, other: pa.RecordBatch) -> pa.RecordBatch:
