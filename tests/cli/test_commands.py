@@ -259,3 +259,16 @@ def test_a_connector_is_written_as_contributing_says(tocsin: Tocsin, tmp_path: P
     assert tocsin("sources", "test", folder).code == 2
     assert tocsin("sources", "test", folder, "--write").code == 0
     assert (folder / "samples" / "swipe.ocsf.json").is_file()
+
+
+def test_a_search_is_kept_asked_by_its_name_and_forgotten(tocsin: Tocsin, auth_log: Path) -> None:
+    assert tocsin("ingest", auth_log).code == 0
+    assert tocsin("searches", "keep", "Refused", "Failed", "--from", "all").code == 0
+    asked = tocsin("search", "--saved", "refused", "--json")
+    assert len(json.loads(asked.out)["events"]) == 2
+    both = tocsin("search", "source:x", "--saved", "Refused")
+    assert "one or the other" in both.err
+    unknown = tocsin("search", "--saved", "Refuse")
+    assert "there are: Refused" in unknown.err
+    assert tocsin("searches", "forget", "Refused").code == 0
+    assert json.loads(tocsin("searches", "list", "--json").out) == []

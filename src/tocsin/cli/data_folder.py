@@ -6,6 +6,9 @@ from tocsin.app.home import running_server
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.cli.options import settings_for
 
+CLI_TOKEN = "commands on this machine"  # noqa: S105 - its name
+"""The token by which commands speak to the server on their machine."""
+
 
 def open_house(home: Path | None, config: Path | None = None) -> Tocsin:
     """Open the data folder in this process, its listeners closed; raises HomeInUse."""

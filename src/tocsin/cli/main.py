@@ -28,6 +28,7 @@ class _Commands(LazyCommands):
             "serve": "Take events in, detect, and serve the console and the API.",
             "ingest": "Take log files in.",
             "search": "Find events, newest first.",
+            "searches": "List, keep and forget saved searches.",
             "hunt": "Run Sigma rules over log files offline.",
             "rules": "Check, test and list detection rules.",
             "sources": "See who sends, how much, and what could not be read.",

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from tocsin.api.application import create_api
 from tocsin.app.collector import spare_long_lived
 from tocsin.app.wiring import Tocsin
+from tocsin.cli.data_folder import CLI_TOKEN
 from tocsin.cli.http_connection import patient_connections, raise_open_files
 from tocsin.cli.otlp_door import open_otlp
 from tocsin.cli.syslog_doors import open_syslog
@@ -21,7 +22,6 @@ from tocsin.ingest.syslog_server import SyslogServer
 from tocsin.model.principal import Role
 from tocsin.store.ports import StoreError
 
-_CLI_TOKEN = "commands on this machine"  # noqa: S105 - its name
 _CLI_TOKEN_LIFE_S = 30 * 86400
 
 
@@ -135,10 +135,10 @@ def _announce(
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{port}"
     for old in house.access.tokens():
-        if old.name == _CLI_TOKEN and old.revoked_at is None:
+        if old.name == CLI_TOKEN and old.revoked_at is None:
             house.access.revoke_token(old.id, by="server", now=now)
     token = house.access.create_token(
-        _CLI_TOKEN,
+        CLI_TOKEN,
         [Role.ANALYST, Role.HUNTER, Role.ENGINEER],
         lifetime_s=_CLI_TOKEN_LIFE_S,
         by="server",

@@ -65,6 +65,10 @@ class SearchState:
                 return title
         return f"{self.start} to {self.to or 'now'}"
 
+    def asks_for(self, query: str, start: str, until: str) -> bool:
+        """Whether this is that question with that range."""
+        return (self.q.strip(), self.start, self.to) == (query, start or DEFAULT_FROM, until)
+
     def with_term(self, field: str, value: str, *, without: bool = False) -> str:
         """The address that also asks for (or leaves out) one value of a field."""
         term = f"{'NOT ' if without else ''}{field}:{quoted(value)}"

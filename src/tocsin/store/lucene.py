@@ -61,6 +61,12 @@ def compile_filter(text: str, catalogue: FieldCatalogue) -> Filter:
     return Filter(condition, _only(root, "source"), _only(root, "lane"))
 
 
+def check_filter(text: str) -> None:
+    """Raises QueryError where the text can't be read, whatever fields there are."""
+    if text.strip():
+        _parse(text)
+
+
 def _parse(text: str) -> tree.Item:
     if len(text) > LONGEST_QUERY:
         raise QueryError(f"the query is longer than {LONGEST_QUERY:,} characters", LONGEST_QUERY)

@@ -7,6 +7,7 @@ import typer
 
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json as plain
+from tocsin.cli.commands.searches import kept_searches, named
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, fail, out, print_json, print_table
@@ -30,16 +31,26 @@ def search(
         str | None, typer.Option("--to", help="ISO time or now-1h; not included.")
     ] = None,
     size: Annotated[int, typer.Option("--size", min=1, max=10_000, help="Events to show.")] = 50,
+    saved: Annotated[
+        str, typer.Option("--saved", help="A saved search's name (see: tocsin searches list).")
+    ] = "",
     home: HomeOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find events, newest first."""
+    facts = server_of(home, config)
+    if saved:
+        if query or sql:
+            fail("--saved brings its own query: give one or the other", Exit.BAD_CONFIGURATION)
+        one = named(kept_searches(facts, home, config), saved)
+        query = one["query"]
+        start = start or (one["start"] if one["start"] != "all" else None)
+        end = end or one["until"]
     try:
         moments = [parse_moment(text) if text else None for text in (start, end)]
     except ValueError as error:
         fail(str(error), Exit.BAD_CONFIGURATION)
-    facts = server_of(home, config)
     if facts:
         answer = _ask(Remote(facts), query, sql, moments, size)
     else:

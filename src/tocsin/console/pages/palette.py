@@ -1,4 +1,4 @@
-"""What the command palette finds while one types: places, entities, cases, alerts, rules."""
+"""What the command palette finds while one types: places, entities, cases, alerts, rules, searches."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,8 +9,10 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from tocsin.app.saved_searches import SavedSearches
 from tocsin.console.navigation import places
 from tocsin.console.panes import attempt
+from tocsin.console.search_state import DEFAULT_FROM, SearchState
 from tocsin.console.visit import Needs, Visit, with_query
 from tocsin.model.principal import Permission
 
@@ -42,6 +44,7 @@ def palette(visit: SignedIn, q: str = "") -> Response:
             ("Alerts", Permission.ALERTS_READ, _alerts),
             ("Cases", Permission.CASES_READ, _cases),
             ("Rules", Permission.RULES_READ, _rules),
+            ("Saved searches", Permission.EVENTS_SEARCH, _searches),
         ):
             if visit.may(permission.value):
                 more = attempt(what, lambda finder=finder: list(finder(visit, wanted)))  # type: ignore[misc]
@@ -86,3 +89,10 @@ def _rules(visit: Visit, wanted: str) -> Iterator[Found]:
     )
     for rule in islice(named, _EACH):
         yield Found(rule.title, f"/rules/{quote(rule.id)}", "rule", "Rule")
+
+
+def _searches(visit: Visit, wanted: str) -> Iterator[Found]:
+    seen = SavedSearches(visit.tocsin.state, visit.tocsin.audit).seen_by(visit.principal.name)
+    for one in islice((one for one in seen if wanted in one.name.lower()), _EACH):
+        state = SearchState(one.query, one.start or DEFAULT_FROM, one.until)
+        yield Found(one.name, state.address(), "search", "Saved search")

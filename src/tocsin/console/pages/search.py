@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from tocsin.app.plain import as_json
+from tocsin.app.saved_searches import SavedSearches
 from tocsin.console import fields
 from tocsin.console.display import flatten, stamp, visible
 from tocsin.console.histogram import Histogram, draw, tick_label
@@ -84,6 +85,7 @@ def search(visit: Hunter, query: Asked) -> Response:
         results=results,
         histogram=histogram,
         panel=panel,
+        saved=SavedSearches(visit.tocsin.state, visit.tocsin.audit).seen_by(visit.principal.name),
         presets=PRESETS,
         side_fields=fields.SIDE_FIELDS,
         open_fields=fields.OPEN_FIELDS,

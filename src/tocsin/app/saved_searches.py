@@ -1,0 +1,184 @@
+"""Searches people keep under a name: their own, and those everyone may use."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    RowMapping,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from tocsin.app.audit import AuditLog
+from tocsin.app.moment import parse_moment
+from tocsin.model.identifier import new_id
+from tocsin.store.lucene import check_filter
+from tocsin.store.ports import StateStore
+from tocsin.store.state import Utc, metadata
+
+LONGEST_NAME = 120
+MOST_KEPT = 500
+"""So many a person may keep; a list that is longer serves nobody."""
+
+SAVED_SEARCHES = Table(
+    "saved_searches",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("owner", String(200), nullable=False),
+    Column("name", String(LONGEST_NAME), nullable=False),
+    Column("query", Text, nullable=False),
+    # As people write them: ISO times, now-4h, "all"; "" is the default.
+    Column("start", String(40), nullable=False),
+    Column("until", String(40), nullable=False),
+    Column("is_shared", Boolean, nullable=False),
+    Column("changed_at", Utc, nullable=False),
+    UniqueConstraint("owner", "name"),
+    Index(None, "is_shared"),
+)
+
+
+class SavedSearchError(Exception):
+    """A search that can't be kept, or is not there; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSearch:
+    """A question with its range as people write it (``start`` may be ``all`` or ``now-4h``)."""
+
+    id: str
+    owner: str
+    name: str
+    query: str
+    start: str
+    until: str
+    is_shared: bool
+    changed_at: datetime
+
+
+class SavedSearches:
+    """Who keeps what. A person sees and uses their own and the shared ones, and changes their own."""
+
+    def __init__(self, state: StateStore, audit: AuditLog) -> None:
+        self._state = state
+        self._audit = audit
+
+    def seen_by(self, person: str) -> Sequence[SavedSearch]:
+        """By name; a person's own before others' of the same name."""
+        kept = SAVED_SEARCHES.c
+        wanted = (
+            select(SAVED_SEARCHES)
+            .where(or_(kept.owner == person, kept.is_shared))
+            .order_by(func.lower(kept.name), kept.owner != person, kept.owner)
+        )
+        with self._state.read() as tx:
+            return [_saved(row) for row in tx.execute(wanted).mappings()]
+
+    def keep(
+        self,
+        name: str,
+        query: str,
+        start: str,
+        until: str,
+        *,
+        by: str,
+        now: datetime,
+        is_shared: bool = False,
+    ) -> SavedSearch:
+        """Keep a search; one's own of the same name is replaced.
+
+        Raises QueryError for a query and SavedSearchError for a name or a range that can't be.
+        """
+        named = " ".join(name.split())
+        if not named or len(named) > LONGEST_NAME or not named.isprintable():
+            raise SavedSearchError(f"a name has 1 to {LONGEST_NAME} characters one can see")
+        check_filter(query)
+        _check_range(start, until, now)
+        content = {
+            "query": query.strip(),
+            "start": start.strip(),
+            "until": until.strip(),
+            "is_shared": is_shared,
+            "changed_at": now,
+        }
+        with self._state.begin() as tx:
+            saved_id = _id_of(tx, by, named)
+            if saved_id:
+                tx.execute(
+                    update(SAVED_SEARCHES)
+                    .where(SAVED_SEARCHES.c.id == saved_id)
+                    .values(**content, name=named)
+                )
+            else:
+                _make_room(tx, by)
+                saved_id = new_id("search", now)
+                row = {"id": saved_id, "owner": by, "name": named, **content}
+                tx.execute(insert(SAVED_SEARCHES).values(row))
+            self._note(tx, "searches.keep", saved_id, named, by, now)
+        return self._one(saved_id)
+
+    def remove(self, saved_id: str, *, by: str, now: datetime) -> SavedSearch:
+        """Forget one's own search; raises SavedSearchError for one that is not there or others'."""
+        found = self._one(saved_id)
+        if found.owner != by:
+            raise SavedSearchError(
+                f"the search “{found.name}” is {found.owner}'s: ask them to remove it"
+            )
+        with self._state.begin() as tx:
+            tx.execute(delete(SAVED_SEARCHES).where(SAVED_SEARCHES.c.id == saved_id))
+            self._note(tx, "searches.remove", saved_id, found.name, by, now)
+        return found
+
+    def _one(self, saved_id: str) -> SavedSearch:
+        wanted = select(SAVED_SEARCHES).where(SAVED_SEARCHES.c.id == saved_id)
+        with self._state.read() as tx:
+            row = tx.execute(wanted).mappings().one_or_none()
+        if row is None:
+            raise SavedSearchError(f"there is no saved search {saved_id[:64]!r} (any more)")
+        return _saved(row)
+
+    def _note(
+        self, tx: Connection, action: str, subject: str, name: str, by: str, now: datetime
+    ) -> None:
+        self._audit.append(
+            tx, actor=by, action=action, subject=subject, detail=name, outcome="done", now=now
+        )
+
+
+def _saved(row: RowMapping) -> SavedSearch:
+    return SavedSearch(**row)
+
+
+def _id_of(tx: Connection, owner: str, name: str) -> str:
+    kept = SAVED_SEARCHES.c
+    wanted = select(kept.id).where(kept.owner == owner, func.lower(kept.name) == name.lower())
+    return tx.execute(wanted).scalar() or ""
+
+
+def _make_room(tx: Connection, owner: str) -> None:
+    wanted = select(func.count()).where(SAVED_SEARCHES.c.owner == owner)
+    if tx.execute(wanted).scalar_one() >= MOST_KEPT:
+        raise SavedSearchError(f"{MOST_KEPT} searches are kept already: remove one first")
+
+
+def _check_range(start: str, until: str, now: datetime) -> None:
+    for name, text in (("from", start), ("to", until)):
+        if len(text) > 40:
+            raise SavedSearchError(f"{name}: a time has at most 40 characters")
+        try:
+            if text.strip() not in ("", "all"):
+                parse_moment(text, now)
+        except ValueError as error:
+            raise SavedSearchError(f"{name}: {error}") from error
