@@ -13,6 +13,7 @@ from tocsin.app.config import load_settings
 from tocsin.app.door_losses import DoorLosses
 from tocsin.app.source_owner import own_source
 from tocsin.app.wiring import Tocsin, open_tocsin
+from tocsin.ingest.source_turn import SourceTurn
 from tocsin.ingest.tables import seen_fields
 from tocsin.model.finding import Finding
 
@@ -67,8 +68,7 @@ def _add(
     first, last = (int(moment.timestamp() * 1e6) for moment in (start, end))
     times = np.arange(first, last, int(every_s * 1e6), dtype=np.int64)
     with house.state.begin() as tx:
-        house.sources.add(
-            tx,
+        turn = SourceTurn(
             source=source,
             received=len(times) + quarantined,
             stored=len(times),
@@ -78,9 +78,9 @@ def _add(
             first_time=start,
             last_time=end,
             lanes=[lane],
-            now=now or end,
             times_us=times,
         )
+        house.sources.add(tx, [turn], now or end)
 
 
 def _last_hour(house: Tocsin, lanes: dict[str, str]) -> None:

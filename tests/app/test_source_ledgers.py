@@ -17,6 +17,7 @@ from tocsin.app.source_owner import own_source
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.ingest.errors import IngestError
 from tocsin.ingest.lines import split_lines
+from tocsin.ingest.source_turn import SourceTurn
 from tocsin.model.record import Framing, RawBatch, Unreadable
 from tocsin.model.source import SourceLedger
 
@@ -120,8 +121,7 @@ def _regular(house: Tocsin, name: str) -> None:
     times = start + np.arange(60) * 60_000_000
     last = NOW - timedelta(minutes=61)
     with house.state.begin() as tx:
-        house.sources.add(
-            tx,
+        turn = SourceTurn(
             source=name,
             received=60,
             stored=60,
@@ -131,9 +131,9 @@ def _regular(house: Tocsin, name: str) -> None:
             first_time=NOW - timedelta(hours=2),
             last_time=last,
             lanes=(),
-            now=last,
             times_us=times,
         )
+        house.sources.add(tx, [turn], last)
 
 
 def test_a_silent_source_opens_one_task_for_its_owner(house: Tocsin) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from tocsin.app.wiring import Tocsin
 from tocsin.ingest.lines import split_lines
+from tocsin.ingest.source_turn import SourceTurn
 from tocsin.ingest.week_learning import learn_weeks
 
 DOOR = "hec/door-control"
@@ -36,8 +37,7 @@ def _day(house: Tocsin, start: datetime) -> None:
         for number in range(count)
     ]
     with house.state.begin() as tx:
-        house.sources.add(
-            tx,
+        turn = SourceTurn(
             source=DOOR,
             received=len(times),
             stored=len(times),
@@ -47,9 +47,9 @@ def _day(house: Tocsin, start: datetime) -> None:
             first_time=hours[0],
             last_time=hours[-1],
             lanes=["unknown.record"],
-            now=start + timedelta(days=1),
             times_us=np.array(times, np.int64),
         )
+        house.sources.add(tx, [turn], start + timedelta(days=1))
 
 
 def _badge(moment: datetime, number: int) -> dict[str, object]:

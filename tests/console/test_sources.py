@@ -17,6 +17,7 @@ from tocsin.console.sender_texts import Doors, fill, read_senders, senders_file
 from tocsin.console.source_list import SourcesState
 from tocsin.ingest.lines import split_lines
 from tocsin.ingest.source_hours import SourceHour, source_hours
+from tocsin.ingest.source_turn import SourceTurn
 from tocsin.model.intake import Intake, IntakeState
 from tocsin.model.record import Framing
 from tocsin.store.query import EventQuery
@@ -32,8 +33,7 @@ def send(
     times = [until - timedelta(seconds=at) for at in range(0, 3600, every_s)]
     micros = np.array([int(one.timestamp() * 1e6) for one in times], np.int64)
     with house.state.begin() as tx:
-        house.sources.add(
-            tx,
+        turn = SourceTurn(
             source=name,
             received=len(times),
             stored=len(times),
@@ -43,9 +43,9 @@ def send(
             first_time=times[-1],
             last_time=times[0],
             lanes=["windows.process_creation"] if "win" in name else ["linux.sshd"],
-            now=until + timedelta(seconds=2),
             times_us=micros,
         )
+        house.sources.add(tx, [turn], until + timedelta(seconds=2))
     broken = b'{"a": "' + HOSTILE.encode() + b"\n"
     house.spool.append(split_lines(broken * unreadable, name, until, framing=Framing.W3C))
     house.flow.drain()

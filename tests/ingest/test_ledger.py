@@ -1,5 +1,6 @@
 """The book of sources: counts add up, times are believable, what is unreadable is kept."""
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -13,6 +14,8 @@ from tocsin.ingest.clock_skew import Clock
 from tocsin.ingest.errors import IngestError
 from tocsin.ingest.ledger import SourceBook, excerpt
 from tocsin.ingest.quarantine import Aside
+from tocsin.ingest.source_turn import SourceTurn
+from tocsin.ingest.tables import source_slots, sources
 from tocsin.model.record import Unreadable
 from tocsin.model.source import SourceLedger
 from tocsin.store.state import metadata
@@ -55,7 +58,9 @@ def add(tx: sa.Connection, source: str = "web", **more: Any) -> None:
         "lanes": ("nginx.access",),
         "now": NOW,
     }
-    BOOK.add(tx, source=source, **(values | more))
+    told = values | more
+    now = told.pop("now")
+    BOOK.add(tx, [SourceTurn(source=source, **told)], now)
 
 
 def ledger(tx: sa.Connection, source: str = "web") -> SourceLedger:
@@ -167,3 +172,28 @@ def test_what_the_kernel_drops_and_who_owns_a_source_are_kept(tx: sa.Connection)
     assert (ledger(tx, "syslog/udp").dropped, ledger(tx, "syslog/udp").owner) == (7, "ana")
     with pytest.raises(IngestError, match="'nobody'"):
         BOOK.set_owner(tx, "nobody", "ana")
+
+
+def test_sources_added_together_come_to_what_they_come_to_one_by_one(tx: sa.Connection) -> None:
+    def turn(source: str, tenant: str, hours: float, count: int) -> SourceTurn:
+        start = int((NOW - timedelta(hours=hours)).timestamp() * 1e6)
+        times = start + np.arange(count) * 60_000_000
+        first, last = NOW - timedelta(hours=hours), NOW
+        counts = (count + 1, count, 1, 0, 10 * count)
+        return SourceTurn(source, *counts, first, last, ("a.b",), tenant, times)
+
+    one = [turn("web", "red", 3, 60), turn("fw", "red", 1, 5), turn("old", "red", 0.1, 2)]
+    more = [turn("web", "red", 1, 30), turn("fw", "red", 0.5, 9), turn("new", "red", 1, 3)]
+    for turns, now in ((one, NOW), (more, NOW + timedelta(seconds=5))):
+        BOOK.add(tx, turns, now)
+        for each in turns:
+            BOOK.add(tx, [dataclasses.replace(each, tenant="blue")], now)
+    for table in (sources, source_slots):
+        rows = [dict(row) for row in tx.execute(sa.select(table)).mappings()]
+        told: dict[str, list[dict[str, object]]] = {"red": [], "blue": []}
+        for row in rows:
+            told[row.pop("tenant")].append(row)
+        for same in told.values():
+            same.sort(key=str)
+        assert told["red"] == told["blue"]
+        assert told["red"]

@@ -15,7 +15,7 @@ from tocsin.ingest.rates import (
     SLOT_S,
     Arrival,
     SourceRate,
-    add_arrival,
+    add_arrivals,
     forget_old_slots,
     source_rates,
 )
@@ -46,7 +46,7 @@ def send(
     times = spread(start, minutes, per_minute)
     end = start + timedelta(minutes=minutes, seconds=lag_s)
     with state.begin() as tx:
-        add_arrival(tx, "default", "fw", Arrival(len(times), 0, 0, times), end)
+        add_arrivals(tx, [("default", "fw", Arrival(len(times), 0, 0, times))], end)
 
 
 def fw(now: datetime, days: float = 14) -> SourceLedger:
@@ -126,8 +126,8 @@ def test_a_trickle_makes_no_share(state: SqliteState) -> None:
 
 def test_what_was_lost_at_the_door_shows_for_half_an_hour(state: SqliteState) -> None:
     with state.begin() as tx:
-        add_arrival(tx, "default", "fw", Arrival(dropped=3, tls_refused=2), NOW)
-        add_arrival(tx, "default", "fw", Arrival(dropped=4), NOW)
+        add_arrivals(tx, [("default", "fw", Arrival(dropped=3, tls_refused=2))], NOW)
+        add_arrivals(tx, [("default", "fw", Arrival(dropped=4))], NOW)
     found = rate_of(state)
     assert (found.dropped, found.tls_refused) == (7, 2)
     assert rate_of(state, NOW + timedelta(minutes=35)).dropped == 0
@@ -135,10 +135,10 @@ def test_what_was_lost_at_the_door_shows_for_half_an_hour(state: SqliteState) ->
 
 def test_shares_of_what_arrived_need_enough_records(state: SqliteState) -> None:
     with state.begin() as tx:
-        add_arrival(tx, "default", "fw", Arrival(40, 20, 0), NOW)
+        add_arrivals(tx, [("default", "fw", Arrival(40, 20, 0))], NOW)
     assert rate_of(state).unreadable_share is None
     with state.begin() as tx:
-        add_arrival(tx, "default", "fw", Arrival(60, 5, 30), NOW)
+        add_arrivals(tx, [("default", "fw", Arrival(60, 5, 30))], NOW)
     found = rate_of(state)
     assert found.unreadable_share == pytest.approx(0.25)
     assert found.unrecognized_share == pytest.approx(0.30)
@@ -169,7 +169,7 @@ def test_old_slots_are_forgotten(state: SqliteState) -> None:
 def test_events_of_another_age_make_no_slots(state: SqliteState) -> None:
     odd = np.array([0, int(NOW.timestamp() + 10 * SLOT_S) * 1_000_000])
     with state.begin() as tx:
-        add_arrival(tx, "default", "fw", Arrival(2, 0, 0, odd), NOW)
+        add_arrivals(tx, [("default", "fw", Arrival(2, 0, 0, odd))], NOW)
         rows = tx.execute(tables.source_slots.select()).mappings().all()
     assert [row["events"] for row in rows] == [0]
 
@@ -184,7 +184,7 @@ def test_a_clock_that_is_ahead_shows_and_one_odd_date_does_not(state: SqliteStat
         clock = clock_of(times, right)
         with state.begin() as tx:
             arrival = Arrival(60, 0, 0, times, clock)
-            add_arrival(tx, "default", "fw", arrival, moment)
+            add_arrivals(tx, [("default", "fw", arrival)], moment)
         assert rate_of(state, moment).clock_ahead_s == expected
 
 
@@ -194,5 +194,5 @@ def test_late_records_are_counted_by_their_share(state: SqliteState) -> None:
     received[:30] += 2 * 3_600_000_000
     with state.begin() as tx:
         arrival = Arrival(120, 0, 0, times, clock_of(times, received))
-        add_arrival(tx, "default", "fw", arrival, NOW)
+        add_arrivals(tx, [("default", "fw", arrival)], NOW)
     assert rate_of(state).late_share == 0.25

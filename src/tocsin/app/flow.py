@@ -17,7 +17,7 @@ from tocsin.app.identity import EntitiesOf
 from tocsin.app.look_ledger import LookLedger
 from tocsin.app.reading_ahead import Reading, ReadingAhead
 from tocsin.app.rule_sieve import Sieve, to_fold
-from tocsin.app.turn_sources import OfSource, by_source, moment_of
+from tocsin.app.turn_sources import turns_of
 from tocsin.detect.correlate.correlator import Correlator
 from tocsin.detect.correlate.turn import Turn
 from tocsin.detect.engine import Engine
@@ -351,26 +351,8 @@ class Flow:
     def _add_to_ledgers(self, tx: Connection, worked: _Worked, now: datetime) -> None:
         """One ledger entry a source: what it sent, what was stored of it, and when it happened."""
         quarantined = Counter((one.tenant, one.item.source) for one in worked.unreadable)
-        sent = by_source(worked.batches)
-        for key, received in worked.received.items():
-            of_source = sent.get(key, OfSource())
-            times_us = of_source.times_us()
-            self._parts.sources.add(
-                tx,
-                source=key[1],
-                tenant=key[0],
-                received=received,
-                stored=len(times_us),
-                quarantined=quarantined[key],
-                unrecognized=of_source.unrecognized,
-                received_bytes=worked.received_bytes[key],
-                first_time=moment_of(times_us.min()) if len(times_us) else None,
-                last_time=moment_of(times_us.max()) if len(times_us) else None,
-                lanes=of_source.lanes,
-                now=now,
-                times_us=times_us,
-                clock=of_source.clock(),
-            )
+        turns = turns_of(worked.batches, worked.received, worked.received_bytes, quarantined)
+        self._parts.sources.add(tx, turns, now)
 
     def close(self) -> None:
         """Let the reading thread end; call it when nothing turns the flow any more."""

@@ -1,6 +1,6 @@
 """What one turn of the flow stored, source by source."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -9,9 +9,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tocsin.ingest.clock_skew import Clock, clock_of
+from tocsin.ingest.source_turn import SourceTurn
 from tocsin.model.event import EventBatch
 
 UNKNOWN_PRODUCT = "unknown"
+Key = tuple[str, str]
 
 
 @dataclass(slots=True)
@@ -34,9 +36,9 @@ class OfSource:
         return clock_of(self.times_us(), np.concatenate(self.received))
 
 
-def by_source(batches: Sequence[EventBatch]) -> dict[tuple[str, str], OfSource]:
+def by_source(batches: Sequence[EventBatch]) -> dict[Key, OfSource]:
     """What each (tenant, source) sent, from all batches."""
-    sent: dict[tuple[str, str], OfSource] = {}
+    sent: dict[Key, OfSource] = {}
     for batch in batches:
         coded = batch.sources.dictionary_encode()
         codes = coded.indices.to_numpy(zero_copy_only=False)
@@ -52,6 +54,37 @@ def by_source(batches: Sequence[EventBatch]) -> dict[tuple[str, str], OfSource]:
             if batch.lane.product == UNKNOWN_PRODUCT:
                 of_source.unrecognized += len(chosen)
     return sent
+
+
+def turns_of(
+    batches: Sequence[EventBatch],
+    received: Mapping[Key, int],
+    received_bytes: Mapping[Key, int],
+    quarantined: Mapping[Key, int],
+) -> list[SourceTurn]:
+    """For the book of sources what came of each (tenant, source) that sent something."""
+    sent = by_source(batches)
+    turns = []
+    for key, count in received.items():
+        of_source = sent.get(key, OfSource())
+        times_us = of_source.times_us()
+        turns.append(
+            SourceTurn(
+                source=key[1],
+                tenant=key[0],
+                received=count,
+                stored=len(times_us),
+                quarantined=quarantined.get(key, 0),
+                unrecognized=of_source.unrecognized,
+                received_bytes=received_bytes[key],
+                first_time=moment_of(times_us.min()) if len(times_us) else None,
+                last_time=moment_of(times_us.max()) if len(times_us) else None,
+                lanes=of_source.lanes,
+                times_us=times_us,
+                clock=of_source.clock(),
+            )
+        )
+    return turns
 
 
 def moment_of(moment: np.int64) -> datetime:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, RowMapping, bindparam, func, select, update
 
 from tocsin.ingest.cadence import (
     Gaps,
@@ -20,11 +20,11 @@ from tocsin.ingest.cadence import (
     learn,
     to_micros,
 )
-from tocsin.ingest.clock_skew import Clock
 from tocsin.ingest.errors import IngestError
 from tocsin.ingest.quarantine import Aside
-from tocsin.ingest.rates import Arrival, add_arrival
+from tocsin.ingest.rates import Arrival, add_arrivals
 from tocsin.ingest.silence import FLOOR_S, PATIENCE, judged_at, own_moment, silent_since
+from tocsin.ingest.source_turn import SourceTurn
 from tocsin.ingest.tables import quarantine, sources
 from tocsin.ingest.usual_week import Missed, UsualWeek, missed_since
 from tocsin.ingest.week_learning import usual_weeks
@@ -37,71 +37,38 @@ LIVE_LAG_S = 2 * 86_400.0
 """A source none of whose events ever came sooner than this after they happened is an archive
 that was read in: nothing is expected of it."""
 _EXCERPT = 200
-_UNKNOWN_CLOCK = Clock()
+_CHUNK = 500
 
 
 class SourceBook:
     """Keeps a ledger for every source; all state is in the tables."""
 
-    def add(
-        self,
-        tx: Connection,
-        *,
-        source: str,
-        tenant: str = "default",
-        received: int,
-        stored: int,
-        quarantined: int,
-        unrecognized: int,
-        received_bytes: int,
-        first_time: datetime | None,
-        last_time: datetime | None,
-        lanes: Iterable[str],
-        now: datetime,
-        times_us: NDArray[np.int64] | None = None,
-        clock: Clock = _UNKNOWN_CLOCK,
-    ) -> None:
-        """Add what one turn took in from a source; an empty turn changes nothing.
+    def add(self, tx: Connection, turns: Iterable[SourceTurn], now: datetime) -> None:
+        """Add what one turn took in, each source once; an empty turn changes nothing.
 
-        ``first_time``/``last_time`` are event times. ``times_us`` (all event times of the turn,
-        microseconds since 1970, any order) makes the learned cadence exact; without it the
-        events are taken as evenly spread between the two. Times outside 1990 to tomorrow count
-        but teach nothing; of those still to come ``now`` is learned, for a
-        clock that is ahead must not hide a silence.
+        Event times outside 1990 to tomorrow count but teach nothing; of those still to come
+        ``now`` is learned, for a clock that is ahead must not hide a silence.
         """
-        if not (received or stored or quarantined):
-            return
-        row = tx.execute(
-            select(sources).where(sources.c.tenant == tenant, sources.c.name == source)
-        ).one_or_none()
-        before = row._mapping if row is not None else _NOTHING
-        values: dict[str, Any] = {
-            "received": before["received"] + received,
-            "stored": before["stored"] + stored,
-            "quarantined": before["quarantined"] + quarantined,
-            "unrecognized": before["unrecognized"] + unrecognized,
-            "received_bytes": before["received_bytes"] + received_bytes,
-            "ahead": before["ahead"] + clock.ahead,
-            "late": before["late"] + clock.late,
-            "last_received": max(filter(None, (before["last_received"], now))),
-            "lanes": sorted({*before["lanes"], *lanes}),
-        }
-        seen = _seen(first_time, last_time, times_us, now, stored)
-        came = Arrival(received, quarantined, unrecognized, clock=clock)
-        if seen is not None:
-            values |= _learned(before, seen, now)
-            came.times_us = seen.times_us if seen.times_us is not None else came.times_us
-        add_arrival(tx, tenant, source, came, now)
-        if row is None:
-            tx.execute(
-                sources.insert().values({**_NOTHING, **values, "tenant": tenant, "name": source})
-            )
-        else:
-            tx.execute(
-                update(sources)
-                .where(sources.c.tenant == tenant, sources.c.name == source)
-                .values(values)
-            )
+        turns = [turn for turn in turns if not turn.is_empty]
+        before = _ledgers_before(tx, turns)
+        fresh: list[dict[str, Any]] = []
+        grown: list[dict[str, Any]] = []
+        arrivals: list[tuple[str, str, Arrival]] = []
+        for turn in turns:
+            row = before.get(turn.key)
+            values, came = _after(row or _NOTHING, turn, now)
+            arrivals.append((*turn.key, came))
+            if row is None:
+                fresh.append({**_NOTHING, **values, "tenant": turn.tenant, "name": turn.source})
+            else:
+                named = {"of_tenant": turn.tenant, "of_name": turn.source}
+                changed = {f"new_{name}": values.get(name, row[name]) for name in _LEARNED}
+                grown.append({**named, **changed})
+        add_arrivals(tx, arrivals, now)
+        if fresh:
+            tx.execute(sources.insert(), fresh)
+        if grown:
+            tx.execute(_GROW, grown)
 
     def quarantine(self, tx: Connection, blobs: BlobStore, asides: Sequence[Aside]) -> None:
         """Keep unreadable records whole. Counting them on their source is ``add``'s part."""
@@ -183,7 +150,7 @@ class SourceBook:
                 sources.insert().values({**_NOTHING, "tenant": tenant, "name": source, **lost})
             )
         lost_now = Arrival(dropped=dropped, tls_refused=tls_refused)
-        add_arrival(tx, tenant, source, lost_now, now)
+        add_arrivals(tx, [(tenant, source, lost_now)], now)
 
     def add_duplicates(
         self, tx: Connection, source: str, count: int, now: datetime, tenant: str = "default"
@@ -284,6 +251,57 @@ _NOTHING: dict[str, Any] = {
     "lanes": [],
     "gaps": {},
 }
+
+
+_LEARNED = (
+    *("received", "stored", "quarantined", "unrecognized", "received_bytes", "ahead", "late"),
+    *("last_received", "lanes", "first_seen", "last_seen", "advanced_at", "gaps", "least_lag_s"),
+)
+"""The columns a turn changes."""
+_GROW = (
+    update(sources)
+    .where(sources.c.tenant == bindparam("of_tenant"), sources.c.name == bindparam("of_name"))
+    .values({name: bindparam(f"new_{name}") for name in _LEARNED})
+)
+
+
+def _ledgers_before(
+    tx: Connection, turns: Sequence[SourceTurn]
+) -> dict[tuple[str, str], RowMapping]:
+    names: dict[str, list[str]] = {}
+    for turn in turns:
+        names.setdefault(turn.tenant, []).append(turn.source)
+    found: dict[tuple[str, str], RowMapping] = {}
+    for tenant, own in names.items():
+        for start in range(0, len(own), _CHUNK):
+            some = own[start : start + _CHUNK]
+            query = select(sources).where(sources.c.tenant == tenant, sources.c.name.in_(some))
+            found |= {(tenant, row["name"]): row for row in tx.execute(query).mappings()}
+    return found
+
+
+def _after(
+    before: Mapping[str, Any] | RowMapping, turn: SourceTurn, now: datetime
+) -> tuple[dict[str, Any], Arrival]:
+    """The columns of a source that change with a turn, and what came for its slots."""
+    clock = turn.clock
+    values: dict[str, Any] = {
+        "received": before["received"] + turn.received,
+        "stored": before["stored"] + turn.stored,
+        "quarantined": before["quarantined"] + turn.quarantined,
+        "unrecognized": before["unrecognized"] + turn.unrecognized,
+        "received_bytes": before["received_bytes"] + turn.received_bytes,
+        "ahead": before["ahead"] + clock.ahead,
+        "late": before["late"] + clock.late,
+        "last_received": max(filter(None, (before["last_received"], now))),
+        "lanes": sorted({*before["lanes"], *turn.lanes}),
+    }
+    came = Arrival(turn.received, turn.quarantined, turn.unrecognized, clock=clock)
+    seen = _seen(turn.first_time, turn.last_time, turn.times_us, now, turn.stored)
+    if seen is not None:
+        values |= _learned(before, seen, now)
+        came.times_us = seen.times_us if seen.times_us is not None else came.times_us
+    return values, came
 
 
 @dataclass(frozen=True, slots=True)

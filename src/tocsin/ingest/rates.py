@@ -6,14 +6,14 @@ it arrived in. Usual is what ``usual_week`` learned of this hour of the week.
 
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from tocsin.ingest.clock_skew import Clock
 from tocsin.ingest.seen_fields import new_fields
@@ -36,6 +36,7 @@ _COUNTS = (
     *("dropped", "tls_refused"),
 )
 _LEAST = ("least_lag_s", "clock_ahead_s")
+_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,25 @@ class Arrival:
     tls_refused: int = 0
 
 
-def add_arrival(tx: Connection, tenant: str, source: str, came: Arrival, now: datetime) -> None:
-    """Add an arrival to its slots; events older than is kept, or of the future, are left out."""
+def add_arrivals(
+    tx: Connection, arrivals: Iterable[tuple[str, str, Arrival]], now: datetime
+) -> None:
+    """Add what came of each (tenant, source) to its slots, each source once.
+
+    Events older than is kept, or of the future, are left out.
+    """
+    alike: dict[tuple[str, frozenset[int]], dict[str, dict[int, _Slot]]] = {}
+    for tenant, source, came in arrivals:
+        slots = _slots(came, now)
+        alike.setdefault((tenant, frozenset(slots)), {})[source] = slots
+    for (tenant, numbers), by_source in alike.items():
+        names = list(by_source)
+        for start in range(0, len(names), _CHUNK):
+            some = {name: by_source[name] for name in names[start : start + _CHUNK]}
+            _write(tx, tenant, numbers, some)
+
+
+def _slots(came: Arrival, now: datetime) -> dict[int, _Slot]:
     current = slot_of(now)
     slots: dict[int, _Slot] = defaultdict(_Slot)
     here = slots[current]
@@ -117,34 +135,50 @@ def add_arrival(tx: Connection, tenant: str, source: str, came: Arrival, now: da
         for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
             if oldest <= number <= current:
                 slots[number].events = count
-    _write(tx, tenant, source, slots)
+    return slots
 
 
-def _write(tx: Connection, tenant: str, source: str, slots: dict[int, _Slot]) -> None:
+def _write(
+    tx: Connection,
+    tenant: str,
+    numbers: frozenset[int],
+    by_source: Mapping[str, Mapping[int, _Slot]],
+) -> None:
+    """Add to the slots of sources that all have the same ``numbers``."""
     columns = source_slots.c
     query = select(source_slots).where(
-        columns.tenant == tenant, columns.source == source, columns.slot.in_(list(slots))
+        columns.tenant == tenant,
+        columns.source.in_(list(by_source)),
+        columns.slot.in_(sorted(numbers)),
     )
-    before = {row["slot"]: row for row in tx.execute(query).mappings()}
+    before = {(row["source"], row["slot"]): row for row in tx.execute(query).mappings()}
     fresh: list[dict[str, Any]] = []
     grown: list[dict[str, Any]] = []
-    for number, slot in slots.items():
-        row = before.get(number)
-        values: dict[str, Any] = {
-            name: getattr(slot, name) + (row[name] if row else 0) for name in _COUNTS
-        }
-        for name in _LEAST:
-            both = [one for one in (getattr(slot, name), row and row[name]) if one is not None]
-            values[name] = min(both) if both else None
-        if row is None:
-            fresh.append({"tenant": tenant, "source": source, "slot": number, **values})
-        else:
-            named = {"of_tenant": tenant, "of_source": source, "of_slot": number}
-            grown.append({**named, **{f"new_{name}": value for name, value in values.items()}})
+    for source, slots in by_source.items():
+        for number, slot in slots.items():
+            row = before.get((source, number))
+            values = _added(slot, row)
+            if row is None:
+                fresh.append({"tenant": tenant, "source": source, "slot": number, **values})
+            else:
+                named = {"of_tenant": tenant, "of_source": source, "of_slot": number}
+                grown.append({**named, **{f"new_{name}": value for name, value in values.items()}})
     if fresh:
         tx.execute(insert(source_slots), fresh)
     if grown:
         tx.execute(_GROW, grown)
+
+
+def _added(slot: _Slot, row: RowMapping | None) -> dict[str, Any]:
+    """The counts of a slot and of its row before."""
+    values: dict[str, Any] = {
+        name: getattr(slot, name) + (row[name] if row is not None else 0) for name in _COUNTS
+    }
+    for name in _LEAST:
+        before = row[name] if row is not None else None
+        both = [one for one in (getattr(slot, name), before) if one is not None]
+        values[name] = min(both) if both else None
+    return values
 
 
 _GROW = (
