@@ -14,6 +14,20 @@ from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.ingest.lines import split_lines
 
 NOW = datetime.now(UTC)
+COUNT = "5f0b7f3e-0000-4000-8000-00000000000c"
+SEVERAL = f"""
+title: Several
+id: {COUNT}
+level: high
+correlation:
+  type: event_count
+  rules: [one]
+  generate: true
+  group-by: [Where]
+  timespan: 1d
+  aliases: {{Where: {{one: Computer}}}}
+  condition: {{gte: 5}}
+"""
 USERS = ("eve", "svc-backup", "svc-backup", "svc-scan")
 
 
@@ -22,7 +36,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tocsin]:
     """Forty findings of one rule over four hosts, many more than their alerts keep."""
     home = tmp_path_factory.mktemp("preview") / "home"
     (home / "rules").mkdir(parents=True)
-    (home / "rules" / "one.yml").write_text(rule_text("  s: {Image: a}\n  condition: s"))
+    (home / "rules" / "one.yml").write_text(
+        rule_text("  s: {Image: a}\n  condition: s", extra="name: one\n")
+    )
+    (home / "rules" / "several.yml").write_text(SEVERAL)
     opened = open_tocsin(
         load_settings(home=home, syslog__enabled=False, detect__shipped_pack=False)
     )
@@ -53,6 +70,21 @@ def test_every_stored_finding_is_tried_and_told_by_alert(house: Tocsin) -> None:
     assert not told.is_partial
     one = preview_exception(house, ID, {"ProcessId": [3]}, NOW)
     assert (one.hidden, one.whole) == (1, 0)
+
+
+def test_findings_of_several_events_are_tried_by_their_group_and_last_event(house: Tocsin) -> None:
+    told = preview_exception(house, COUNT, {"Where": ["ws-1"]}, NOW)
+    assert (told.hidden, told.kept, told.stored) == (1, 4, 4)
+    assert [one.is_whole for one in told.touched] == [True]
+    by_event = preview_exception(house, COUNT, {"User|startswith": ["svc-"]}, NOW)
+    assert (by_event.hidden, by_event.unseen_fields) == (3, ())
+
+
+def test_a_field_that_nothing_ever_had_is_told(house: Tocsin) -> None:
+    told = preview_exception(house, ID, {"Usr|startswith": ["svc-"], "User": ["eve"]}, NOW)
+    assert (told.hidden, told.unseen_fields) == (0, ("Usr",))
+    absent = preview_exception(house, ID, {"Gone": [None], "Away|exists": [False]}, NOW)
+    assert absent.unseen_fields == (), "what is to be absent need not have been seen"
 
 
 def test_no_more_than_the_latest_are_looked_at_and_this_is_said(

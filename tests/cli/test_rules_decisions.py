@@ -46,6 +46,22 @@ def test_a_rule_moves_and_says_how_many_tests_it_passed(tocsin: Tocsin) -> None:
     assert "may become staging or retired" in refused.out
 
 
+def test_an_exception_for_a_field_that_nothing_ever_had_is_told(
+    tocsin: Tocsin, tmp_path: Path
+) -> None:
+    none = tocsin("rules", "except", "password is refused")
+    assert "“Password is refused” has no exception" in none.out
+    log = tmp_path / "auth.log"
+    log.write_text("Nov 22 10:00:00 nh-db01 sshd[7]: Failed password for root from 10.0.0.1\n")
+    assert tocsin("ingest", log).code == 0
+    said = ("--owner", "ann", "--reason", "known")
+    typed = tocsin("rules", "except", RULE, "hostnam=nh-db01", "hostname=nh-db01", *said)
+    assert "never had hostnam;" in typed.err
+    assert "never" not in tocsin("rules", "except", RULE, "hostname=nh-db01", *said).err
+    shown = tocsin("rules", "except", RULE, "--json").json
+    assert [one["unseen_fields"] for one in shown] == [["hostnam"], []]
+
+
 def test_exceptions_are_added_listed_and_removed(tocsin: Tocsin, tmp_path: Path) -> None:
     listed = tmp_path / "hosts.txt"
     listed.write_text("10.0.0.1\n\n10.0.0.2\n")

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 
+from tocsin.app.exception_fields import unseen_fields
 from tocsin.app.history import lanes_by_id
 from tocsin.app.rule_life import tests_hidden_by
 from tocsin.app.wiring import Tocsin
 from tocsin.detect.errors import RefusedDecision, UnknownRule
 from tocsin.detect.exceptions import compile_exceptions
+from tocsin.detect.hidden import group_of
 from tocsin.detect.overlay import RuleException
 from tocsin.detect.overlay_content import DamagedOverlay, read_fields
 from tocsin.model.alert import Alert, Disposition
+from tocsin.model.finding import MatchedField
 from tocsin.store.ports import Damage, ReplayQuery
 from tocsin.store.query import EventQuery, StoredEvent
 
@@ -54,7 +57,8 @@ class ExceptionPreview:
     """``hidden`` of the ``kept`` findings looked at, and the ``touched`` alerts, latest first.
 
     ``stored`` findings of the last ``DAYS`` days there are; of ``gone`` ones
-    the event is not stored any more or was not found in time. ``tests`` are the rule's own tests that must match and would be hidden.
+    the event is not stored any more or was not found in time. ``tests`` are the rule's own tests
+    that must match and would be hidden, ``unseen_fields`` those that no event it looks at ever had.
     """
 
     touched: tuple[TouchedAlert, ...]
@@ -63,6 +67,7 @@ class ExceptionPreview:
     stored: int
     gone: int
     tests: tuple[str, ...] = ()
+    unseen_fields: tuple[str, ...] = ()
 
     @property
     def is_partial(self) -> bool:
@@ -133,10 +138,10 @@ def preview_exception(
     if refused:
         raise RefusedDecision(f"the exception can't be used: {refused[0][1]}")
     match = house.rule_keeper.written.by_id(rule_id)
-    stored = (at_hand or FindingsAtHand()).of(house, rule_id, now) if match else StoredFindings({})
+    stored = (at_hand or FindingsAtHand()).of(house, rule_id, now)
     with house.state.read() as tx:
         alerts = house.alerts.page(tx, rule_id=rule_id, size=MOST_ALERTS).items
-    findings = [*({**stored.tried, **_kept_with(alerts)}).values()]
+    findings = [*({**_kept_with(alerts), **stored.tried}).values()]
     is_hidden = [at_work.find(one.fields, now) is not None for one in findings]
     return ExceptionPreview(
         touched=_touched(alerts, findings, is_hidden),
@@ -145,11 +150,12 @@ def preview_exception(
         stored=stored.stored,
         gone=stored.gone,
         tests=tuple(tests_hidden_by(tried, at_work, match, now)) if match else (),
+        unseen_fields=unseen_fields(tried.fields, house.reach.shown_to(rule_id)),
     )
 
 
 def _kept_with(alerts: Iterable[Alert]) -> dict[str, TriedFinding]:
-    """By event id what alerts keep: also of findings of several events, and after these are gone."""
+    """By event id what alerts keep, also after the events are gone from the store."""
     return {
         one.event_id: TriedFinding(
             one.time, one.fields, frozenset(who.key for who in (alert.entity, *alert.related))
@@ -160,7 +166,7 @@ def _kept_with(alerts: Iterable[Alert]) -> dict[str, TriedFinding]:
 
 
 def stored_findings(house: Tocsin, rule_id: str, now: datetime) -> StoredFindings:
-    """The latest findings of a match rule with the fields of their events."""
+    """The latest findings of a rule with the fields of their (last) events and their groups."""
     asked = EventQuery(
         _OF_RULE.format(rule_id.replace('"', "")),
         start=now - timedelta(days=DAYS),
@@ -184,10 +190,18 @@ def _with_events(house: Tocsin, findings: Mapping[str, StoredEvent]) -> dict[str
             finding = findings[event_id]
             about = finding.native.get("entities")
             keys = frozenset(map(str, about)) if isinstance(about, list) else frozenset()
-            found[event_id] = TriedFinding(finding.time, fields, keys)
+            tried = {**_group_of(finding), **fields}
+            found[event_id] = TriedFinding(finding.time, tried, keys)
         if monotonic() > until:
             break
     return found
+
+
+def _group_of(finding: StoredEvent) -> dict[str, str]:
+    matched = finding.native.get("matched")
+    told = [one for one in matched if isinstance(one, dict)] if isinstance(matched, list) else []
+    parts = ("name", "value", "pattern")
+    return group_of(MatchedField(*(str(one.get(part, "")) for part in parts)) for one in told)
 
 
 def _overlook(_: Damage) -> None:

@@ -58,6 +58,8 @@ class RuleBook:
         self._keeper = keeper
         self._overlays = overlays
         self._laying = laying
+        self.shown_to: Callable[[str], frozenset[str]] = lambda _: frozenset()
+        """By rule id the fields that events it looks at ever had."""
         self._known_tests: tuple[RuleSet, dict[str, Tested]] | None = None
 
     def life(self, rule_id: str, now: datetime | None = None) -> RuleLife:
@@ -68,7 +70,9 @@ class RuleBook:
         keeper = self._keeper
         at_work = keeper.ruleset.exceptions.get(rule_id)
         moment = now or datetime.now(UTC)
-        found = life_of(version, keeper.written, at_work, hidden, staged, moment)
+        found = life_of(
+            version, keeper.written, at_work, hidden, staged, moment, self.shown_to(rule_id)
+        )
         rule = self._keeper.written.rule(rule_id)
         if rule is None:
             return found

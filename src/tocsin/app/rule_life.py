@@ -1,9 +1,10 @@
 """What there is to see of a rule's life: its state, exceptions with what they hid, and its tests."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from tocsin.app.exception_fields import unseen_fields
 from tocsin.detect.exceptions import RuleExceptions, compile_exceptions
 from tocsin.detect.life_counts import DayCount
 from tocsin.detect.match_rule import SigmaMatchRule
@@ -19,7 +20,8 @@ from tocsin.model.severity import Level
 class ExceptionLife:
     """An exception and what it hid; ``problem`` says why it hides nothing, empty when it works.
 
-    ``hides_tests`` are the rule's own tests that must match and whose event it would hide.
+    ``hides_tests`` are the rule's own tests that must match and whose event it would hide,
+    ``unseen_fields`` those it asks for that no event the rule looks at ever had.
     """
 
     exception: RuleException
@@ -28,6 +30,7 @@ class ExceptionLife:
     days: tuple[DayCount, ...]
     problem: str = ""
     hides_tests: tuple[str, ...] = ()
+    unseen_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,12 @@ def life_of(
     hidden: Sequence[DayCount],
     staged: Sequence[DayCount],
     now: datetime,
+    shown: Collection[str] = frozenset(),
 ) -> RuleLife:
-    """Put together what is known of one rule; ``at_work`` are its exceptions in force."""
+    """Put together what is known of one rule; ``at_work`` are its exceptions in force.
+
+    ``shown`` are fields that events it looks at ever had.
+    """
     overlay = version.overlay
     rule = written.rule(overlay.rule_id)
     found = []
@@ -94,7 +101,12 @@ def life_of(
             problem = _problem(one, rule)
         count = sum(day.count for day in days)
         ended = one.has_ended(now)
-        found.append(ExceptionLife(one, ended, count, days, problem, tuple(hides)))
+        found.append(
+            ExceptionLife(
+                *(one, ended, count, days, problem, tuple(hides)),
+                unseen_fields=unseen_fields(one.fields, shown),
+            )
+        )
     own_level = rule.level if rule else None
     return RuleLife(
         rule_id=overlay.rule_id,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
+from tocsin.app.hunt_selection import selected
 from tocsin.detect.field_gaps import FieldGap, field_gaps
 from tocsin.detect.reach import Reach, reach_of
 from tocsin.detect.ruleset import RuleSet
@@ -58,6 +59,22 @@ class ReachBoard:
                 for source, fields in by_source.items():
                     of_lane[source if tenant == "default" else f"{tenant}/{source}"] = fields
         return found
+
+    def shown_to(self, rule_id: str) -> frozenset[str]:
+        """Fields that events a rule looks at ever had, of all sources, and those it groups by.
+
+        Empty when nothing it looks at has come in, or no such rule looks at events.
+        """
+        needed = selected(self._ruleset(), rules=[rule_id])
+        with self._one:
+            lanes, seen = self._lanes(), self._newest_fields()
+        accepted = {
+            lane.id for one in needed.rules for lane in lanes if lane.accepts(one.rule.logsource)
+        }
+        found = {name for lane in accepted for of in seen.get(lane, {}).values() for name in of}
+        if found:
+            found |= {name for one in needed.stateful for name in one.group_by}
+        return frozenset(found)
 
     def gaps(self) -> list[FieldGap]:
         """Fields that rules wait for, those that would wake the most first."""

@@ -220,6 +220,12 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
     flow = _open_flow(settings, parts, rule_keeper)
     budget = _open_budget(settings, engine, flow)
     closers.append(flow.close)
+    reach = ReachBoard(
+        state,
+        *(lambda: rule_keeper.ruleset, lambda: normalizer.lanes, SeenFields()),
+        budget.reach,
+    )
+    rule_book.shown_to = reach.shown_to
     history_jobs = HistoryJobs(KeptJobs(state))
     closers.append(history_jobs.close)
     return Tocsin(
@@ -232,11 +238,7 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         sources=sources,
         rule_keeper=rule_keeper,
         rule_book=rule_book,
-        reach=ReachBoard(
-            state,
-            *(lambda: rule_keeper.ruleset, lambda: normalizer.lanes, SeenFields()),
-            budget.reach,
-        ),
+        reach=reach,
         engine=engine,
         correlator=correlator,
         mappings=mappings,

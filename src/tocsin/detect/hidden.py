@@ -1,6 +1,6 @@
 """Splits what rules found into what stays and what their exceptions hide."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from tocsin.detect.correlate.correlated import Correlated
 from tocsin.detect.engine import Hit
 from tocsin.detect.exceptions import RuleExceptions
 from tocsin.model.event import EventBatch
-from tocsin.model.finding import Finding
+from tocsin.model.finding import Finding, MatchedField
 
 _GROUPED_BY = "grouped by "
 
@@ -120,7 +120,9 @@ def hidden_groups(
 
 
 def _record(finding: Finding) -> dict[str, object]:
-    group = {
-        one.name: one.value for one in finding.matched if one.pattern == f"{_GROUPED_BY}{one.name}"
-    }
-    return {**group, **finding.fields}
+    return {**group_of(finding.matched), **finding.fields}
+
+
+def group_of(matched: Iterable[MatchedField]) -> dict[str, str]:
+    """What a finding over several events was grouped by, of what it says matched."""
+    return {one.name: one.value for one in matched if one.pattern == f"{_GROUPED_BY}{one.name}"}

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
+from tocsin.app.exception_fields import unseen_fields
 from tocsin.app.plain import as_json
 from tocsin.app.wiring import Tocsin
 from tocsin.detect.errors import RefusedDecision, UnknownRule
@@ -160,7 +161,8 @@ def set_schedule(house: House, rule_id: str, body: NewSchedule, by: Engineer) ->
 def add_exception(house: House, rule_id: str, body: NewException, by: Engineer) -> dict[str, Any]:
     """Hits where all fields hold make no finding from now on; they are counted.
 
-    ``hides_tests`` names tests of the rule that must match and whose event it would hide.
+    ``hides_tests`` names tests of the rule that must match and whose event it would hide,
+    ``unseen_fields`` those fields of it that no event the rule looks at ever had.
     """
     with _refusals():
         made, hides_tests = house.rule_book.add_exception(
@@ -171,7 +173,8 @@ def add_exception(house: House, rule_id: str, body: NewException, by: Engineer) 
             by=by.name,
             expires=body.expires,
         )
-    return {"exception": as_json(made), "hides_tests": hides_tests}
+    unseen = unseen_fields(made.fields, house.reach.shown_to(rule_id))
+    return {"exception": as_json(made), "hides_tests": hides_tests, "unseen_fields": unseen}
 
 
 @router.delete("/{rule_id}/exceptions/{exception_id}", summary="Remove an exception")

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tocsin.app.exception_fields import unseen_fields
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json as plain_json
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
@@ -49,6 +50,11 @@ def except_from_rule(
         out.print(f"{made['exception']['id']} hides from now on", markup=False)
         for name in made["hides_tests"]:
             err.print(f"it would hide what the rule's own test “{name}” must find", markup=False)
+        if made["unseen_fields"]:
+            err.print(
+                f"{_unseen(made['unseen_fields'])}; tocsin rules fields lists those seen",
+                markup=False,
+            )
         return
     _list(rule, home, config, as_json)
 
@@ -76,7 +82,8 @@ def _add(
         made, hides = book.add_exception(
             rule_id, fields, owner=owner, reason=reason, by=by, expires=ends
         )
-        return {"exception": plain_json(made), "hides_tests": hides}
+        unseen = unseen_fields(made.fields, book.shown_to(rule_id))
+        return {"exception": plain_json(made), "hides_tests": hides, "unseen_fields": unseen}
 
     return decide(
         *(rule, home, config),
@@ -108,6 +115,13 @@ def _list(rule: str, home: Path | None, config: Path | None, as_json: bool) -> N
     if as_json:
         print_json(found["exceptions"])
         return
+    if not found["exceptions"]:
+        out.print(
+            f"“{found['title'] or found['rule_id']}” has no exception. To add one: tocsin rules "
+            "except RULE FIELD=VALUE --owner WHO --reason WHY --expires 30d",
+            markup=False,
+        )
+        return
     rows = (
         (
             one["exception"]["id"],
@@ -116,12 +130,18 @@ def _list(rule: str, home: Path | None, config: Path | None, as_json: bool) -> N
             one["exception"]["reason"],
             "expired" if one["has_ended"] else one["exception"]["expires"] or "never",
             one["hidden"],
-            one["problem"],
+            one["problem"] or _unseen(one["unseen_fields"]),
         )
         for one in found["exceptions"]
     )
     columns = ("exception", "where", "owner", "reason", "expires", "hidden", "problem")
     print_table(found["title"], columns, rows)
+
+
+def _unseen(names: list[str]) -> str:
+    if not names:
+        return ""
+    return f"hides nothing so far: the events the rule looks at never had {', '.join(names)}"
 
 
 def _read(fields: list[str]) -> dict[str, list[str]]:
