@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pyarrow as pa
 from hypothesis import given
@@ -50,3 +51,32 @@ def test_any_text_is_taken(texts: list[str]) -> None:
         *split_columns(column, ["a"], ",").values(),
     ):
         assert len(values) == len(texts)
+
+
+PIECES = st.sampled_from(
+    [
+        *("a", "b", "x.y", "-a", "1b", "=", "==", " ", " ", ";", ":", '"', '"x y"', '=""'),
+        *("é", "ä=", '\\"', "\n", "\t", "_z=", "k=v ", "k=v"),
+    ]
+)
+WORDS = st.one_of(st.none(), st.lists(PIECES, max_size=12).map("".join))
+
+
+@given(st.lists(WORDS, min_size=1, max_size=5), st.sampled_from(["= ", ":;", "=, ", "=="]))
+def test_pairs_of_many_rows_are_those_of_each(rows: list[str | None], marks: str) -> None:
+    assign, between = marks[0], marks[1:]
+    pair = re.compile(
+        rf'(?<![\w.\-])([A-Za-z_][\w.\-]*){assign}("(?:[^"\\]|\\.)*"|(?:(?!{between}).)*)',
+        re.DOTALL,
+    )
+    expected: dict[str, list[str | None]] = {}
+    for row, text in enumerate(rows):
+        for name, value in pair.findall(text or ""):
+            if value and value != '""':
+                column = expected.setdefault(name, [None] * len(rows))
+                plain = value[1:-1] if value[0] == '"' else value
+                if column[row] is None:
+                    column[row] = plain.strip()
+    found = split_pairs(pa.array(rows, pa.string()), assign, between)
+    assert {name: column.to_pylist() for name, column in found.items()} == expected
+    assert list(found) == list(expected)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,7 +19,9 @@ TEXT_IDS = frozenset({"event_id"})
 NARROW = frozenset({"class_uid", "category_uid", "activity_id", "severity_id", "status_id"})
 _ADDRESS = r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%.+)?)$"
 _MAPPED = r"^::[fF]{4}:(\d{1,3}(?:\.\d{1,3}){3})$"
-_FEW = 256
+_FEW, _MANY, _SAMPLED = 256, 4_096, 1_024
+_OFTEN_NEW = 0.95
+"""Where half of a column's values differ, so many of a sample's do."""
 _WHOLE = r"^[+-]?\d{1,18}$"
 
 
@@ -157,12 +160,20 @@ def _text_lists(array: pa.Array) -> pa.Array:
 
 def on_distinct(text: pa.Array, compute: Fitting) -> pa.Array:
     """``compute`` of a text column; of each distinct value once where many are the same."""
-    if len(text) < _FEW:
+    if len(text) < _FEW or _differs(text):
         return compute(text)
     coded = text.dictionary_encode()
     if len(coded.dictionary) * 2 > len(text):
         return compute(text)
     return compute(coded.dictionary).take(coded.indices)
+
+
+def _differs(text: pa.Array) -> bool:
+    """True when a sample says that most values come once: then coding them all is in vain."""
+    if len(text) < _MANY:
+        return False
+    sample = text.take(pa.array(np.arange(0, len(text), len(text) // _SAMPLED)))
+    return bool(pc.count_distinct(sample).as_py() > _OFTEN_NEW * len(sample))
 
 
 def _address(text: pa.Array) -> pa.Array:

@@ -1,12 +1,13 @@
 """Cuts text columns into fields: by a separator into named places, or into ``key=value`` pairs."""
 
 import csv
-import re
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from tocsin.normalize.pair_places import Numbers, find_pairs
 
 MOST_NAMES = 500
 """A text column that holds more different keys than this keeps the rest in its text alone."""
@@ -45,38 +46,35 @@ def split_pairs(text: pa.Array, assign: str, between: str) -> dict[str, pa.Array
 
     A value ends at ``between`` or, in double quotes, with them; one that is empty is null.
     """
-    pair = re.compile(
-        rf'(?<![\w.\-])([A-Za-z_][\w.\-]*){re.escape(assign)}("(?:[^"\\]|\\.)*"'
-        rf"|(?:(?!{re.escape(between)}).)*)",
-        re.DOTALL,
-    )
-    found: dict[str, tuple[list[int], list[str]]] = {}
-    for row, value in enumerate(text.to_pylist()):
-        for name, written in pair.findall(value or ""):
-            if not written or written == '""':
-                continue
-            column = found.get(name)
-            if column is None:
-                if len(found) >= MOST_NAMES:
-                    continue
-                column = found[name] = ([], [])
-            rows, values = column
-            if not rows or rows[-1] != row:
-                rows.append(row)
-                values.append(written)
-    return {name: _spread(rows, values, len(text)) for name, (rows, values) in found.items()}
+    found = find_pairs(text, assign, between)
+    coded = found.names.dictionary_encode()
+    codes = coded.indices.to_numpy(zero_copy_only=False)
+    order = np.argsort(codes, kind="stable")
+    codes, rows = codes[order], found.rows[order]
+    is_first = np.ones(len(order), np.bool_)
+    is_first[1:] = (codes[1:] != codes[:-1]) | (rows[1:] != rows[:-1])
+    order, codes, rows = order[is_first], codes[is_first], rows[is_first]
+    values = _plain(found.values.take(pa.array(order)))
+    names = coded.dictionary.to_pylist()[:MOST_NAMES]
+    bounds = np.searchsorted(codes, np.arange(len(names) + 1)).tolist()
+    return {
+        name: _spread(rows[start:end], values[start:end], len(text))
+        for name, start, end in zip(names, bounds, bounds[1:], strict=False)
+    }
 
 
-def _spread(rows: list[int], values: list[str], length: int) -> pa.Array:
-    array = pa.array(values, pa.string())
-    quoted = pc.starts_with(array, '"')
+def _plain(written: pa.StringArray) -> pa.StringArray:
+    quoted = pc.starts_with(written, '"')
     if quoted.true_count:
-        array = pc.if_else(quoted, pc.utf8_slice_codeunits(array, 1, -1), array)
-    array = pc.utf8_trim_whitespace(array)
+        written = pc.if_else(quoted, pc.utf8_slice_codeunits(written, 1, -1), written)
+    return pc.utf8_trim_whitespace(written)
+
+
+def _spread(rows: Numbers, values: pa.Array, length: int) -> pa.Array:
     if len(rows) == length:
-        return array
+        return values
     places = np.zeros(length, np.int64)
     missing = np.ones(length, np.bool_)
     places[rows] = np.arange(len(rows))
     missing[rows] = False
-    return array.take(pa.array(places, mask=missing))
+    return values.take(pa.array(places, mask=missing))
