@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: help demo test check lint serve docs format setup clean
+.PHONY: help demo test deep check lint serve docs format setup clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ serve: $(READY) ## the server on this machine (http://127.0.0.1:8600)
 
 test: $(READY) ## all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+
+deep: $(READY) ## all tests, with all recordings and twenty times the made-up examples
+	@TOCSIN_TEST_DEEP=1 $(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
 
 check: lint ## lint, the house's own tests, generated docs
 	@$(BIN)/python -m pytest -q tests/house tests/docs

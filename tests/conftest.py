@@ -1,5 +1,6 @@
 """Fixtures every room's tests share."""
 
+import gc
 import os
 from collections import Counter
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.scheduling import CONSOLE, ModuleScheduling, scope_of
+from tests.scheduling import ModuleScheduling, durations, longest_first
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -24,8 +25,17 @@ def test_data() -> Path:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the modules that take long, so that no worker is left alone with one."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (scope_of(item.nodeid) != CONSOLE, item.path not in slow))
+    longest_first(items, durations())
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay to the end: looking through them for garbage finds none."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -40,6 +50,7 @@ COMPARED = pytest.StashKey[Counter[str]]()
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[COMPARED] = Counter()
+    gc.set_threshold(20_000, 20, 20)  # a corpus of rules is millions of objects, looked through
     config.pluginmanager.register(_Counts(config.stash[COMPARED]))
 
 

@@ -1,13 +1,29 @@
-"""Which tests one worker runs together: a module's, and all of the console's.
+"""Which tests one worker runs together, and in which order: what takes longest begins.
 
-What a module set up is then made once, and Playwright's loop stays on one worker. (Groups by mark,
-``--dist loadgroup``, fall apart without a word under pytest 9.2: pytest-xdist#1386.)
+A module's tests share what the module set up, and the console's share a lived-in house and
+Playwright's loop, which stays on one worker. (Groups by mark, ``--dist loadgroup``, fall apart
+without a word under pytest 9.2: pytest-xdist#1386.) How long each took in a whole run is kept in
+``durations.json``; only the order counts. To write it anew:
+
+    make test ARGS=--junitxml=run.xml
+    .venv/bin/python -m tests.scheduling run.xml
 """
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 CONSOLE = "tests/console"
+UNKNOWN_SLOW_S = 10.0
+"""Of a module not yet in ``durations.json``, if it says that it is slow."""
+_SHORTEST_S = 2.0
+_DURATIONS = Path(__file__).with_name("durations.json")
 
 
 def scope_of(nodeid: str) -> str:
@@ -20,6 +36,30 @@ def scope_of(nodeid: str) -> str:
     return CONSOLE if module.startswith(f"{CONSOLE}/") else module
 
 
+def longest_first(items: list[pytest.Item], took_s: Mapping[str, float]) -> None:
+    """Sort by how long the tests' scope took; those not in ``took_s`` stay in their order."""
+    known = dict(took_s)
+    for item in items:
+        if item.get_closest_marker("slow"):
+            known.setdefault(scope_of(item.nodeid), UNKNOWN_SLOW_S)
+    items.sort(key=lambda item: -known.get(scope_of(item.nodeid), 0.0))
+
+
+def durations() -> dict[str, float]:
+    """Seconds by scope in the last run that was kept."""
+    kept: dict[str, float] = json.loads(_DURATIONS.read_bytes())
+    return kept
+
+
+def durations_of(junit: Path) -> dict[str, float]:
+    """Seconds by scope in a run's JUnit file, the longest first, without the short ones."""
+    took: Counter[str] = Counter()
+    for case in ElementTree.parse(junit).iter("testcase"):  # noqa: S314 - pytest's own file
+        module = case.get("classname", "").replace(".", "/") + ".py"
+        took[scope_of(module)] += float(case.get("time", "0"))  # type: ignore[assignment]
+    return {scope: round(s, 1) for scope, s in took.most_common() if s >= _SHORTEST_S}
+
+
 class ModuleScheduling(LoadScopeScheduling):
     """Hands out modules in the order in which they were collected."""
 
@@ -29,3 +69,7 @@ class ModuleScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return scope_of(nodeid)
+
+
+if __name__ == "__main__":
+    _DURATIONS.write_text(json.dumps(durations_of(Path(sys.argv[1])), indent=1) + "\n")

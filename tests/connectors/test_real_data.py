@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.depth import DEEP
 from tocsin.ingest.decode import decode
 from tocsin.ingest.files import read_paths
 from tocsin.model.event import EventBatch
@@ -138,7 +139,8 @@ def test_nested_and_flat_windows_recordings_give_the_same_names(
     for name, payload in _recordings(test_data / "security-datasets" / "datasets" / "atomic"):
         if "aws" in name or "ec2_" in name:
             continue
-        for part in _payloads(payload):
+        parts = list(_payloads(payload))
+        for part in parts if DEEP else {parts[0], parts[-1]}:
             for batch in _normalize(normalizer, part)[1]:
                 counts[batch.lane.id] += len(batch)
                 if batch.lane.id == "windows.process_creation":
@@ -150,7 +152,7 @@ def test_nested_and_flat_windows_recordings_give_the_same_names(
     with capsys.disabled():
         print(f"\nsecurity-datasets: {counts.total()} events, {seen} process creations")  # noqa: T201
     assert seen[True] > 50
-    assert seen[False] > 200
+    assert seen[False] > (200 if DEEP else 100)
     assert counts["windows.registry_add"] > 0
     assert set(counts) <= {lane.id for lane in normalizer.lanes if lane.connector == "windows"}
 

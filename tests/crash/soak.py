@@ -138,7 +138,7 @@ class Soak:
         if self.forwarder is not None:
             self.forwarder.stop()
         if self.server.process is not None and self.server.process.poll() is None:
-            self.server.stop()
+            self.server.kill()  # all is counted
         self.server.client.close()
 
     def _of_sender(self, sender: Sender) -> Verdict:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.depth import examples
 from tocsin.detect.engine import Engine
 from tocsin.detect.match_rule import SigmaMatchRule
 from tocsin.detect.matcher import All, Matcher, Node, Not, Operator
@@ -163,7 +164,7 @@ def _engine_verdicts(engine: Engine, batch: EventBatch) -> dict[str, tuple[int, 
     return {hit.rule.id: hit.rows for hit in engine.evaluate(batch)}
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(conditions, min_size=1, max_size=6),
     st.lists(st.lists(records, min_size=1, max_size=6), min_size=1, max_size=3),
@@ -177,7 +178,7 @@ def test_generated_rules_and_records_get_the_oracles_verdict(
         assert _engine_verdicts(engine, batch) == _verdicts(rules, batch)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(conditions, min_size=1, max_size=4),
     st.lists(texts, min_size=4, max_size=12),

@@ -8,6 +8,7 @@ from random import Random
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.depth import examples
 from tests.detect.correlate.playing import Stream, correlation, event, rule_named
 from tocsin.detect.correlate.chain_oracle import findings_of
 from tocsin.detect.correlate.limits import Limits
@@ -21,7 +22,7 @@ NUMBERS = (0, 1, 2, 3, 10, -4, 2.5, 0.1, "7", "many", True, 1e300)
 MEMBERS = (["a"], ["a", "b"], ["c", "C", "d"], [], ["b", "a", "c"])
 SEEDS = st.integers(0, 2**63)
 _SETTINGS = settings(
-    max_examples=350,
+    max_examples=examples(100),
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),
@@ -198,7 +199,7 @@ def test_new_terms(seed: int) -> None:
     check(rule, seed)
 
 
-@settings(_SETTINGS, max_examples=100)
+@settings(_SETTINGS, max_examples=examples(30))
 @given(SEEDS)
 def test_what_is_forgotten_would_have_changed_nothing(seed: int) -> None:
     def rule(random: Random) -> StatefulRule:
@@ -243,7 +244,7 @@ def some_chain(random: Random) -> list[StatefulRule]:
     return rules
 
 
-@settings(_SETTINGS, max_examples=200)
+@settings(_SETTINGS, max_examples=examples(60))
 @given(SEEDS)
 def test_chains_of_correlations(seed: int) -> None:
     random = Random(seed)  # noqa: S311 - repeatable, not secret

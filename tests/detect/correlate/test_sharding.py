@@ -8,6 +8,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 
+from tests.depth import examples
 from tests.detect.correlate.playing import Stream, correlation, event, rule_named
 from tests.detect.correlate.test_correlator_equals_oracle import (
     _SETTINGS,
@@ -43,7 +44,7 @@ def some_rules(random: Random) -> list[StatefulRule]:
     return [*rules, *fresh[:1]]
 
 
-@settings(_SETTINGS, max_examples=8)
+@settings(_SETTINGS, max_examples=examples(8))
 @given(SEEDS)
 def test_shards_together_find_what_one_finds(seed: int) -> None:
     random = Random(seed)  # noqa: S311 - repeatable, not secret
