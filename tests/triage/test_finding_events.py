@@ -10,6 +10,7 @@ from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 from tocsin.model.entity import Entity, EntityKind
 from tocsin.model.finding import Finding, MatchedField
+from tocsin.model.identifier import event_id
 from tocsin.normalize.ocsf_object import to_ocsf
 from tocsin.triage.finding_events import findings_batch
 
@@ -46,6 +47,8 @@ def test_event_ids_repeat_for_the_same_finding(finding: Make, noon: datetime) ->
     first, again = findings_batch(findings, noon), findings_batch(findings, datetime.now(UTC))
     assert first.event_ids.to_pylist() == again.event_ids.to_pylist()
     assert len(set(first.event_ids.to_pylist())) == 50
+    one_by_one = [event_id(each.time, each.finding_id, 0, 0) for each in findings]
+    assert first.event_ids.to_pylist() == one_by_one
 
 
 def test_columns_have_equal_length_and_none_is_empty(finding: Make, noon: datetime) -> None:

@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -26,6 +26,8 @@ from tocsin.cli.server import Listening, serve_house
 _CONNECTIONS = 2
 _WARM_UP = 20_000
 _LOOK_S = 0.05
+_SENDING_LOOK_S = 0.5
+"""Between two looks at the counters: seldom while records are sent, for looking is work too."""
 _PATIENCE_S = 300.0
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -53,6 +55,9 @@ def bench_http(
             wanted = sum(body.records for body in measured)
             with ThreadPoolExecutor(1) as sending:
                 acknowledged = sending.submit(server.send, measured)
+                while not acknowledged.done():
+                    server.look(on_progress)
+                    wait([acknowledged], _SENDING_LOOK_S)
                 counts = server.wait_for(before["records"] + wanted, on_progress)
                 took_s = time.perf_counter() - started
                 acknowledged_at = acknowledged.result()
@@ -100,10 +105,7 @@ class _Server:
         end = time.monotonic() + _PATIENCE_S
         best = 0
         while True:
-            counts = self._counts()
-            self.peak_rss_mb = max(self.peak_rss_mb, round(counts["resident"] / 1e6, 1))
-            if on_progress is not None:
-                on_progress(counts["records"])
+            counts = self.look(on_progress)
             if counts["records"] >= records:
                 return counts
             if counts["records"] > best:
@@ -111,6 +113,14 @@ class _Server:
             if time.monotonic() > end:
                 raise TimeoutError(f"the server stopped at {best} of {records} records")
             time.sleep(_LOOK_S)
+
+    def look(self, on_progress: Callable[[int], None] | None = None) -> dict[str, int]:
+        """The server's counters now."""
+        counts = self._counts()
+        self.peak_rss_mb = max(self.peak_rss_mb, round(counts["resident"] / 1e6, 1))
+        if on_progress is not None:
+            on_progress(counts["records"])
+        return counts
 
     def cpu_s(self) -> float:
         times = self._process.cpu_times()

@@ -67,9 +67,7 @@ def explain(rule: SigmaMatchRule, record: Record) -> list[MatchedField]:
 
     What a rule excludes (under ``not``) is not listed: nothing of the record made it match.
     """
-    if not matches(rule, record):
-        return []
-    return list(dict.fromkeys(_reasons(rule.condition, record)))
+    return list(dict.fromkeys(_because(rule.condition, record) or ()))
 
 
 def holds(node: Node, record: Record) -> bool:
@@ -83,13 +81,22 @@ def holds(node: Node, record: Record) -> bool:
     return not holds(node.part, record)
 
 
-def _reasons(node: Node, record: Record) -> Iterator[MatchedField]:
+def _because(node: Node, record: Record) -> list[MatchedField] | None:
+    """What makes a part of a condition true of the record; None where it is not true."""
     if isinstance(node, Matcher):
-        yield from found_by(node, record)
-    elif isinstance(node, All | Any):
+        return list(found_by(node, record)) or None
+    if isinstance(node, All | Any):
+        found: list[MatchedField] = []
+        is_true = needs_all = isinstance(node, All)
         for part in node.parts:
-            if holds(part, record):
-                yield from _reasons(part, record)
+            because = _because(part, record)
+            if because is not None:
+                found += because
+                is_true = True
+            elif needs_all:
+                return None
+        return found if is_true else None
+    return None if holds(node.part, record) else []
 
 
 def found_by(matcher: Matcher, record: Record) -> Iterator[MatchedField]:

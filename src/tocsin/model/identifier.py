@@ -43,13 +43,39 @@ def event_id_column(
     The entry's digest seeds two mixers (the finalizer of SplitMix64, a bijection of 64 bits);
     the low 62 bits of an id come from one that maps distinct ordinals to distinct numbers.
     """
-    millis = int(received_at.timestamp() * 1000) & 0xFFFFFFFFFFFF
-    entry = _DIGEST(f"{spool}\0{position}".encode(), digest_size=16).digest()
-    first, second = np.frombuffer(entry, ">u8").astype(np.uint64)
-    numbers = np.asarray(ordinals, np.int64).astype(np.uint64)
+    entry = np.frombuffer(_entry(spool, position), ">u8").astype(np.uint64)
+    return _id_column(
+        np.uint64(_millis(received_at)), entry, np.asarray(ordinals, np.int64).astype(np.uint64)
+    )
+
+
+def first_event_ids(moments: Sequence[datetime], spools: Sequence[str]) -> pa.StringArray:
+    """``event_id`` of the record 0 in the entry 0 of many spools, computed together."""
+    entries = np.frombuffer(b"".join(_entry(spool, 0) for spool in spools), ">u8")
+    millis = np.array([_millis(moment) for moment in moments], np.uint64)
+    return _id_column(
+        millis, entries.reshape(-1, 2).T.astype(np.uint64), np.zeros(len(spools), np.uint64)
+    )
+
+
+def _millis(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000) & 0xFFFFFFFFFFFF
+
+
+def _entry(spool: str, position: int) -> bytes:
+    return _DIGEST(f"{spool}\0{position}".encode(), digest_size=16).digest()
+
+
+def _id_column(
+    millis: npt.NDArray[np.uint64] | np.uint64,
+    entry: npt.NDArray[np.uint64],
+    numbers: npt.NDArray[np.uint64],
+) -> pa.StringArray:
+    """``entry`` are the two halves of the digests, of one entry for all or of one for each."""
+    first, second = entry
     words = np.empty((len(numbers), 2), ">u8")
     high = _mixed((numbers + first) * _GOLDEN) & np.uint64(0xFFF)
-    words[:, 0] = high | np.uint64(millis << 16 | 0x7000)
+    words[:, 0] = high | (millis << np.uint64(16)) | np.uint64(0x7000)
     words[:, 1] = _mixed62(numbers ^ (second & _LOW62)) | np.uint64(0x2 << 62)
     octets = words.view(np.uint8)
     text = np.full((len(numbers), 36), ord("-"), np.uint8)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from tocsin.model.entity import Entity, EntityKind
 from tocsin.model.event import EventBatch
 from tocsin.model.finding import Finding
-from tocsin.model.identifier import event_id
+from tocsin.model.identifier import first_event_ids
 from tocsin.model.lane import Lane
 
 FINDING_LANE = Lane("tocsin", "finding", product="tocsin")
@@ -110,9 +110,7 @@ def findings_batch(findings: Sequence[Finding], now: datetime) -> EventBatch:
         lane=FINDING_LANE,
         sources=pa.array([FINDING_SOURCE] * len(findings), pa.string()),
         tenant=next(iter(tenants), "default"),
-        event_ids=pa.array(
-            [event_id(finding.time, finding.finding_id, 0, 0) for finding in findings], pa.string()
-        ),
+        event_ids=first_event_ids(times, [finding.finding_id for finding in findings]),
         times=pa.array(times, _TIME),
         ingested_at=pa.array([now] * len(findings), _TIME),
         native=_without_empty_columns(_NATIVE, [_native(finding) for finding in findings]),
