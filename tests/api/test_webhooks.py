@@ -5,6 +5,7 @@ import hmac
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -87,6 +88,31 @@ def test_a_signed_delivery_is_stored_once_with_what_its_headers_say(
     first, second = _events(house, "once")
     assert "push" in first
     assert "d-2" in second
+
+
+def test_a_delivery_is_known_after_a_restart(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret")
+    config = tmp_path / "tocsin.toml"
+    config.write_text(
+        DOOR.format(name="once", secret=secret) + DOOR.format(name="other", secret=secret)
+    )
+    settings = load_settings(
+        config, home=tmp_path / "home", syslog__enabled=False, detect__shipped_pack=False
+    )
+    body = b'{"ref":"refs/heads/main"}'
+    headers = {name.lower(): value for name, value in _github(body).items()}
+    for is_repeated in (False, True):
+        house = open_tocsin(settings)
+        try:
+            assert house.webhooks.take("once", headers, body, "x").is_repeated is is_repeated
+        finally:
+            house.close()
+    house = open_tocsin(settings)
+    try:
+        assert not house.webhooks.take("other", headers, body, "x").is_repeated
+    finally:
+        house.close()
 
 
 def test_a_form_holds_its_payload(house: Tocsin, client: TestClient) -> None:

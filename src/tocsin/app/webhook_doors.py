@@ -2,11 +2,10 @@
 
 import json
 import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import orjson
@@ -17,12 +16,15 @@ from tocsin.ingest.lines import split_lines
 from tocsin.ingest.pull import Secrets
 from tocsin.ingest.pull_book import RefusedCount
 from tocsin.ingest.pull_settings import WebhookSettings
-from tocsin.ingest.webhook_signature import Signed, WebhookRefused, check_signature
+from tocsin.ingest.seen_ids import SeenIds, key_of
+from tocsin.ingest.webhook_signature import WebhookRefused, check_signature
 from tocsin.model.intake import Intake, IntakeState
 from tocsin.model.record import RawBatch
 from tocsin.store.ports import StateStore
 
-_REMEMBERED = 20_000
+_REMEMBERED = 160_000
+_REMEMBERED_H = 72.0
+"""GitHub lets a delivery be sent again for three days; signed times are judged by ``window_s``."""
 _FORM = "application/x-www-form-urlencoded"
 _TOLD = {"x-github-event": "event", "x-github-delivery": "delivery", "webhook-id": "delivery"}
 """Headers that say what the body does not; kept as ``webhook`` beside the record's fields."""
@@ -36,8 +38,8 @@ class _Door:
     source: str
     secrets: Secrets
     refused: RefusedCount
-    taken: OrderedDict[str, float] = field(default_factory=OrderedDict)
-    turn: threading.Lock = field(default_factory=threading.Lock)
+    taken: SeenIds
+    counting: threading.Lock = field(default_factory=threading.Lock)
     count: int = 0
     last_at: datetime | None = None
 
@@ -59,7 +61,9 @@ class WebhookDoors:
         settings: Sequence[WebhookSettings],
         state: StateStore,
         accept: Callable[[Sequence[RawBatch]], int],
+        folder: Path,
     ) -> None:
+        """``folder`` is where the deliveries taken lately are kept, over a restart too."""
         self._accept = accept
         self._doors = {
             one.name: _Door(
@@ -67,6 +71,7 @@ class WebhookDoors:
                 one.source or f"webhook/{one.name}",
                 secrets_of(one, f"webhooks {one.name!r}"),
                 RefusedCount(state, f"webhook/{one.name}"),
+                SeenIds(folder / one.name, most=_REMEMBERED, hours=_REMEMBERED_H),
             )
             for one in settings
         }
@@ -77,7 +82,7 @@ class WebhookDoors:
     def take(self, name: str, headers: Mapping[str, str], body: bytes, place: str) -> Taken:
         """Check and make durable; raises WebhookRefused (counted), PullError without a secret.
 
-        ``headers`` have names in lower case. What was taken within the window is not taken again,
+        ``headers`` have names in lower case. What was taken lately is not taken again,
         and answered as well: its sender did not hear us.
         """
         door = self._doors[name]
@@ -91,8 +96,9 @@ class WebhookDoors:
             raise
         if challenge := _challenge(door.settings, body):
             return Taken(0, challenge=challenge)
-        with door.turn:  # the same twice at once is taken once
-            if signed.delivery and _is_known(door, signed):
+        with door.taken.claiming() as claim:  # the same twice at once is taken once
+            deliveries = [key_of(signed.delivery.encode())] if signed.delivery else []
+            if claim.known(deliveries):
                 door.refused.add("sent again")
                 return Taken(0, is_repeated=True)
             batches = split_lines(
@@ -104,8 +110,9 @@ class WebhookDoors:
             )
             if batches:
                 self._accept(batches)
-            if signed.delivery:
-                door.taken[signed.delivery] = time.monotonic()
+            claim.fresh = deliveries
+            claim.keep()
+        with door.counting:
             door.count, door.last_at = door.count + 1, now
         return Taken(len(batches))
 
@@ -128,17 +135,6 @@ class WebhookDoors:
     def close(self) -> None:
         for door in self._doors.values():
             door.refused.close()
-
-
-def _is_known(door: _Door, signed: Signed) -> bool:
-    """True when this delivery was taken already; those that are too old to come are forgotten."""
-    known, oldest = door.taken, time.monotonic() - 2 * door.settings.window_s
-    while known and (
-        len(known) > _REMEMBERED
-        or (signed.age_s is not None and next(iter(known.values())) < oldest)
-    ):
-        known.popitem(last=False)
-    return signed.delivery in known
 
 
 def _challenge(settings: WebhookSettings, body: bytes) -> str:

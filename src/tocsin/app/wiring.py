@@ -115,7 +115,9 @@ class Tocsin:
         folder = self.settings.home / "seen-ids"
         self.seen_ids = SeenIds(folder, most=2 * known.most_ids, hours=known.hours)
         self.pulls = Pulls(self.settings.pull, self.state, self.keep, self.flow.add_unreadable)
-        self.webhooks = WebhookDoors(self.settings.webhooks, self.state, self.keep)
+        self.webhooks = WebhookDoors(
+            *(self.settings.webhooks, self.state, self.keep), self.home.folder / "seen-webhooks"
+        )
         self.closers.append(self.webhooks.close)
         self.upkeep.watch_intakes(self.intakes)
         self.gap_filler = GapFiller(

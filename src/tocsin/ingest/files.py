@@ -37,7 +37,7 @@ def read_paths(
     bytes in all, as they lie on the disk. Raises IngestError before anything is read when a path
     is missing or can't be opened.
     """
-    files = [file for path in paths for file in _files_below(Path(path))]
+    files = [file for path in paths for file in files_below(Path(path))]
     total = sum(_size(file) for file in files)
     done = 0
     for file in files:
@@ -57,7 +57,8 @@ def source_name(path: Path) -> str:
     return stem or path.name
 
 
-def _files_below(path: Path) -> list[Path]:
+def files_below(path: Path) -> list[Path]:
+    """The file itself, or all files of the folder by name; raises IngestError."""
     try:
         if path.is_dir():
             walked = os.walk(path, onerror=_raise)

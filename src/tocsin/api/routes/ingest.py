@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from tocsin.api.body import read_body
 from tocsin.api.guard import House, needs
 from tocsin.ingest.lines import split_lines
+from tocsin.ingest.seen_ids import key_of
 from tocsin.model.principal import Permission, Principal
 from tocsin.model.record import Framing, Unreadable
 
@@ -32,6 +33,14 @@ async def take_events(
     ] = Framing.LINES,
     place: Annotated[str, Query(max_length=1000, description="Where the records were read.")] = "",
     first_ordinal: Annotated[int, Query(ge=1, description="Number of the first record.")] = 1,
+    once: Annotated[
+        str,
+        Query(
+            max_length=200,
+            description="A name for this body: what comes again under it is not stored again, "
+            "within duplicates.hours.",
+        ),
+    ] = "",
 ) -> dict[str, Any]:
     """NDJSON, a JSON array, CloudTrail ``Records`` or plain lines; gzip or zstd with Content-Encoding.
 
@@ -42,9 +51,26 @@ async def take_events(
     body = await read_body(request, limit)
     address = request.client.host if request.client else "unknown"
     name = source or f"http/{sender.name}"
+    where = place or f"http {address}"
     return await run_in_threadpool(
-        _take, house, body, name, connector, framing, place or f"http {address}", first_ordinal
+        _take_once, house, once, (body, name, connector, framing, where, first_ordinal)
     )
+
+
+def _take_once(
+    house: House, once: str, given: tuple[bytes, str, str | None, Framing, str, int]
+) -> dict[str, Any]:
+    if not once:
+        return _take(house, *given)
+    key = key_of(b"once", given[1].encode(), once.encode())
+    with house.seen_ids.claiming() as claim:
+        if claim.known([key]):
+            position = house.spool.committed()
+            return {"accepted": 0, "unreadable": 0, "problems": [], "position": position}
+        taken = _take(house, *given)
+        claim.fresh = [key]
+        claim.keep()
+        return taken
 
 
 def _take(

@@ -13,12 +13,15 @@ import typer
 from tocsin.app.collector import spare_long_lived
 from tocsin.app.wiring import Tocsin
 from tocsin.cli.data_folder import open_house, server_of
-from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
+from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, byte_progress, err, out, print_json
 from tocsin.cli.remote import Remote
+from tocsin.cli.resuming import InFlight, once_key, taken_files
 from tocsin.ingest.decode import decode
 from tocsin.ingest.files import read_paths
+from tocsin.ingest.taken_files import TakenFiles, read_on
 from tocsin.model.record import RawBatch, Unreadable
+from tocsin.store.ports import WorkQueue
 
 app = typer.Typer()
 
@@ -31,6 +34,12 @@ def ingest(
     source: Annotated[
         str | None, typer.Option("--source", help="Name of the source (default: the file's name).")
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Leave out what an earlier run with --resume took of these files."
+        ),
+    ] = False,
     home: HomeOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -40,21 +49,27 @@ def ingest(
     What a file holds is told from its content. A record that can't be read is kept in quarantine
     with its reason. When a server runs on the data folder the records go to it; else they are
     worked on here, up to the alerts.
+
+    With --resume a run that was cut off, however, is begun again with the same command: each
+    record is stored once. A file that has changed since is refused.
     """
     started = time.monotonic()
     facts = server_of(home, config)
     counts: Counter[str] = Counter()
     problems: list[Unreadable] = []
-    with _reading(paths, source) as items:
-        if facts:
-            _send(Remote(facts), items, counts, problems)
-        else:
-            house = open_house(home, config)
-            spare_long_lived()
-            try:
+    if facts:
+        book = taken_files(settings_for(home, config).home) if resume else None
+        with _reading(paths, source, book) as items:
+            _send(Remote(facts), items, counts, problems, once=resume)
+    else:
+        house = open_house(home, config)
+        spare_long_lived()
+        try:
+            book = taken_files(house.settings.home) if resume else None
+            with _reading(paths, source, book, house.spool) as items:
                 _take_in(house, items, counts, problems)
-            finally:
-                house.close()
+        finally:
+            house.close()
     _report(counts, problems, time.monotonic() - started, as_json, remote=bool(facts))
     raise typer.Exit(
         Exit.BAD_CONTENT if counts["unreadable"] and not counts["records"] else Exit.DONE
@@ -62,15 +77,24 @@ def ingest(
 
 
 @contextmanager
-def _reading(paths: list[Path], source: str | None) -> Iterator[Iterator[RawBatch | Unreadable]]:
+def _reading(
+    paths: list[Path],
+    source: str | None,
+    book: TakenFiles | None,
+    spool: WorkQueue | None = None,
+) -> Iterator[Iterator[RawBatch | Unreadable]]:
+    now = datetime.now(UTC)
     with byte_progress() as progress:
         task = progress.add_task("taking in", total=None)
-        yield read_paths(
-            paths,
-            source,
-            datetime.now(UTC),
-            lambda done, total: progress.update(task, completed=done, total=total),
-        )
+
+        def tell(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        if book is None:
+            yield read_paths(paths, source, now, tell)
+        else:
+            place = InFlight(spool, book.position)
+            yield read_on(paths, source, now, book, place.holds, place.position, tell)
 
 
 def _take_in(
@@ -114,6 +138,8 @@ def _send(
     items: Iterator[RawBatch | Unreadable],
     counts: Counter[str],
     problems: list[Unreadable],
+    *,
+    once: bool,
 ) -> None:
     for item in items:
         if isinstance(item, Unreadable):
@@ -136,6 +162,7 @@ def _send(
             framing=item.framing.value,
             place=item.place,
             first_ordinal=item.first_ordinal,
+            once=once_key(item) if once else "",
         )
         counts["records"] += answer["accepted"] + answer["unreadable"]
         counts["unreadable"] += answer["unreadable"]
