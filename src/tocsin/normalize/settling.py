@@ -13,6 +13,8 @@ TextTest = tuple[tuple[str, ...], str]
 """The paths a field may be under, and the RE2 that is searched for in its text."""
 
 _WORTH_A_SET = 3
+_MANY, _SAMPLED = 4_000, 64
+"""Of so many rows about so many say which shapes to expect."""
 _SET_BYTES = 64 << 20
 
 
@@ -23,19 +25,85 @@ class Candidates:
     shapes: tuple[tuple[int, tuple[TextTest, ...]], ...]
 
 
+Reader = Callable[[Sequence[int], Sequence[str]], pa.Array]
+"""Gives the texts that some rows have under some paths."""
+Masks = dict[TextTest, np.ndarray]
+
+
 def settle(
-    candidates: Candidates,
-    rows: Sequence[int],
-    texts_of: Callable[[Sequence[int], Sequence[str]], pa.Array],
+    candidates: Candidates, rows: Sequence[int], texts_of: Reader
 ) -> list[tuple[int | None, list[int]]]:
-    """The rows of each shape, those of none last; the first shape whose tests hold wins."""
-    asked = _asked(candidates)
-    masks: dict[TextTest, np.ndarray] = {}
-    for paths, expressions in asked.items():
+    """The rows of each shape, those of none last; the first shape whose tests hold wins.
+
+    Of many rows a sample says which shapes to expect. Rows in whose texts nothing is found but
+    what these ask for need no look at each expression.
+    """
+    if len(rows) < _MANY:
+        return _settled(candidates, rows, texts_of)
+    sample = rows[:: len(rows) // _SAMPLED]
+    likely = [shape for shape, _ in _settled(candidates, sample, texts_of)]
+    settled, left = _settled_by(likely, candidates, rows, texts_of)
+    if not left:
+        return settled
+    found = dict(settled)
+    for shape, claimed in _settled(candidates, left, texts_of):
+        found[shape] = sorted([*found.get(shape, []), *claimed])
+    nothing = found.pop(None, None)
+    return [*found.items(), *([(None, nothing)] if nothing else [])]
+
+
+def _settled_by(
+    likely: Sequence[int | None], candidates: Candidates, rows: Sequence[int], texts_of: Reader
+) -> tuple[list[tuple[int | None, list[int]]], list[int]]:
+    """The rows of the likely shapes as far as that is clear, and the others."""
+    wanted = [tests for shape, tests in candidates.shapes if shape in likely]
+    known = {test for tests in wanted for test in tests}
+    last = max(
+        (at for at, (shape, _) in enumerate(candidates.shapes) if shape in likely), default=0
+    )
+    before = candidates.shapes[: last + 1]
+    others: dict[tuple[str, ...], dict[str, None]] = {}
+    for _, tests in before:
+        if known.issuperset(tests):
+            continue
+        paths, expression = next(test for test in tests if test not in known)
+        others.setdefault(paths, {})[expression] = None
+    clear = np.ones(len(rows), np.bool_)
+    masks: Masks = {}
+    asked = _asked(Candidates(tuple((0, tests) for tests in wanted)))
+    for paths in {**asked, **others}:
+        texts = texts_of(rows, paths)
+        for expression in asked.get(paths, []):
+            masks[paths, expression] = _found_in(texts, expression)
+        if paths in others:
+            clear &= ~_found_in(texts, "|".join(f"(?:{one})" for one in others[paths]))
+    sound = tuple((shape, tests) for shape, tests in before if known.issuperset(tests))
+    numbers = np.asarray(rows, np.int64)
+    settled, left = _claimed(Candidates(sound), numbers, masks, clear)
+    if None in likely and left.any():
+        settled.append((None, numbers[left].tolist()))
+        left[:] = False
+    return settled, numbers[left | ~clear].tolist()
+
+
+def _settled(
+    candidates: Candidates, rows: Sequence[int], texts_of: Reader
+) -> list[tuple[int | None, list[int]]]:
+    masks: Masks = {}
+    for paths, expressions in _asked(candidates).items():
         found = _searched(texts_of(rows, paths), expressions)
         masks |= {(paths, expression): mask for expression, mask in found.items()}
-    left = np.ones(len(rows), np.bool_)
     numbers = np.asarray(rows, np.int64)
+    settled, left = _claimed(candidates, numbers, masks, np.ones(len(rows), np.bool_))
+    if left.any():
+        settled.append((None, numbers[left].tolist()))
+    return settled
+
+
+def _claimed(
+    candidates: Candidates, numbers: np.ndarray, masks: Masks, left: np.ndarray
+) -> tuple[list[tuple[int | None, list[int]]], np.ndarray]:
+    """Of the rows that are ``left`` those of each shape, and what is left then."""
     settled: list[tuple[int | None, list[int]]] = []
     for shape, tests in candidates.shapes:
         claimed = left.copy()
@@ -43,12 +111,10 @@ def settle(
             claimed &= masks[test]
         if claimed.any():
             settled.append((shape, numbers[claimed].tolist()))
-            left &= ~claimed
+            left = left & ~claimed
             if not left.any():
-                return settled
-    if left.any():
-        settled.append((None, numbers[left].tolist()))
-    return settled
+                break
+    return settled, left
 
 
 def _asked(candidates: Candidates) -> dict[tuple[str, ...], list[str]]:
@@ -62,12 +128,7 @@ def _asked(candidates: Candidates) -> dict[tuple[str, ...], list[str]]:
 def _searched(texts: pa.Array, expressions: list[str]) -> dict[str, np.ndarray]:
     """For each expression in which texts it is found; never in one that is null."""
     if len(expressions) < _WORTH_A_SET:
-        return {
-            expression: pc.fill_null(pc.match_substring_regex(texts, expression), False).to_numpy(
-                zero_copy_only=False
-            )
-            for expression in expressions
-        }
+        return {expression: _found_in(texts, expression) for expression in expressions}
     search = _set_of(tuple(expressions)).Match
     alike: dict[tuple[int, ...], list[int]] = {}
     for row, text in enumerate(texts.cast(pa.binary()).to_pylist()):
@@ -78,6 +139,11 @@ def _searched(texts: pa.Array, expressions: list[str]) -> dict[str, np.ndarray]:
     for numbers, rows in alike.items():
         hits[np.ix_(numbers, rows)] = True
     return dict(zip(expressions, hits, strict=True))
+
+
+def _found_in(texts: pa.Array, expression: str) -> np.ndarray:
+    found = pc.fill_null(pc.match_substring_regex(texts, expression), False)
+    return np.asarray(found.to_numpy(zero_copy_only=False))
 
 
 @lru_cache(maxsize=256)
