@@ -13,6 +13,7 @@ from tocsin.ingest.cutting import Cut, Maker
 from tocsin.ingest.pull import Portion, Pulled, PullError, PullMeans
 from tocsin.ingest.pull_messages import cut_messages
 from tocsin.ingest.pull_settings import KafkaSettings
+from tocsin.ingest.pull_tls import check_tls_files
 
 _AT_ONCE = 5_000
 _WAIT_S = 1.0
@@ -39,6 +40,7 @@ class Topics:
         self._is_hopeless = False
         self._early: deque[Message] = deque()
         self._where = f"Kafka at {', '.join(settings.brokers)}"
+        check_tls_files(self._where, settings.tls_ca, settings.tls_certificate, settings.tls_key)
         try:
             self._consumer = Consumer(
                 {**_configuration(settings, means), "error_cb": self._hear}, logger=_Quiet()

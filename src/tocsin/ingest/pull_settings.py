@@ -72,6 +72,8 @@ class KafkaSettings(IntakeSettings):
         _both_or_none(self, "username", "password")
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("needs tls_certificate and tls_key together")
+        if not self.tls and (self.tls_ca or self.tls_certificate):
+            raise ValueError("needs tls = true beside tls_ca and tls_certificate")
         return self
 
 

@@ -60,7 +60,8 @@ def sources(house: House) -> dict[str, Any]:
 
     ``waiting_bytes`` is what the spool holds; ``is_whole`` is false while so much waits that not
     all of it is counted. ``ahead`` and ``late`` count events whose clock was ahead of ours, or
-    that came over an hour late; ``dropped`` is what the kernel dropped of a listener.
+    that came over an hour late; ``dropped`` is what the kernel dropped of a listener, and
+    ``tls_refused`` counts connections to one on which no TLS came about.
     """
     now = datetime.now(UTC)
     found = source_ledgers(house.state, house.sources, house.spool, now, house.intakes())

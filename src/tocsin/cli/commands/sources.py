@@ -22,7 +22,7 @@ from tocsin.cli.remote import Remote
 
 _COLUMNS = (
     *("name", "received", "stored", "quarantined", "duplicates", "waiting", "unrecognized"),
-    *("ahead", "late", "dropped", "last seen", "silent since", "owner"),
+    *("ahead", "late", "dropped", "tls refused", "last seen", "silent since", "owner"),
 )
 app = typer.Typer(help="See who sends, how much, and what could not be read.", no_args_is_help=True)
 
@@ -41,7 +41,8 @@ def list_sources(
     """Every source with its ledger: received = stored + quarantined + duplicates + waiting.
 
     Ahead are events whose clock was ahead of ours, late those that came over an hour late;
-    dropped is what the kernel dropped of a listener before it could be read.
+    dropped is what the kernel dropped of a listener before it could be read, tls refused are
+    connections to one on which no TLS came about (the log says why).
     """
     sources = _sources(home, config)
     if as_json:
