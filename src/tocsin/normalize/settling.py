@@ -58,10 +58,9 @@ def _settled_by(
     """The rows of the likely shapes as far as that is clear, and the others."""
     wanted = [tests for shape, tests in candidates.shapes if shape in likely]
     known = {test for tests in wanted for test in tests}
-    last = max(
-        (at for at, (shape, _) in enumerate(candidates.shapes) if shape in likely), default=0
-    )
-    before = candidates.shapes[: last + 1]
+    before = candidates.shapes
+    while None not in likely and before[-1][0] not in likely:
+        before = before[:-1]
     others: dict[tuple[str, ...], dict[str, None]] = {}
     for _, tests in before:
         if known.issuperset(tests):
@@ -80,10 +79,11 @@ def _settled_by(
     sound = tuple((shape, tests) for shape, tests in before if known.issuperset(tests))
     numbers = np.asarray(rows, np.int64)
     settled, left = _claimed(Candidates(sound), numbers, masks, clear)
-    if None in likely and left.any():
+    if None not in likely:
+        return settled, numbers[left | ~clear].tolist()
+    if left.any():
         settled.append((None, numbers[left].tolist()))
-        left[:] = False
-    return settled, numbers[left | ~clear].tolist()
+    return settled, numbers[~clear].tolist()
 
 
 def _settled(
