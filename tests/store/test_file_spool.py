@@ -15,6 +15,7 @@ import pytest
 from tocsin.model.record import Framing, RawBatch
 from tocsin.store.engines import file_spool
 from tocsin.store.engines.file_spool import FileSpool
+from tocsin.store.engines.spool_recent import RECENT_BYTES
 from tocsin.store.engines.sqlite_state import SqliteState
 from tocsin.store.ports import SpoolFull, StoreError
 
@@ -29,9 +30,11 @@ def state(tmp_path: Path) -> Iterator[SqliteState]:
     opened.close()
 
 
-@pytest.fixture
-def spool(tmp_path: Path, state: SqliteState) -> Iterator[FileSpool]:
-    opened = FileSpool(tmp_path / "spool", state, limit_bytes=64 << 20)
+@pytest.fixture(params=[RECENT_BYTES, 0], ids=["recent", "from the disk"])
+def spool(
+    tmp_path: Path, state: SqliteState, request: pytest.FixtureRequest
+) -> Iterator[FileSpool]:
+    opened = FileSpool(tmp_path / "spool", state, limit_bytes=64 << 20, recent_bytes=request.param)
     yield opened
     opened.close()
 
@@ -153,8 +156,9 @@ def test_a_torn_tail_is_cut_off_and_the_rest_stays(
 
 
 def test_an_entry_whose_bytes_have_changed_is_named_with_its_file(
-    spool: FileSpool, tmp_path: Path
+    tmp_path: Path, state: SqliteState
 ) -> None:
+    spool = FileSpool(tmp_path / "spool", state, limit_bytes=1 << 20, recent_bytes=0)
     end = spool.append([raw(b"first")])
     spool.append([raw(b"second")])
     with last_segment(tmp_path / "spool").open("r+b") as file:
@@ -162,6 +166,24 @@ def test_an_entry_whose_bytes_have_changed_is_named_with_its_file(
         file.write(b"!!")
     with pytest.raises(StoreError, match=r"\.spool is damaged at byte 0"):
         payloads(spool)
+    spool.close()
+
+
+def test_what_is_committed_is_remembered_no_longer_and_still_read(
+    tmp_path: Path, state: SqliteState
+) -> None:
+    spool = FileSpool(tmp_path / "spool", state, limit_bytes=1 << 20, recent_bytes=12)
+    first = raw(b"first")
+    ends = [spool.append([first])]
+    assert next(iter(spool.read(0, EVERYTHING))).batch is first
+    ends.append(spool.append([raw(b"second"), raw(b"third")]))
+    assert next(iter(spool.read(0, EVERYTHING))).batch is not first
+    with state.begin() as tx:
+        spool.commit(tx, ends[0])
+    assert payloads(spool) == [b"first", b"second", b"third"]
+    assert payloads(spool, ends[0]) == [b"second", b"third"]
+    assert payloads(spool, ends[1]) == []
+    spool.close()
 
 
 def test_positions_are_never_given_twice_even_when_the_files_are_lost(
@@ -254,6 +276,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tocsin.model.record import RawBatch
 from tocsin.store.engines.file_spool import FileSpool
+from tocsin.store.engines.spool_recent import RECENT_BYTES
 from tocsin.store.engines.sqlite_state import SqliteState
 from tocsin.store.ports import SpoolFull
 
@@ -293,6 +316,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tocsin.model.record import RawBatch
 from tocsin.store.engines.file_spool import FileSpool
+from tocsin.store.engines.spool_recent import RECENT_BYTES
 from tocsin.store.engines.sqlite_state import SqliteState
 
 folder = Path(sys.argv[1])

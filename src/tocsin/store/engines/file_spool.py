@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select, update
 
 from tocsin.model.record import RawBatch
 from tocsin.store.engines import spool_segment as segment_file
+from tocsin.store.engines.spool_recent import RECENT_BYTES, RecentEntries
 from tocsin.store.engines.spool_tables import spool_offsets
 from tocsin.store.ports import SpoolEntry, SpoolFull, StateStore, StoreError
 
@@ -29,8 +30,18 @@ class FileSpool:
     flushed; what a crash tore off behind that is cut away at the next start.
     """
 
-    def __init__(self, folder: Path, state: StateStore, limit_bytes: int) -> None:
-        """``limit_bytes`` bounds what may wait; raises StoreError when the folder can't be used."""
+    def __init__(
+        self,
+        folder: Path,
+        state: StateStore,
+        limit_bytes: int,
+        *,
+        recent_bytes: int = RECENT_BYTES,
+    ) -> None:
+        """``limit_bytes`` bounds what may wait, ``recent_bytes`` what of it is kept in memory.
+
+        Raises StoreError when the folder can't be used.
+        """
         self._folder = folder
         self._state = state
         self._limit_bytes = limit_bytes
@@ -39,6 +50,7 @@ class FileSpool:
         self._generation = 0
         self._tail, self._tail_start = -1, 0
         self._written = self._durable = 0
+        self._recent = RecentEntries(recent_bytes)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._id = _read_or_make_id(folder)
@@ -72,6 +84,14 @@ class FileSpool:
                     raise StoreError(_damaged(path, at - start))
                 at = max(at, start)
                 while at < durable and at - start < os.fstat(descriptor).st_size:
+                    recent = self._recent.get(at)
+                    if recent is not None:
+                        given += len(recent.batch.payload)
+                        if given > limit_bytes and at > after:
+                            return
+                        yield recent
+                        at = recent.position
+                        continue
                     frame = segment_file.read_frame(descriptor, start, at)
                     if given and (frame is None or given + frame.payload_bytes > limit_bytes):
                         return
@@ -99,6 +119,7 @@ class FileSpool:
         )
         if moved.rowcount == 0:
             transaction.execute(spool_offsets.insert().values(spool=self._id, position=position))
+        self._recent.forget_before(position)
 
     def trim(self) -> int:
         committed = self.committed()
@@ -147,11 +168,12 @@ class FileSpool:
     def _write(self, batches: Sequence[RawBatch]) -> None:
         """Put all entries behind the others or leave the file as it was; ``_writing`` is held."""
         pieces: list[bytes] = []
-        end = self._written
+        ends = [self._written]
         for batch in batches:
-            entry = segment_file.frame(batch, end)
-            end += sum(map(len, entry))
+            entry = segment_file.frame(batch, ends[-1])
+            ends.append(ends[-1] + sum(map(len, entry)))
             pieces += entry
+        end = ends[-1]
         self._check_room(end - self._written)
         at = self._written - self._tail_start
         try:
@@ -160,6 +182,8 @@ class FileSpool:
             os.ftruncate(self._tail, at)
             raise self._refusal(error) from error
         self._written = end
+        for batch, start, behind in zip(batches, ends, ends[1:], strict=False):
+            self._recent.add(start, behind, batch)
 
     @property
     def _segment_bytes(self) -> int:
@@ -219,6 +243,7 @@ class FileSpool:
         """After a failed flush nobody knows what was kept: cut back to what was acknowledged."""
         with self._writing:
             self._generation += 1
+            self._recent.forget_behind(self._durable)
             os.ftruncate(self._tail, self._durable - self._tail_start)
             self._written = self._durable
 
