@@ -87,6 +87,9 @@ def test_an_exception_that_blinds_the_rule_is_told(tocsin: Tocsin) -> None:
 def test_history_level_and_going_back(tocsin: Tocsin) -> None:
     shown = tocsin("rules", "level", RULE, "high", "--reason", "crown jewels")
     assert "high (the rule's own: low)" in shown.out
+    assert [one["level"] for one in tocsin("rules", "list", "--level", "high", "--json").json] == [
+        "high"
+    ]
     history = tocsin("rules", "history", RULE)
     assert "crown jewels" in history.out
     assert "+level: high" in history.out

@@ -104,8 +104,10 @@ def test_an_update_shows_what_changes_and_asks(
     ]
     assert [(one["before"], one["after"]) for one in change["loosened"]] == [("high", "low")]
     monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
-    unasked = tocsin("rules", "update-pack", "ours", update)
+    unasked = tocsin("rules", "update-pack", "ours", update, "--diff")
     assert unasked.code == 1
+    assert "REFUSED rules/4.yml:" in unasked.out
+    assert "  -level: high\n  +level: low\n" in unasked.out
     assert "Rule 1" in unasked.out
     assert len(tocsin("rules", "list", "--json").json) == 6
     assert tocsin("rules", "pin", "ours").code == 0

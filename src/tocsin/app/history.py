@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tocsin.detect.overlay import LifeState, Overlay
+from tocsin.detect.overlay import Overlay
 from tocsin.detect.overlay_book import OverlayBook
 from tocsin.model.lane import Lane
 from tocsin.store.engines.folder_blobs import FolderBlobs
@@ -50,14 +50,6 @@ def overlays_kept(home: Path, state: StateStore) -> dict[str, Overlay]:
     book = OverlayBook(FolderBlobs(home / "blobs"))
     with state.read() as tx:
         return {one.overlay.rule_id: one.overlay for one in book.all(tx)}
-
-
-def states_kept(home: Path) -> dict[str, LifeState]:
-    """The state of each rule somebody has decided on, by rule id; none without a data folder."""
-    if not (home / "state.sqlite").is_file():
-        return {}
-    with open_history(home) as (_, state):
-        return {one: overlay.state for one, overlay in overlays_kept(home, state).items()}
 
 
 def decided_on(home: Path) -> dict[str, Overlay]:

@@ -9,21 +9,32 @@ from rich.text import Text
 from tocsin.app.pack_change import PackChange
 from tocsin.app.pack_desk import PackPlan
 from tocsin.cli.output import out, plain
+from tocsin.model.rule import RuleProblem
 
 _SHOWN = 20
 
 
 def show_account(plan: PackPlan) -> None:
-    """How many rules load, by kind; every document that is refused, with its place."""
+    """How many rules load, by kind; every document that is refused, with its place in the pack.
+
+    Of an update those that the version before had refused for the same reason are only counted.
+    """
     account, manifest = plan.account, plan.manifest
-    for problem in account.refused:
-        _line(f"REFUSED {problem.path}:{problem.line}: {problem.reason}")
+    before = plan.before.problems if plan.before else ()
+    known = {(_place(one, manifest.name), one.reason) for one in before}
+    told = [(_place(one, manifest.name), one) for one in account.refused]
+    fresh = [(place, one) for place, one in told if (place, one.reason) not in known]
+    for place, problem in fresh:
+        _line(f"REFUSED {place}:{problem.line}: {problem.reason}")
     kinds = Counter(rule.kind.value for rule in account.rules)
     by_kind = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
     _line(
         f"{len(account.rules):,} rules load ({by_kind or 'none'}), "
         f"{len(account.refused):,} documents are refused"
+        f"{', as they were before' if told and not fresh else ''}"
     )
+    if fresh and len(fresh) < len(told):
+        _line(f"  {len(told) - len(fresh):,} of these were refused before (--json lists all)")
     if account.quiet:
         _line(f"{len(account.quiet):,} files hold no rule of their own (filters, lists)")
     for folder, count in manifest.left_out.items():
@@ -32,6 +43,23 @@ def show_account(plan: PackPlan) -> None:
     if manifest.signed_by:
         says = f": {manifest.signer_says}" if manifest.signer_says else ""
         _line(f"signed by key {manifest.signed_by}{says}")
+
+
+def _place(problem: RuleProblem, pack: str) -> str:
+    """The file within the pack, whichever version of it."""
+    _, _, within = problem.path.partition(f"/packs/{pack}/")
+    return within.partition("/")[2] or problem.path
+
+
+def show_diffs(plan: PackPlan) -> None:
+    """What differs in the text of each rule, those to ask about first."""
+    told = [one for one in plan.updates if one.diff]
+    for one in told[:_SHOWN]:
+        _line(f"{one.title} ({one.rule_id})")
+        for line in one.diff.splitlines():
+            _line(f"  {line}")
+    if len(told) > _SHOWN:
+        _line(f"… and {len(told) - _SHOWN:,} more (--json lists all)")
 
 
 def show_change(plan: PackPlan) -> None:

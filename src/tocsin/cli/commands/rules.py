@@ -1,12 +1,13 @@
 """``tocsin rules``: check, test and list detection rules."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tocsin.app.history import states_kept
+from tocsin.app.history import decided_on
 from tocsin.app.shipped import cache_folder, rule_paths
 from tocsin.cli.commands.rules_add_pack import add_pack
 from tocsin.cli.commands.rules_backtest import run_backtest
@@ -30,7 +31,7 @@ from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_fo
 from tocsin.cli.output import Exit, err, fail, item_progress, out, print_json, print_table
 from tocsin.detect.eql_import import sigma_from_eql
 from tocsin.detect.eql_tokens import EqlRefused
-from tocsin.detect.overlay import LifeState
+from tocsin.detect.overlay import LifeState, Overlay
 from tocsin.detect.ruleset import RuleSet, load_rules
 from tocsin.detect.stateful_rule import CorrelationRule
 from tocsin.model.rule import Rule, RuleKind
@@ -61,28 +62,33 @@ def list_rules(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List rules with their state; files that can't be loaded are told on stderr with their reason."""
+    """List rules with their state and level here.
+
+    Files that can't be loaded are told on stderr with their reason when all rules are asked for.
+    """
     ruleset = _load(paths, home, config, pipeline)
-    states = {} if paths else states_kept(settings_for(home, config).home)
+    decided = {} if paths else decided_on(settings_for(home, config).home)
+    rules = [_as_decided(rule, decided) for rule in ruleset.all_rules()]
     wanted = [
         rule
-        for rule in ruleset.all_rules()
+        for rule in rules
         if (level is None or rule.level is level)
         and (kind is None or rule.kind is kind)
         and text.lower() in f"{rule.title} {rule.id} {' '.join(rule.tags)}".lower()
     ]
-    for problem in ruleset.problems:
+    is_narrowed = bool(text or level or kind)
+    for problem in () if is_narrowed else ruleset.problems:
         err.print(f"{problem.path}:{problem.line}: {problem.reason}", markup=False)
     if as_json:
         takes = {
             one.rule.id: one.rules for one in ruleset.stateful if isinstance(one, CorrelationRule)
         }
-        print_json([_facts(rule, ruleset, takes.get(rule.id, ()), states) for rule in wanted])
+        print_json([_facts(rule, ruleset, takes.get(rule.id, ()), decided) for rule in wanted])
         return
     rows = (
         (
             rule.level.value,
-            states.get(rule.id, LifeState.ACTIVE).value,
+            _state(rule, decided).value,
             rule.kind.value,
             rule.title,
             _logsource(rule),
@@ -93,13 +99,14 @@ def list_rules(
     )
     print_table("", ("level", "state", "kind", "title", "log source", "techniques", "id"), rows)
     out.print(
-        f"{len(wanted)} rules, {len(ruleset.problems)} files or documents with problems",
+        f"{len(wanted)} rules, {len(ruleset.problems)} files or documents with problems"
+        f"{': tocsin rules lint tells them' if is_narrowed and ruleset.problems else ''}",
         markup=False,
     )
 
 
 def _facts(
-    rule: Rule, ruleset: RuleSet, takes: Sequence[str], states: Mapping[str, LifeState]
+    rule: Rule, ruleset: RuleSet, takes: Sequence[str], decided: Mapping[str, Overlay]
 ) -> dict[str, object]:
     """``rules`` are the ids a correlation takes; ``silent``: its own hits are no findings."""
     match = ruleset.by_id(rule.id)
@@ -108,7 +115,7 @@ def _facts(
         "title": rule.title,
         "kind": rule.kind,
         "level": rule.level,
-        "state": states.get(rule.id, LifeState.ACTIVE),
+        "state": _state(rule, decided),
         "status": rule.status,
         "logsource": rule.logsource,
         "techniques": rule.techniques,
@@ -119,6 +126,16 @@ def _facts(
         "filters": match.filters if match else (),
         "path": rule.path,
     }
+
+
+def _as_decided(rule: Rule, decided: Mapping[str, Overlay]) -> Rule:
+    overlay = decided.get(rule.id)
+    return replace(rule, level=overlay.level) if overlay and overlay.level else rule
+
+
+def _state(rule: Rule, decided: Mapping[str, Overlay]) -> LifeState:
+    overlay = decided.get(rule.id)
+    return overlay.state if overlay else LifeState.ACTIVE
 
 
 def _logsource(rule: Rule) -> str:

@@ -27,7 +27,7 @@ from tocsin.cli.commands.rules_add_pack import (
 )
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, err, fail, item_progress, out, print_json
-from tocsin.cli.pack_words import show_account, show_change, show_replay
+from tocsin.cli.pack_words import show_account, show_change, show_diffs, show_replay
 from tocsin.store.ports import StoreError
 
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -45,6 +45,9 @@ ReplaySecondsOption = Annotated[
     typer.Option(
         "--replay-seconds", min=1, help="Replay no longer than that; tells how far it came."
     ),
+]
+DiffOption = Annotated[
+    bool, typer.Option("--diff", help="Also show what differs in the text of each rule.")
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what changes.")]
 
@@ -64,6 +67,7 @@ def update_pack(
         bool, typer.Option("--force", help="Even when most rules go, or the pack is pinned.")
     ] = False,
     dry_run: DryRunOption = False,
+    diff: DiffOption = False,
     replay: ReplayOption = 0.0,
     replay_seconds: ReplaySecondsOption = 120.0,
     home: HomeOption = None,
@@ -97,7 +101,7 @@ def update_pack(
                     f"the update takes away {gone:,} of {change.before:,} rules: is it the right "
                     "archive? --force does it nevertheless"
                 )
-            shown = _Shown(yes, dry_run, as_json, replayed)
+            shown = _Shown(yes, dry_run, as_json, diff, replayed)
             _decide(desk, plan, "update", refused, shown)
 
 
@@ -105,6 +109,7 @@ def rollback_pack(
     name: Annotated[str, typer.Argument(help="The pack; tocsin rules packs lists them.")],
     yes: YesOption = False,
     dry_run: DryRunOption = False,
+    diff: DiffOption = False,
     home: HomeOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -113,7 +118,7 @@ def rollback_pack(
     settings = settings_for(home, config)
     with refusals_told(), open_pack_desk(settings) as desk:
         plan = desk.plan_rollback(name, by=getpass.getuser(), now=datetime.now(UTC))
-        _decide(desk, plan, "rollback", "", _Shown(yes, dry_run, as_json))
+        _decide(desk, plan, "rollback", "", _Shown(yes, dry_run, as_json, diff))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,7 @@ class _Shown:
     yes: bool
     dry_run: bool
     as_json: bool
+    diff: bool
     replayed: Mapping[str, Any] | None = None
 
 
@@ -132,6 +138,8 @@ def _decide(desk: PackDesk, plan: PackPlan, what: str, refused: str, how: _Shown
     if not how.as_json:
         show_account(plan)
         show_change(plan)
+        if how.diff:
+            show_diffs(plan)
         if how.replayed is not None:
             show_replay(how.replayed)
     go_on = not refused and not how.dry_run
