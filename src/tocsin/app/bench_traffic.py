@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from itertools import count
+from itertools import count, islice
 
+from tocsin.app.bench_text import text_lines
 from tocsin.detect.bench_lanes import BenchLane, bench_batches
 from tocsin.detect.bench_records import records_as_sent
 from tocsin.exercise.company import load_company
@@ -29,6 +30,20 @@ class Traffic(StrEnum):
     """Sysmon file creations as JSON lines, every path different."""
     RAW = "raw"
     """Syslog lines."""
+    SSHD = "sshd"
+    """What sshd says, RFC 3164."""
+    ACCESS = "access"
+    """Access logs of web servers in the combined format."""
+    ASA = "asa"
+    """Connections of a Cisco ASA, RFC 3164."""
+    IPTABLES = "iptables"
+    """Packets that netfilter logs, RFC 3164."""
+    FORTIGATE = "fortigate"
+    """Traffic of a FortiGate: key=value after a priority."""
+
+
+LINES = (Traffic.SSHD, Traffic.ACCESS, Traffic.ASA, Traffic.IPTABLES, Traffic.FORTIGATE)
+"""Kinds of text, none of it JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +57,26 @@ class Body:
 
 def bodies(kind: Traffic, records: int) -> Iterator[Body]:
     """At least ``records`` records, in the order of sending."""
-    made = _day() if kind is Traffic.DAY else _lane(BenchLane(kind.value), records)
+    if kind in LINES:
+        made = _text(kind, records)
+    else:
+        made = _day() if kind is Traffic.DAY else _lane(BenchLane(kind.value), records)
     sent = 0
     for body in made:
         yield body
         sent += body.records
         if sent >= records:
             return
+
+
+def _text(kind: Traffic, records: int) -> Iterator[Body]:
+    lines = text_lines(kind.value, records)
+    for number in count():
+        some = list(islice(lines, _BODY_RECORDS))
+        if not some:
+            return
+        payload = "\n".join(some).encode() + b"\n"
+        yield Body(f"bench-{number % _SENDERS}", payload, len(some))
 
 
 def _lane(lane: BenchLane, records: int) -> Iterator[Body]:

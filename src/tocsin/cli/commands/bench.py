@@ -16,6 +16,7 @@ from tocsin.app.bench_traffic import Traffic
 from tocsin.app.shipped import CONTENT, cache_folder
 from tocsin.cli.bench_http import bench_http
 from tocsin.cli.commands.bench_backtest import backtest
+from tocsin.cli.commands.bench_mapping import mapping
 from tocsin.cli.commands.bench_senders import senders
 from tocsin.cli.options import JsonOption
 from tocsin.cli.output import Exit, fail, item_progress, out, print_json
@@ -35,6 +36,7 @@ class Door(StrEnum):
 app = typer.Typer(help="Measure this machine: reproducible, prints JSON.", no_args_is_help=True)
 app.command("backtest")(backtest)
 app.command("senders")(senders)
+app.command("mapping")(mapping)
 
 
 @app.command("detect")
