@@ -206,6 +206,7 @@ def told(events: EventStore, ruleset: RuleSet, samples: int = ROWS) -> dict[str,
     for one in rules:
         one["samples"].sort(key=lambda sample: sample["event_id"])
         one["entities"].sort(key=lambda about: about["entity"])
+        one["sources"].sort(key=lambda about: about["source"])
     return {one["id"]: {n: t for n, t in one.items() if "cpu_s" not in n} for one in rules}
 
 

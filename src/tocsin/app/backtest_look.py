@@ -52,19 +52,22 @@ class Look:
         told = [hit for hit in hits if hit.rule.id not in self.ruleset.silent]
         if not told:
             return
-        times = batch.times.cast(pa.int64()).to_numpy(zero_copy_only=False)
-        sources = batch.sources.dictionary_encode()
-        codes = sources.indices.to_numpy(zero_copy_only=False)
+        found = [np.asarray(hit.rows, np.int64) for hit in told]
+        every = np.unique(np.concatenate(found))
+        times = batch.times.take(pa.array(every)).cast(pa.int64()).to_numpy(zero_copy_only=False)
+        sources = batch.sources.take(pa.array(every)).dictionary_encode()
+        every_code = sources.indices.to_numpy(zero_copy_only=False)
         names = sources.dictionary.to_pylist()
-        for hit in told:
-            rows = np.asarray(hit.rows, np.int64)
+        for hit, rows in zip(told, found, strict=True):
+            at = np.searchsorted(every, rows)
+            codes = every_code[at]
             tally = self.tallies.setdefault(hit.rule.id, RuleTally())
-            tally.add_days(times[rows])
-            for code, count in enumerate(np.bincount(codes[rows], minlength=len(names)).tolist()):
+            tally.add_days(times[at])
+            for code, count in enumerate(np.bincount(codes, minlength=len(names)).tolist()):
                 if count:
                     tally.sources[names[code]] += count
             self._keep_samples(hit.rule.id, batch, rows)
-            self._ask_about(hit.rule.id, batch, rows, codes, names)
+            self._ask_about(hit.rule.id, batch, rows, [names[code] for code in codes.tolist()])
 
     def hide(self, hidden: list[Hidden]) -> None:
         """Count what exceptions hid."""
@@ -146,15 +149,13 @@ class Look:
                 }
             )
 
-    def _ask_about(
-        self, rule_id: str, batch: EventBatch, rows: Any, codes: Any, names: list[str]
-    ) -> None:
-        room = MOST_ENTITIES - self._asked[rule_id]
-        asked = rows[: max(0, room)]
+    def _ask_about(self, rule_id: str, batch: EventBatch, rows: Any, sources: list[str]) -> None:
+        room = max(0, MOST_ENTITIES - self._asked[rule_id])
+        asked = rows[:room]
         self._asked[rule_id] += len(asked)
         ids = batch.event_ids.take(pa.array(asked)).to_pylist()
-        for event_id, code in zip(ids, codes[asked].tolist(), strict=True):
-            self._about.setdefault(event_id, []).append((rule_id, names[code]))
+        for event_id, source in zip(ids, sources[:room], strict=True):
+            self._about.setdefault(event_id, []).append((rule_id, source))
         fresh = [at for at, event_id in enumerate(ids) if event_id not in self._ocsf]
         told = batch.ocsf_rows(asked[fresh].tolist())
         self._ocsf.update(zip((ids[at] for at in fresh), told, strict=True))

@@ -1,7 +1,8 @@
 """Measures a backtest over the store beside the engine alone, with the same events and rules."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from tocsin.app.backtest import Backtest, BacktestPlan
 from tocsin.app.backtest_report import backtest_report
+from tocsin.app.bench_correlating import Correlating
 from tocsin.app.history import extent, lanes_by_id
 from tocsin.app.machine import machine_facts, peak_rss_mb
 from tocsin.detect.bench_lanes import BenchLane, bench_batches
@@ -29,11 +31,15 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class _Took:
-    """One pass over all events, in seconds of the clock and of the processor (all threads)."""
+    """One pass over all events, in seconds of the clock and of the processor (all threads).
+
+    ``matching_cpu_s`` is without correlations; ``findings`` are by rule id.
+    """
 
     clock_s: float
     cpu_s: float
-    findings: int
+    findings: Mapping[str, int]
+    matching_cpu_s: float = 0.0
 
 
 def bench_backtest(
@@ -46,8 +52,10 @@ def bench_backtest(
     """By turns, ``rounds`` times: the engine over events in memory, a backtest over stored ones.
 
     Each begins with an engine of its own that finds compiled what the round before the first
-    left. ``ratio_by_processor`` and ``ratio_by_clock`` are of speeds, the backtest's to the
-    engine's: the median of the rounds. Raises ``DetectError`` when the findings differ.
+    left, and each runs all the rules: those that look at one event, then the correlations over
+    what these found. ``ratio_by_processor`` and ``ratio_by_clock`` are of speeds, the backtest's
+    to the engine's: the median of the rounds. ``ratio_to_matching_by_processor`` is to the engine
+    without its correlations. Raises ``DetectError`` when the findings of a rule differ.
     """
     took: dict[str, list[_Took]] = {"engine": [], "backtest": []}
     with TemporaryDirectory(prefix="tocsin-bench-") as folder:
@@ -57,11 +65,7 @@ def bench_backtest(
         try:
             for turn in range(rounds + 1):
                 pair = _engine_alone(ruleset, cache, lane, events), store.tried(ruleset, cache)
-                if pair[0].findings != pair[1].findings:
-                    raise DetectError(
-                        f"the backtest finds {pair[1].findings:,}, the engine "
-                        f"{pair[0].findings:,} on the same events: a fault of ours, report it"
-                    )
+                _compare(*pair)
                 for name, one in zip(took, pair, strict=True):
                     took[name] += [one] if turn else []
                 if on_progress is not None:
@@ -74,7 +78,8 @@ def bench_backtest(
         "events": events,
         "rounds": rounds,
         "rules": len(ruleset.rules),
-        "findings": took["engine"][0].findings,
+        "correlations": len(ruleset.stateful),
+        "findings": sum(took["engine"][0].findings.values()),
         **_told(took["engine"], took["backtest"], events),
         "peak_rss_mb": peak_rss_mb(),
         "machine": machine_facts(),
@@ -88,23 +93,45 @@ def _told(engine: Sequence[_Took], backtest: Sequence[_Took], events: int) -> di
         "events_per_cpu_s": round(events / median(one.cpu_s for one in backtest)),
         "engine_events_per_s": round(events / median(one.clock_s for one in engine)),
         "engine_events_per_cpu_s": round(events / median(one.cpu_s for one in engine)),
+        "matching_events_per_cpu_s": round(events / median(one.matching_cpu_s for one in engine)),
         "ratio_by_clock": round(median(one.clock_s / two.clock_s for one, two in pairs), 3),
         "ratio_by_processor": round(median(one.cpu_s / two.cpu_s for one, two in pairs), 3),
+        "ratio_to_matching_by_processor": round(
+            median(one.matching_cpu_s / two.cpu_s for one, two in pairs), 3
+        ),
     }
+
+
+def _compare(engine: _Took, backtest: _Took) -> None:
+    for rule_id in sorted(engine.findings.keys() | backtest.findings.keys()):
+        one, other = engine.findings.get(rule_id, 0), backtest.findings.get(rule_id, 0)
+        if one != other:
+            raise DetectError(
+                f"of rule {rule_id} the backtest finds {other:,}, the engine {one:,} on the same "
+                "events: a fault of ours, report it"
+            )
 
 
 def _engine_alone(ruleset: RuleSet, cache: Path, lane: BenchLane, events: int) -> _Took:
     """Making the events is not timed."""
-    engine = Engine(ruleset, cache / "engine")
-    clock_s = cpu_s = 0.0
-    findings = 0
+    engine, correlating = Engine(ruleset, cache / "engine"), Correlating(ruleset)
+    clock_s = cpu_s = matching_cpu_s = 0.0
+    findings: Counter[str] = Counter()
     for batch in bench_batches(lane, events, _BATCH_ROWS):
         began, began_cpu = time.perf_counter(), time.process_time()
         found = engine.evaluate(batch)
+        matching_cpu_s += time.process_time() - began_cpu
+        correlating.take(batch, found)
         clock_s += time.perf_counter() - began
         cpu_s += time.process_time() - began_cpu
-        findings += sum(len(hit.rows) for hit in found if hit.rule.id not in ruleset.silent)
-    return _Took(clock_s, cpu_s, findings)
+        for hit in found:
+            if hit.rule.id not in ruleset.silent:
+                findings[hit.rule.id] += len(hit.rows)
+    began, began_cpu = time.perf_counter(), time.process_time()
+    findings.update(correlating.standing())
+    clock_s += time.perf_counter() - began
+    cpu_s += time.process_time() - began_cpu
+    return _Took(clock_s, cpu_s, findings, matching_cpu_s)
 
 
 class _Store:
@@ -133,10 +160,7 @@ class _Store:
         work.run()
         report = backtest_report(plan, work.counts, {})
         clock_s, cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
-        ids = {one.rule.id for one in ruleset.rules}
-        return _Took(
-            clock_s, cpu_s, sum(one["findings"] for one in report["rules"] if one["id"] in ids)
-        )
+        return _Took(clock_s, cpu_s, {one["id"]: one["findings"] for one in report["rules"]})
 
     def close(self) -> None:
         self._events.close()

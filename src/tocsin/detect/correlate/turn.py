@@ -104,7 +104,7 @@ class Turn:
             if lost:
                 state = replace(state, ungrouped=state.ungrouped + lost)
             state, arrivals = without_late(state, arrivals)
-            wording = partial(self._wording, plan, self._sources_of(plan))
+            wording = partial(self._wording, plan)
             repeated = bool(handed) or plan.id in self._intake.repeated
             moved = advanced(
                 plan, state, arrivals, watermark, wording, repeated=repeated, gone=gone
@@ -155,7 +155,7 @@ class Turn:
         none = np.zeros((0, 0), np.uint64)
         return Arrivals.of([replace(part, onward=none) for part in found])
 
-    def _wording(self, plan: RulePlan, arrivals: Arrivals) -> Wording:
+    def _wording(self, plan: RulePlan) -> Wording:
         intake = self._intake
 
         def names(group: int) -> list[str]:
@@ -167,7 +167,7 @@ class Turn:
             because=lambda measured: because(plan.source, measured),
             names=names,
             places=intake.places,
-            origin=_origin_finder(arrivals, intake),
+            origin=_origin_finder(self._sources_of(plan), intake),
         )
 
 

@@ -12,6 +12,8 @@ from tocsin.store.fields import unmarked
 
 Asked: TypeAlias = Mapping[str, frozenset[str] | None]
 """Columns by name, each with the top-level fields that are enough of a VARIANT; None: all of it."""
+_NAMES, _ENCODED = ".metadata", ".value"
+"""How the paths end of leaves that are no field of anyone: theirs end in ``.typed_value``."""
 _CODED_BYTES = 2.2
 """What a value takes at most where it is a number in a dictionary."""
 
@@ -42,8 +44,8 @@ def filled_leaves(file: pq.ParquetFile, group: int, asked: Asked) -> list[str]:
     """Paths of the leaves that are asked for and not all null in the row group.
 
     Of every object and list one leaf is there in any case: it says which rows have one. A plain
-    column that is all null is not read at all. What of a VARIANT is encoded is always there: any
-    field may be in it.
+    column that is all null is not read at all. What of a VARIANT is encoded is always there, with
+    the names it is encoded by: any field may be in it. Without it the names are left out.
     """
     chunks = file.metadata.row_group(group)
     kept: list[int] = []
@@ -51,10 +53,17 @@ def filled_leaves(file: pq.ParquetFile, group: int, asked: Asked) -> list[str]:
     for field in file.schema_arrow:
         size = _leaves_in(field.type)
         if field.name in asked:
-            found = list(_filled(field.type, at, chunks, asked[field.name]))
-            kept += found or ([at] if pa.types.is_nested(field.type) else [])
+            kept += _filled(field.type, at, chunks, asked[field.name])
         at += size
-    return [chunks.column(leaf).path_in_schema for leaf in kept]
+    return _without_idle_names([chunks.column(leaf).path_in_schema for leaf in kept])
+
+
+def _without_idle_names(paths: list[str]) -> list[str]:
+    """Without the names of each VARIANT nothing is encoded in; it costs as much as three fields."""
+    encoded = {path.partition(".")[0] for path in paths if path.endswith(_ENCODED)}
+    return [
+        path for path in paths if not path.endswith(_NAMES) or path.removesuffix(_NAMES) in encoded
+    ]
 
 
 def _filled(
@@ -96,8 +105,10 @@ def _is_empty(chunk: Any) -> bool:
 
 
 def _leaves_in(kind: pa.DataType) -> int:
+    if not kind.num_fields:
+        return 1
     if is_list(kind):
         return _leaves_in(kind.value_type)
     if pa.types.is_struct(kind):
         return sum(_leaves_in(inner.type) for inner in kind)
-    return 1
+    raise ValueError(f"holds a column of a kind no segment has: {kind}")

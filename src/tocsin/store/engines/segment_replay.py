@@ -100,10 +100,9 @@ class Replay:
         lane, tenant = facts.only.get("lane"), facts.only.get("tenant")
         if facts.lies_outside(wanted.start, wanted.end) or not self._may_ask_for(lane, tenant):
             return
-        if lane is not None and self._has_all_of(facts):
+        if lane is not None and tenant is not None and self._has_all_of(facts):
             whole = _read(file, group, {**_ENVELOPE, **self._beside_envelope([lane])}, facts)
-            inside = np.ones(len(whole), np.bool_)
-            asked = list(_events_of(whole, inside))
+            asked = [(lane, tenant, np.arange(len(whole)))]
         else:
             envelope = _read(file, group, _ENVELOPE, facts)
             inside = self._inside(envelope)
@@ -193,9 +192,9 @@ class Replay:
         return tenant is None or self._asks_for_tenant(tenant)
 
     def _has_all_of(self, facts: GroupFacts) -> bool:
-        """True when every event of the row group is asked for."""
+        """True when every event of a row group, if of a lane and tenant asked for, is wanted."""
         wanted = self.wanted
-        if wanted.event_ids is not None or "tenant" not in facts.only:
+        if wanted.event_ids is not None:
             return False
         if wanted.received_from is not None or wanted.received_until is not None:
             return False
