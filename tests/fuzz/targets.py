@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.fuzz.decoders import Decoder, decoders
+from tests.fuzz.fetched import fetched_decoders
 from tests.fuzz.mappings import mapping_targets
 from tests.fuzz.mutation import Mutator
 
@@ -52,7 +53,7 @@ class Target:
 @cache
 def targets() -> list[Target]:
     mapped = [Target(one.name, one.seeds, one.check, _MAPPED_AT_ONCE) for one in mapping_targets()]
-    return [*(_of(decoder) for decoder in decoders()), *mapped]
+    return [*(_of(decoder) for decoder in (*decoders(), *fetched_decoders())), *mapped]
 
 
 def _of(decoder: Decoder) -> Target:

@@ -102,7 +102,7 @@ class WebhookDoors:
                 door.refused.add("sent again")
                 return Taken(0, is_repeated=True)
             batches = split_lines(
-                _with_headers(headers, body),
+                with_headers(headers, body),
                 door.source,
                 now,
                 place=place,
@@ -150,7 +150,7 @@ def _challenge(settings: WebhookSettings, body: bytes) -> str:
     return str(told.get("challenge", ""))
 
 
-def _with_headers(headers: Mapping[str, str], body: bytes) -> bytes:
+def with_headers(headers: Mapping[str, str], body: bytes) -> bytes:
     """The body as JSON where it is a form; an object gets what only the headers say."""
     if headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM:
         fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))

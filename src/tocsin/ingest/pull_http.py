@@ -131,8 +131,13 @@ class Pages:
         """The next address; another host would get to see our secret, so it is refused."""
         if not link or not self._settings.follow_link:
             return ""
-        following = urljoin(address, link)
-        here, there = urlsplit(address), urlsplit(following)
+        try:
+            following = urljoin(address, link)
+            here, there = urlsplit(address), urlsplit(following)
+        except ValueError as error:
+            raise PullError(
+                f"{address.partition('?')[0]} links on to {link!r}, which is no address: {error}"
+            ) from error
         if (here.scheme, here.netloc) != (there.scheme, there.netloc):
             raise PullError(
                 f"{address.partition('?')[0]} links on to {there.scheme}://{there.netloc}, which "
@@ -210,7 +215,10 @@ def _line(record: Any) -> bytes:
 def _text(value: Any) -> str:
     if value is MISSING or value is None or isinstance(value, (dict, list)):
         return ""
-    return str(value)
+    text = str(value)
+    if any("\ud800" <= one <= "\udfff" for one in text):
+        raise PullError(f"the cursor {text!r} is half a character and can't be sent back")
+    return text
 
 
 def _refused(answer: httpx2.Response, shown: str) -> PullError:
