@@ -21,6 +21,7 @@ from tocsin.app.own_mappings import (
     shipped_mappings,
     together,
 )
+from tocsin.app.shipped import cache_folder
 from tocsin.normalize.enrichment import Enricher
 from tocsin.normalize.errors import MappingError, MappingProblem
 from tocsin.normalize.normalizer import Normalizer
@@ -64,7 +65,7 @@ class MappingKeeper:
         self._state = state
         self._audit = audit
         self._one = threading.Lock()
-        self._shipped = shipped_mappings()
+        self._shipped = shipped_mappings(cache_folder())
         self._seen = self._files()
         self._own = read_own_mappings(home)
         self._told(self._own.problems)

@@ -8,6 +8,7 @@ from pathlib import Path
 from tocsin.connectors.catalog import mapping_paths
 from tocsin.normalize.errors import MappingError, MappingProblem
 from tocsin.normalize.mapping import Mapping, load_mapping
+from tocsin.normalize.parsed_files import ParsedFiles
 from tocsin.normalize.shape_sorting import ShapeSorter
 
 FOLDER = "mappings"
@@ -34,9 +35,12 @@ def every_mapping_path(home: Path) -> list[Path]:
     return [*own, *(path for path in mapping_paths() if path.parent.name not in names)]
 
 
-def shipped_mappings() -> list[Mapping]:
-    """The mappings of every connector that ships."""
-    return [load_mapping(path) for path in mapping_paths()]
+def shipped_mappings(cache: Path) -> list[Mapping]:
+    """The mappings of every connector that ships; what they say is kept in the folder ``cache``."""
+    texts = ParsedFiles(cache / "mappings.json")
+    mappings = [load_mapping(path, texts.parsed) for path in mapping_paths()]
+    texts.keep()
+    return mappings
 
 
 def read_own_mappings(home: Path) -> OwnMappings:

@@ -28,7 +28,7 @@ def rule_paths(settings: Settings) -> list[Path]:
 
 
 def cache_folder() -> Path:
-    """Where compiled rules are kept between runs (XDG base directory specification)."""
+    """Where compiled rules and parsed mappings are kept between runs (XDG base directory specification)."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if base else Path.home() / ".cache") / "tocsin"
 
@@ -36,4 +36,4 @@ def cache_folder() -> Path:
 def open_normalizer(home: Path | None = None) -> Normalizer:
     """The normalizer with the mappings of every connector, and of ``home`` those that are good."""
     own = read_own_mappings(home).by_connector if home is not None else {}
-    return Normalizer(together(own, shipped_mappings()))
+    return Normalizer(together(own, shipped_mappings(cache_folder())))

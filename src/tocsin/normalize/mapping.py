@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 import re2
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from tocsin.normalize.mapping_file import read_documents, say_problems
+from tocsin.normalize.mapping_file import Parse, read_documents, say_problems
 from tocsin.normalize.ocsf_classes import CLASS_UIDS
+from tocsin.normalize.parsed_files import parsed
 
 Scalar = bool | int | float | str
 
@@ -280,9 +281,12 @@ class Mapping(Part):
         return self
 
 
-def load_mapping(path: Path) -> Mapping:
-    """Read a ``mapping.yml`` and the files it includes; raises ``MappingError``."""
-    main, parts = read_documents(path)
+def load_mapping(path: Path, parse: Parse = parsed) -> Mapping:
+    """Read a ``mapping.yml`` and the files it includes; raises ``MappingError``.
+
+    ``parse`` tells what a YAML text says.
+    """
+    main, parts = read_documents(path, parse)
     if not parts:
         with say_problems(main):
             return Mapping.model_validate(main.content)

@@ -1,6 +1,6 @@
 """Reads mapping files and says where in them something is wrong."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,9 @@ import yaml
 from pydantic import ValidationError
 
 from tocsin.normalize.errors import MappingError, MappingProblem
+from tocsin.normalize.parsed_files import parsed
 
+Parse = Callable[[str], Any]
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -23,9 +25,9 @@ class Document:
     content: dict[str, Any]
 
 
-def read_documents(path: Path) -> tuple[Document, list[Document]]:
+def read_documents(path: Path, parse: Parse = parsed) -> tuple[Document, list[Document]]:
     """The mapping file and the files its ``include`` names, in order."""
-    main = _read(path)
+    main = _read(path, parse)
     included = main.content.get("include") or []
     if not isinstance(included, list):
         raise MappingError([MappingProblem(path, 0, "include must be a list of file names")])
@@ -33,13 +35,13 @@ def read_documents(path: Path) -> tuple[Document, list[Document]]:
         if Path(name).name != name:
             reason = f"include names {name!r}: only files of the same folder can be"
             raise MappingError([MappingProblem(path, 0, reason)])
-    return main, [_read(path.parent / str(name)) for name in included]
+    return main, [_read(path.parent / str(name), parse) for name in included]
 
 
-def _read(path: Path) -> Document:
+def _read(path: Path, parse: Parse) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
-        content = yaml.load(text, _Loader)  # noqa: S506 - a safe loader, the C one where it is
+        content = parse(text)
     except (OSError, UnicodeDecodeError) as error:
         raise MappingError([MappingProblem(path, 0, f"can't be read: {error}")]) from error
     except yaml.YAMLError as error:
