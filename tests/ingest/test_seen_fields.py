@@ -94,3 +94,20 @@ def test_fields_are_new_for_an_hour_once_a_source_is_known(state: SqliteState) -
         book.add(tx, [_batch([{"a": 1, "c": 1, "d": 2}], ["one"])], later)
         assert new_fields(tx, later) == {("default", "one"): {"c": LANE.id, "d": LANE.id}}
         assert new_fields(tx, later + timedelta(minutes=61)) == {("default", "one"): {}}
+
+
+def test_names_that_are_made_up_push_out_none_that_were_there(
+    state: SqliteState, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tocsin.ingest.seen_fields._MOST_FIELDS", 10)
+    book = SeenFields()
+    for turn in range(5):
+        made_up = {f"a{turn}_{number}": 1 for number in range(6)}
+        with state.begin() as tx:
+            book.add(tx, [_batch([{"zone": "x", **made_up}], ["one"])], NOW)
+    with state.read() as tx:
+        kept = book.fields(tx)[LANE.id]["one"]
+    assert len(kept) == 10
+    assert {"zone", *(f"a0_{number}" for number in range(6))} <= kept
+    assert max(map(len, book._columns.values())) <= 10 + 7
+    assert capsys.readouterr().out.count("source_fields_full") == 1

@@ -7,15 +7,19 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import structlog
 from sqlalchemy import Connection, select, update
 
 from tocsin.ingest.tables import seen_fields
 from tocsin.model.event import EventBatch
 
+_log = structlog.get_logger()
 _REFRESH = timedelta(minutes=10)
 """How old a lane and source's last sighting grows before its fields are looked at again."""
 _MOST_FIELDS = 5_000
-"""Fields kept of a lane and source: beyond it a sender makes up names, no rule asks for those."""
+"""Fields kept of a lane and source: beyond it a sender makes up names, no rule asks for those.
+
+Those that were there first stay."""
 
 _KNOWN = timedelta(days=1)
 """What a lane and source shows in its first day is no news."""
@@ -51,7 +55,8 @@ class SeenFields:
             for code in stale:
                 key = keys[code]
                 self._write(tx, key, (path for path, has in filled.items() if has[code]), now)
-                self._columns[key] = self._columns.get(key, frozenset()) | columns
+                known = self._columns.get(key, frozenset())
+                self._columns[key] = known | columns if len(known) < _MOST_FIELDS else columns
 
     def forget(self) -> None:
         """Look at everything anew: what was added in a transaction that failed isn't kept."""
@@ -81,7 +86,7 @@ class SeenFields:
         return (
             known is not None
             and now - known[0] < _REFRESH
-            and columns <= self._columns.get(key, frozenset())
+            and (len(known[1]) >= _MOST_FIELDS or columns <= self._columns.get(key, frozenset()))
         )
 
     def _write(
@@ -96,7 +101,9 @@ class SeenFields:
         row = tx.execute(select(seen_fields).where(here)).one_or_none()
         before = frozenset(row.fields) if row is not None else frozenset()
         shown = frozenset(seen)
-        together = sorted(before | shown)[:_MOST_FIELDS]
+        together = [*sorted(before), *sorted(shown - before)][:_MOST_FIELDS]
+        if len(together) == _MOST_FIELDS and len(before) < _MOST_FIELDS:
+            _log.warning("source_fields_full", source=source, lane=lane, most=_MOST_FIELDS)
         if row is None:
             values = {"tenant": tenant, "lane": lane, "source": source, "first_seen": now}
             tx.execute(seen_fields.insert().values(**values, fields=together, last_seen=now))

@@ -1,25 +1,47 @@
 """The manifest: which segments count, what they span, and which fields were seen in them."""
 
 import json
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
+from tocsin.model.field_path import REMAINDER
 from tocsin.store.ports import SeenField, Segment
 from tocsin.store.tables import event_fields, segments
+
+MOST_FIELDS = 20_000
+"""Fields kept of a lane and space: a sender that makes up names can't fill the state with them.
+
+Native ones beyond it are found by their exact name, and are not suggested."""
 
 
 def add(tx: Connection, segment: Segment) -> None:
     tx.execute(insert(segments).values(_row(segment)))
 
 
-def add_fields(tx: Connection, fields: Collection[SeenField]) -> None:
-    rows = [
-        {"lane": field.lane, "space": field.space, "path": json.dumps(field.path)}
-        for field in fields
-    ]
+def full_lanes(known: Collection[SeenField]) -> frozenset[tuple[str, str]]:
+    """Lane and space of those that have as many fields as are kept."""
+    counted = Counter((field.lane, field.space) for field in known)
+    return frozenset(place for place, count in counted.items() if count >= MOST_FIELDS)
+
+
+def is_remainder(field: SeenField) -> bool:
+    """Where names beyond a batch's columns are kept: always needed, to look into them."""
+    return field.path[-1] == REMAINDER
+
+
+def add_fields(tx: Connection, fields: Collection[SeenField], known: Collection[SeenField]) -> None:
+    """Keep those that are new, up to ``MOST_FIELDS`` of a lane and space with the ``known``."""
+    room = Counter((field.lane, field.space) for field in known)
+    rows = []
+    for field in sorted(fields, key=lambda one: (not is_remainder(one), one.path)):
+        place = field.lane, field.space
+        if room[place] < MOST_FIELDS or is_remainder(field):
+            room[place] += 1
+            rows.append({"lane": place[0], "space": place[1], "path": json.dumps(field.path)})
     if rows:
         tx.execute(insert_or_ignore(event_fields).on_conflict_do_nothing(), rows)
 

@@ -54,6 +54,7 @@ class ParquetEvents:
         self._guard = threading.Lock()
         self._unpublished: set[str] = set()
         self._known_fields: frozenset[SeenField] = frozenset()
+        self._full_lanes: frozenset[tuple[str, str]] = frozenset()
         self._merging = threading.Lock()
         self._writers = WritersLock(self._folder / ".writers")
 
@@ -74,9 +75,29 @@ class ParquetEvents:
 
     def publish(self, transaction: Connection, segment: Segment) -> None:
         manifest.add(transaction, segment)
-        if not segment.fields <= self._known_fields:
+        fresh = self._with_room(segment.fields - self._known_fields)
+        if fresh:
             self._known_fields = manifest.fields(transaction)  # committed ones, before ours
-            manifest.add_fields(transaction, segment.fields - self._known_fields)
+            manifest.add_fields(transaction, fresh - self._known_fields, self._known_fields)
+            self._tell_full(manifest.full_lanes(self._known_fields))
+
+    def _with_room(self, fields: frozenset[SeenField]) -> frozenset[SeenField]:
+        """Those whose lane takes more of them."""
+        if not self._full_lanes:
+            return fields
+        return frozenset(
+            field
+            for field in fields
+            if (field.lane, field.space) not in self._full_lanes or manifest.is_remainder(field)
+        )
+
+    def _tell_full(self, full: frozenset[tuple[str, str]]) -> None:
+        for lane, space in sorted(full - self._full_lanes):
+            advice = "those beyond are found by their exact name only; who makes up names in it?"
+            _log.warning(
+                "fields_full", lane=lane, space=space, most=manifest.MOST_FIELDS, advice=advice
+            )
+        self._full_lanes = full
 
     def search(self, query: EventQuery) -> EventPage:
         return self._search.search(query)
