@@ -222,12 +222,6 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
     flow = _open_flow(settings, parts, rule_keeper)
     budget = _open_budget(settings, engine, flow)
     closers.append(flow.close)
-    reach = ReachBoard(
-        state,
-        *(lambda: rule_keeper.ruleset, lambda: normalizer.lanes, SeenFields()),
-        budget.reach,
-    )
-    rule_book.shown_to = reach.shown_to
     history_jobs = HistoryJobs(KeptJobs(state))
     closers.append(history_jobs.close)
     return Tocsin(
@@ -240,7 +234,7 @@ def _open(settings: Settings, home: Home, closers: list[Callable[[], None]]) -> 
         sources=sources,
         rule_keeper=rule_keeper,
         rule_book=rule_book,
-        reach=reach,
+        reach=_open_reach(parts, rule_keeper, rule_book, budget),
         engine=engine,
         correlator=correlator,
         mappings=mappings,
@@ -296,6 +290,19 @@ def _open_flow(settings: Settings, parts: FlowParts, rule_keeper: RuleKeeper) ->
         parts.looks.open(tx, rule_keeper.ruleset, flow.unlooked_from(now), now)
     rule_keeper.on_change(flow.change_rules)
     return flow
+
+
+def _open_reach(
+    parts: FlowParts, rule_keeper: RuleKeeper, rule_book: RuleBook, budget: RuleBudget
+) -> ReachBoard:
+    """The verdicts on rules; the book asks it for the fields that exceptions can hold on."""
+    reach = ReachBoard(
+        parts.state,
+        *(lambda: rule_keeper.ruleset, lambda: parts.normalizer.lanes, SeenFields()),
+        budget.reach,
+    )
+    rule_book.shown_to = reach.shown_to
+    return reach
 
 
 def _open_upkeep(
