@@ -5,14 +5,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from tocsin.ingest.decode_lines import Flags, Numbers
-from tocsin.ingest.decode_scalars import slices_of
+from tocsin.ingest.decode_lines import Bytes, Flags, Numbers
+from tocsin.ingest.decode_scalars import interleaved
 from tocsin.ingest.key_value import FEWEST_PAIRS
 from tocsin.ingest.text_headers import Column, parts_of
 
 _NAME = re.compile(r"[A-Za-z_@][\w.\-/@]*", re.ASCII)
-_BLANK, _QUOTE, _ASSIGN, _COMMA, _SLASH = b' "=,\\'
+_NEWLINE, _BLANK, _QUOTE, _ASSIGN, _COMMA, _SLASH = b'\n "=,\\'
+_WORD = 8
+_PADDING = np.zeros(_WORD, np.uint8)
 _MOST_PAIRS = 500
 _WEIGHTS = np.random.default_rng(7).integers(1, 1 << 62, _MOST_PAIRS, np.int64) | 1
 """By place in a line: what makes one number of the sizes of its names."""
@@ -30,7 +34,7 @@ class Paired:
 class _Pairs:
     """Where each pair begins, is assigned and ends, text after text; the first pair of each text."""
 
-    data: np.ndarray
+    data: Bytes
     begins: Numbers
     assigns: Numbers
     ends: Numbers
@@ -45,50 +49,56 @@ def read_pairs_of(texts: Column, fewest: int) -> Iterator[Paired]:
     Texts in ASCII without control characters. Left out are those with escapes, with two blanks
     together, and with a name that comes twice, which only the reader of single lines can judge.
     """
-    offsets, data = parts_of(texts)
-    found, is_sound = _found(offsets, data)
+    found, is_sound = _found(texts)
     is_sound &= (found.counts >= FEWEST_PAIRS) & (found.counts <= _MOST_PAIRS)
     rows = np.flatnonzero(is_sound)
     marks = _marks(found)[rows]
     order = np.argsort(marks, kind="stable")
     for same in np.split(rows[order], np.flatnonzero(np.diff(marks[order])) + 1):
         if len(same) >= max(fewest, 1):
-            yield from _alike(texts, found, same)
+            yield from _alike(found, same)
 
 
-def _found(offsets: Numbers, data: np.ndarray) -> tuple[_Pairs, Flags]:
+def _found(texts: Column) -> tuple[_Pairs, Flags]:
     """The pairs, and which of the texts are sound in all but the names."""
-    data = data[: offsets[-1]]
-    quotes = np.flatnonzero(data == _QUOTE)
-    quotes_before = np.searchsorted(quotes, offsets)
-    is_sound = np.diff(quotes_before) % 2 == 0
+    ended = pc.binary_join_element_wise(texts, "\n", "")
+    data = np.append(parts_of(ended)[1], _PADDING)
+    is_mark = data == _BLANK
+    for mark in (_QUOTE, _ASSIGN, _NEWLINE):
+        is_mark |= data == mark
+    marks = np.flatnonzero(is_mark)
+    kinds = data.take(marks)
+    is_end = kinds == _NEWLINE
+    is_quote = kinds == _QUOTE
+    quotes = np.cumsum(is_quote, dtype=np.int32)
+    at_ends = quotes[is_end]
+    is_sound = np.diff(at_ends, prepend=0) % 2 == 0
+    is_sound &= ~np.isin(np.arange(len(texts)), _rows_with(_SLASH, data, marks[is_end]))
     if not is_sound.all():
-        quotes = quotes[np.repeat(is_sound, np.diff(quotes_before))]
-    blanks = np.flatnonzero(data == _BLANK)
-    blanks = blanks[np.searchsorted(quotes, blanks) % 2 == 0]
-    before = np.searchsorted(blanks, offsets)
-    counts = np.diff(before) + 1
-    ends = np.insert(blanks, before[1:], offsets[1:])
-    firsts = np.cumsum(counts) - counts
-    begins = np.empty_like(ends)
-    begins[1:] = ends[:-1] + 1
-    begins[firsts] = offsets[:-1]
-    assigned = np.append(np.flatnonzero(data == _ASSIGN), len(data))
-    assigns = assigned[np.searchsorted(assigned, begins)]
-    is_pair = (assigns < ends) & (assigns > begins)
+        sizes = np.diff(np.flatnonzero(is_end), prepend=-1)
+        is_quote &= np.repeat(is_sound, sizes)
+        quotes = np.cumsum(is_quote, dtype=np.int32)
+    cuts = np.flatnonzero(is_end | ((kinds == _BLANK) & (quotes & 1 == 0)))
+    ends = marks[cuts]
+    begins = np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1))
+    after = np.concatenate((np.zeros(1, np.int64), cuts[:-1] + 1))
+    assigns = marks[after]
+    within = np.diff(quotes[cuts], prepend=0)
+    is_quoted = (data.take(assigns + 1) == _QUOTE) & (within == 2)
     last = data.take(ends - 1, mode="clip")
-    is_quoted = is_pair & (data.take(assigns + 1, mode="clip") == _QUOTE) & (assigns + 1 < ends)
-    within = np.searchsorted(quotes, ends) - np.searchsorted(quotes, begins)
-    is_pair &= np.where(is_quoted, (within == 2) & (last == _QUOTE), within == 0)
-    is_pair &= is_quoted | (last != _COMMA)
-    assigns = assigns + is_quoted
-    is_empty = ends - is_quoted <= assigns + 1
+    is_pair = (kinds[after] == _ASSIGN) & (assigns > begins)
+    is_pair &= np.where(is_quoted, last == _QUOTE, (within == 0) & (last != _COMMA))
+    lasts = np.flatnonzero(is_end[cuts])
+    firsts = np.concatenate((np.zeros(1, np.int64), lasts[:-1] + 1))
     is_sound &= np.logical_and.reduceat(is_pair, firsts)
-    if _SLASH in data:
-        slashes = np.flatnonzero(data == _SLASH)
-        is_sound[np.searchsorted(offsets, slashes, "right") - 1] = False
-    pairs = _Pairs(data, begins, assigns, ends - is_quoted, is_empty, firsts, counts)
-    return pairs, is_sound
+    assigns = assigns + is_quoted
+    ends = ends - is_quoted
+    is_empty = ends <= assigns + 1
+    return _Pairs(data, begins, assigns, ends, is_empty, firsts, lasts - firsts + 1), is_sound
+
+
+def _rows_with(byte: int, data: Bytes, ends: Numbers) -> Numbers:
+    return np.searchsorted(ends, np.flatnonzero(data == byte))
 
 
 def _marks(found: _Pairs) -> Numbers:
@@ -99,31 +109,33 @@ def _marks(found: _Pairs) -> Numbers:
     return marks
 
 
-def _alike(texts: Column, found: _Pairs, rows: Numbers) -> Iterator[Paired]:
+def _alike(found: _Pairs, rows: Numbers) -> Iterator[Paired]:
     """The texts among ``rows`` with the names of the first; the others are left."""
     count = int(found.counts[rows[0]])
     rows = rows[found.counts[rows] == count]
-    rows.sort()
-    firsts = found.firsts[rows]
+    pairs = found.firsts[rows] + np.arange(count)[:, None]
+    begins, assigns, ends = (one.take(pairs) for one in (found.begins, found.assigns, found.ends))
+    is_empty = found.is_empty.take(pairs)
+    sizes = assigns - begins
+    is_like = ((sizes == sizes[:, :1]) & (is_empty == is_empty[:, :1])).all(axis=0)
     names: list[str] = []
-    is_like = np.ones(len(rows), np.bool_)
-    for place in range(count):
-        begins, assigns = found.begins[firsts + place], found.assigns[firsts + place]
-        name = found.data[begins[0] : assigns[0]].tobytes()
-        is_like &= assigns - begins == len(name)
-        for step, byte in enumerate(name):
-            is_like &= found.data.take(begins + step, mode="clip") == byte
-        is_like &= found.is_empty[firsts + place] == found.is_empty[firsts[0] + place]
-        names.append(name.removesuffix(b"=").decode())
+    words = np.ndarray((len(found.data) - _WORD + 1,), "<u8", found.data, 0, (1,))
+    for place, size in enumerate(sizes[:, 0].tolist()):
+        begin = int(begins[place, 0])
+        for step in range(0, size, _WORD):
+            of_word = np.uint64((1 << 8 * min(_WORD, size - step)) - 1)
+            is_like &= ((words[begins[place] + step] ^ words[begin + step]) & of_word) == 0
+        names.append(found.data[begin : begin + size].tobytes().removesuffix(b"=").decode())
     if len(set(names)) < count or not all(map(_NAME.fullmatch, names)):
         return
-    rows, firsts = rows[is_like], firsts[is_like]
-    buffer = texts.buffers()[2]
+    if not is_like.all():
+        rows, assigns, ends = rows[is_like], assigns[:, is_like], ends[:, is_like]
+    every_other = pa.array(np.arange(0, 2 * len(rows), 2))
     yield Paired(
         rows,
         {
-            name: slices_of(buffer, found.assigns[firsts + place] + 1, found.ends[firsts + place])
+            name: interleaved(found.data, assigns[place] + 1, ends[place]).take(every_other)
             for place, name in enumerate(names)
-            if not found.is_empty[firsts[0] + place]
+            if not is_empty[place, 0]
         },
     )
