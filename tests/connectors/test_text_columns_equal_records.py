@@ -123,6 +123,29 @@ def test_lines_with_noise(kind: str, cuts: list[tuple[int, int, bytes]], framing
     compare_records(b"\n".join(lines), framing)
 
 
+WORDS = st.sampled_from(
+    ["-", "-", "a", "77", "007", "CEF", "9" * 19, "x" * 33, "x" * 129, "h.example"]
+)
+DATA = st.sampled_from(["-", "-", "-x", "- ", "-  y", "- x", "- a=b c=d e=f", '[a@1 b="c"] m', ""])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(PRIORITIES, st.lists(WORDS, min_size=4, max_size=5), DATA), max_size=6),
+    st.sampled_from(BOTH),
+)
+def test_made_up_structured_lines(
+    lines: list[tuple[str, list[str], str]], framing: Framing
+) -> None:
+    made = [f"{head}1 {' '.join(words)} {data}" for head, words, data in lines]
+    compare_records("\n".join([*made, *made, "x"]).encode(), framing)
+
+
+def test_structured_lines_become_columns() -> None:
+    line = "<38>1 2026-06-30T08:02:15.004Z bastion-01 sshd 24318 - - Failed password for root"
+    assert not decoded(f"{line}\n{line}\n".encode(), Framing.SYSLOG, SPLIT).shaped.loose  # type: ignore[union-attr]
+
+
 NAMES = st.sampled_from(["a", "b", "logid", "x-y.z/w", "@t", "1a", "", "syslog", "a b", "q=r"])
 VALUES = st.sampled_from(
     ["1", '"two words"', '""', "", "b,", '"c,"', 'd"e', '"f"g', "h=i", '"', "\\"]

@@ -19,7 +19,8 @@ from tocsin.ingest.decode_lines import Numbers
 from tocsin.ingest.decode_scalars import NOTHING
 from tocsin.ingest.decode_templates import Reader
 from tocsin.ingest.syslog_escape import unescape
-from tocsin.ingest.text_headers import NUMBERS, Column, Headed, flags_of, matches, read_headers
+from tocsin.ingest.text_columns import Column, flags_of, matches
+from tocsin.ingest.text_headers import NUMBERS, Headed, read_headers
 from tocsin.ingest.text_lines import TextLines, find_lines
 from tocsin.ingest.text_pairs import read_pairs_of
 from tocsin.model.record import Decoded

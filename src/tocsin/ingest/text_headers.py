@@ -7,7 +7,6 @@ of single lines. Times, priorities and names are judged once for each distinct v
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +16,17 @@ from tocsin.ingest.decode_lines import Flags, Numbers
 from tocsin.ingest.decode_scalars import slices_of
 from tocsin.ingest.event_format import mends_tag
 from tocsin.ingest.syslog_message import is_no_host, priority_names, time_of
+from tocsin.ingest.text_columns import (
+    Column,
+    are_plain_numbers,
+    begin_with_digit,
+    flags_of,
+    matches,
+    parts_of,
+    sizes_of,
+)
 from tocsin.ingest.text_lines import TextLines
+from tocsin.ingest.text_rfc5424 import read_5424
 
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 _BSD = r"[*.]?[A-Z][a-z]{2} {1,2}\d{1,2} (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,9})?"
@@ -30,13 +39,11 @@ _MAYBE_STAMP = r"\d{4}-\d\d-\d\d|[*.]?[A-Z][a-z]{2} |@[0-9a-f]{24}"
 _PRIORITY_ALONE = r"^<(?P<priority>\d{1,3})>"
 _MORE_THAN_PRIORITY = rf"^<\d{{1,3}}>(?:1 |{_MAYBE_STAMP})"
 _MAYBE_HEADED = rf"^(?:<|{_MAYBE_STAMP}|[A-Za-z0-9][\w.-]* [A-Za-z_][\w./-]*\[\d)"
-_LONGEST_HOST, _LONGEST_PROGRAM, _LONGEST_PID = 255, 64, 18
+_LONGEST_HOST, _LONGEST_PROGRAM = 255, 64
 _BRACKET, _BLANK = b"[ "
-_ZERO, _DIGITS = np.uint8(ord("0")), 10
 _RESERVED = 2
 """Bytes around a priority."""
 
-Column: TypeAlias = pa.StringArray
 NUMBERS = frozenset({"pid"})
 """Fields whose values are numbers."""
 
@@ -71,20 +78,20 @@ def read_headers(lines: TextLines, received_at: datetime) -> Iterator[Headed]:
         yield from _headed(lines, left[is_headed], groups, received_at)
         left, texts = left[~is_headed], texts.filter(pa.array(~is_headed))
     if len(left):
+        yield from _structured(lines, left, texts)
         yield from _with_priority_alone(lines, left, texts)
     if len(left):
         bare = left[~matches(texts, _MAYBE_HEADED)]
         yield Headed(bare, {}, lines.starts[bare])
 
 
-def flags_of(array: pa.Array) -> Flags:
-    """A column of truth values as an array of them."""
-    return np.asarray(array.to_numpy(zero_copy_only=False))
-
-
-def matches(texts: Column, expression: str) -> Flags:
-    """In which texts an expression is found."""
-    return flags_of(pc.match_substring_regex(texts, expression))
+def _structured(lines: TextLines, left: Numbers, texts: Column) -> Iterator[Headed]:
+    for mine, fields, priority, begins in read_5424(lines, left, texts):
+        names = _priorities(priority)
+        is_sound = flags_of(names["severity"].is_valid())
+        if "program" in fields:
+            is_sound &= ~_judged(fields["program"], mends_tag)
+        yield Headed(mine, {**names, **fields}, begins).of(is_sound)
 
 
 def _with_priority_alone(lines: TextLines, left: Numbers, texts: Column) -> Iterator[Headed]:
@@ -109,7 +116,7 @@ def _headed(
     has_priority = sizes_of(priority) > 0
     times = _times(stamp, received_at)
     program, pid, has_pid = _tag_parts(tag)
-    is_iso = _begin_with_digit(stamp)
+    is_iso = begin_with_digit(stamp)
     begins = lines.starts[mine] + sizes_of(priority) + has_priority * _RESERVED
     begins += sizes_of(stamp) + sizes_of(host) + sizes_of(tag) + 3
     begins = _past_blanks(lines, begins, lines.ends[mine])
@@ -120,7 +127,7 @@ def _headed(
         & ~_judged(program, mends_tag)
         & (has_priority | ~is_iso | ~(_judged(host, is_no_host) | _judged(program, is_no_host)))
     )
-    is_sound[has_pid] &= _are_plain_numbers(pid)
+    is_sound[has_pid] &= are_plain_numbers(pid)
     names = _priorities(priority)
     is_sound &= ~has_priority | flags_of(names["severity"].is_valid())
     rest = {"timestamp": times, "hostname": host, "program": program}
@@ -150,7 +157,7 @@ def _priorities(numbers: Column) -> dict[str, Column]:
 
 def _times(stamp: Column, received_at: datetime) -> Column:
     """ISO times as they are, others worked out once each; null where there is none."""
-    if _begin_with_digit(stamp).all():
+    if begin_with_digit(stamp).all():
         colon = flags_of(pc.ends_with(stamp, ":"))
         return pc.if_else(pa.array(~colon), stamp, pa.scalar(None, pa.string()))
     coded = stamp.dictionary_encode()
@@ -173,13 +180,6 @@ def _tag_parts(tag: Column) -> tuple[Column, Column, Flags]:
     return slices_of(tag.buffers()[2], offsets[:-1], cuts), pid, has_pid
 
 
-def _are_plain_numbers(digits: Column) -> Flags:
-    """Which of some columns of digits are numbers as JSON writes them, of 64 bits."""
-    sizes = sizes_of(digits)
-    plain: Flags = (sizes <= _LONGEST_PID) & ((_first_bytes(digits) != _ZERO) | (sizes == 1))
-    return plain
-
-
 def _judged(texts: Column, judge: Callable[[str], bool]) -> Flags:
     coded = texts.dictionary_encode()
     verdicts = np.array([judge(text) for text in coded.dictionary.to_pylist()], np.bool_)
@@ -193,26 +193,3 @@ def _past_blanks(lines: TextLines, begins: Numbers, ends: Numbers) -> Numbers:
         if not is_blank.any():
             return begins
         begins = begins + is_blank
-
-
-def parts_of(texts: Column) -> tuple[Numbers, np.ndarray]:
-    """Offsets and bytes of a column."""
-    first = texts.offset
-    offsets = np.frombuffer(texts.buffers()[1], np.int32)[first : first + len(texts) + 1]
-    data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
-    return offsets.astype(np.int64), data
-
-
-def sizes_of(texts: Column) -> Numbers:
-    """How many bytes each text has."""
-    return np.diff(parts_of(texts)[0])
-
-
-def _begin_with_digit(texts: Column) -> Flags:
-    digits: Flags = _first_bytes(texts) - _ZERO < _DIGITS
-    return digits
-
-
-def _first_bytes(texts: Column) -> np.ndarray:
-    offsets, data = parts_of(texts)
-    return data.take(offsets[:-1], mode="clip")

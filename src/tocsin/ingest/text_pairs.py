@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from tocsin.ingest.decode_lines import Bytes, Flags, Numbers
 from tocsin.ingest.decode_scalars import interleaved
 from tocsin.ingest.key_value import FEWEST_PAIRS
-from tocsin.ingest.text_headers import Column, parts_of
+from tocsin.ingest.text_columns import Column, parts_of
 
 _NAME = re.compile(r"[A-Za-z_@][\w.\-/@]*", re.ASCII)
 _NEWLINE, _BLANK, _QUOTE, _ASSIGN, _COMMA, _SLASH = b'\n "=,\\'
