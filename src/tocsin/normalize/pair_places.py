@@ -75,9 +75,7 @@ def _at_once(text: pa.StringArray, assign: int, between: int) -> tuple[Pairs, Fl
     ends = np.minimum(bounded[cut + 1], offsets[rows + 1])
     is_first = np.ones(len(assigns), np.bool_)
     is_first[1:] = begins[1:] > assigns[:-1]
-    others = np.flatnonzero(~_WORD[data])
-    before = np.concatenate(([-1], others))[np.searchsorted(others, assigns)] + 1
-    names = np.maximum(before, begins)
+    names = _names(data, begins, assigns, is_first)
     is_pair = is_first & (names < assigns) & _BEGINS[data.take(names, mode="clip")]
     # Where the first of several is none, a later one may be.
     vain = np.flatnonzero(is_first[:-1] & ~is_pair[:-1] & ~is_first[1:])
@@ -90,6 +88,18 @@ def _at_once(text: pa.StringArray, assign: int, between: int) -> tuple[Pairs, Fl
         _slices(buffer, assigns[is_pair] + first + 1, ends[is_pair] + first),
     )
     return found, doubtful
+
+
+def _names(data: np.ndarray, begins: Numbers, assigns: Numbers, is_asked: Flags) -> Numbers:
+    """Where the letters before each sign that is asked for begin; most begin what is cut off."""
+    names = begins.copy()
+    asked = np.flatnonzero(is_asked)
+    sizes = assigns[asked] - begins[asked]
+    owners = np.repeat(asked, sizes)
+    places = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes) + begins[owners]
+    odd = ~_WORD[data[places]]
+    names[owners[odd]] = places[odd] + 1
+    return names
 
 
 def _slices(data: pa.Buffer | None, begins: Numbers, ends: Numbers) -> pa.StringArray:

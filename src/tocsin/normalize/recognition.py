@@ -112,6 +112,7 @@ class Recognizer:
         self._claims = claims
         self._plans: dict[tuple[str, ...], _Plan] = {}
         self._plans_in_any_order: dict[frozenset[str], _Plan] = {}
+        self._alike: dict[tuple[tuple[int, tuple[TextTest, ...]], ...], Candidates] = {}
 
     def group(self, records: Sequence[Record]) -> list[tuple[int | None, list[int]]]:
         """Rows by shape number, in first-seen order; None for what no shape claims."""
@@ -211,6 +212,8 @@ class Recognizer:
     def _decide(self, plan: _Plan, key: object) -> Candidates:
         if len(plan.decided) >= _REMEMBERED:
             plan.decided.clear()
+        if len(self._alike) >= _REMEMBERED:
+            self._alike.clear()
         texts = {
             paths: None if value is None else _lowered(value)
             for paths, value in zip(plan.paths, _as_tuple(plan.paths, key), strict=True)
@@ -226,8 +229,9 @@ class Recognizer:
                 left.append((shape, open_tests))
                 if not open_tests:
                     break
-        plan.decided[key] = Candidates(tuple(left))
-        return plan.decided[key]
+        alike = self._alike.setdefault(tuple(left), Candidates(tuple(left)))
+        plan.decided[key] = alike
+        return alike
 
 
 def _told_by_names(test: Test) -> bool:

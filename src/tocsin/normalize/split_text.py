@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from tocsin.normalize.pair_places import Numbers, find_pairs
 
+_SHORT = 1 << 16
 MOST_NAMES = 500
 """A text column that holds more different keys than this keeps the rest in its text alone."""
 
@@ -49,7 +50,8 @@ def split_pairs(text: pa.Array, assign: str, between: str) -> dict[str, pa.Array
     found = find_pairs(text, assign, between)
     coded = found.names.dictionary_encode()
     codes = coded.indices.to_numpy(zero_copy_only=False)
-    order = np.argsort(codes, kind="stable")
+    few = len(coded.dictionary) <= _SHORT  # short numbers are sorted by their digits
+    order = np.argsort(codes.astype(np.uint16) if few else codes, kind="stable")
     codes, rows = codes[order], found.rows[order]
     is_first = np.ones(len(order), np.bool_)
     is_first[1:] = (codes[1:] != codes[:-1]) | (rows[1:] != rows[:-1])
