@@ -20,7 +20,6 @@ from tocsin.ingest.source_hours import SourceHour, source_hours
 from tocsin.ingest.source_turn import SourceTurn
 from tocsin.model.intake import Intake, IntakeState
 from tocsin.model.record import Framing
-from tocsin.store.query import EventQuery
 
 HOSTILE = '"><script>alert(1)</script>'
 NOW = datetime.now(UTC)
@@ -267,24 +266,6 @@ def test_a_draft_is_tried_before_it_counts(
     assert told in page
     assert "<script>alert" not in page
     assert own.mappings.text_of("broken") is None
-
-
-def test_a_finished_draft_is_in_force_at_once(tmp_path: Path, portal: BlockingPortal) -> None:
-    house = open_house(tmp_path / "home")
-    house.spool.append(split_lines(b"badge 7 at north", "gate", NOW))
-    house.flow.drain()
-    made = Visitors(portal, house)
-    text = DOOR.replace("broken", "gate").replace("\n", "\r\n")
-    answer = made("ebba.only").post(
-        *("/sources/draft",), source="gate", connector="gate", text=text, do="save"
-    )
-    assert answer.status_code == 303
-    assert house.mappings.text_of("gate") == DOOR.replace("broken", "gate")
-    assert made("ebba.only").post("/sources/draft/recognize", source="gate").status_code == 303
-    (event,) = house.events.search(EventQuery("source:gate")).events
-    assert event.lane == "gate.line"
-    made.close()
-    house.close()
 
 
 def test_the_ports_shown_are_those_that_are_bound(engineer: Visitor, own: Tocsin) -> None:

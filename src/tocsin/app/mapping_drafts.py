@@ -14,6 +14,7 @@ from tocsin.store.query import EventQuery
 
 _LOOKED_AT = 500
 _RECORDS = 100
+_COMPARED = 200
 _RECORD_BYTES = 65_536
 
 
@@ -37,6 +38,12 @@ def draft_for(house: Tocsin, source: str, *, from_quarantine: bool = False) -> S
     if not records:
         return SourceDraft(None)
     return SourceDraft(draft_mapping(records, connector_name(source)), records, of_text)
+
+
+def known_events(house: Tocsin) -> list[tuple[str, dict[str, object]]]:
+    """The latest stored events that some mapping knows, with their lanes."""
+    query = EventQuery(f"NOT lane:{quoted(UNKNOWN_LANE)}", size=_COMPARED)
+    return [(one.lane, one.native) for one in house.events.search(query).events]
 
 
 def connector_name(source: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tocsin.app.own_mappings import read_own_mapping
 from tocsin.app.unknown_replay import UNKNOWN_LANE
+from tocsin.model.event import EventBatch
 from tocsin.model.record import Decoded, Origin
 from tocsin.normalize.errors import MappingError, MappingProblem
 from tocsin.normalize.normalizer import Normalizer
@@ -19,12 +20,14 @@ from tocsin.normalize.ocsf_object import to_ocsf
 class MappingTrial:
     """What records came to: by lane, and the first of each lane as OCSF, by dotted path.
 
-    ``problems`` are those of the mapping, with its line; the rest is empty then.
+    ``problems`` are those of the mapping, with its line; the rest is empty then. ``claimed``
+    counts, by lane, stored events of other connectors that it would claim as well.
     """
 
     problems: tuple[str, ...] = ()
     lanes: Counter[str] = field(default_factory=Counter)
     first: dict[str, dict[str, object]] = field(default_factory=dict)
+    claimed: Counter[str] = field(default_factory=Counter)
 
     @property
     def unknown(self) -> int:
@@ -32,8 +35,13 @@ class MappingTrial:
         return self.lanes[UNKNOWN_LANE]
 
 
-def try_mapping(connector: str, text: str, records: Sequence[dict[str, object]]) -> MappingTrial:
-    """Map ``records`` as a mapping of this text would alone."""
+def try_mapping(
+    connector: str,
+    text: str,
+    records: Sequence[dict[str, object]],
+    known: Sequence[tuple[str, dict[str, object]]] = (),
+) -> MappingTrial:
+    """Map ``records`` as a mapping of this text would alone, and events ``known`` by their lane."""
     with tempfile.TemporaryDirectory(prefix="tocsin-mapping-") as name:
         path = Path(name) / "mapping.yml"
         path.write_text(text, encoding="utf-8")
@@ -41,11 +49,14 @@ def try_mapping(connector: str, text: str, records: Sequence[dict[str, object]])
             normalizer = Normalizer([read_own_mapping(path, connector)])
         except MappingError as error:
             return MappingTrial(told(error))
-    now = datetime.now(UTC)
-    decoded = Decoded(list(records), [b""] * len(records), list(range(len(records))))
     trial = MappingTrial()
     try:
-        batches = normalizer.normalize(decoded, Origin("trial", now, "trial", 0))
+        batches = _mapped(normalizer, records)
+        for lane, record in known:
+            if not lane.startswith(f"{connector}."):
+                (one,) = _mapped(normalizer, [record])
+                if one.lane.id != UNKNOWN_LANE:
+                    trial.claimed[lane] += 1
     except Exception as error:
         return MappingTrial((f"mapping.yml: can't map these records: {error}",))
     for batch in batches:
@@ -54,6 +65,11 @@ def try_mapping(connector: str, text: str, records: Sequence[dict[str, object]])
             event = to_ocsf(batch.ocsf_rows([0])[0], batch.times[0].as_py(), batch.lane)
             trial.first[batch.lane.id] = dict(_leaves("", event))
     return trial
+
+
+def _mapped(normalizer: Normalizer, records: Sequence[dict[str, object]]) -> list[EventBatch]:
+    decoded = Decoded(list(records), [b""] * len(records), list(range(len(records))))
+    return normalizer.normalize(decoded, Origin("trial", datetime.now(UTC), "trial", 0))
 
 
 def told(error: MappingError) -> tuple[str, ...]:

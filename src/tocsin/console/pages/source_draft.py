@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.mapping_drafts import connector_name, draft_for
+from tocsin.app.mapping_drafts import connector_name, draft_for, known_events
 from tocsin.app.mapping_keeper import LARGEST_BYTES
 from tocsin.app.mapping_trial import MappingTrial, told, try_mapping
 from tocsin.console.panes import attempt
@@ -57,7 +57,7 @@ def _page(
         "The draft", lambda: draft_for(visit.tocsin, name, from_quarantine=of == QUARANTINE)
     )
     if text is not None and trial is None and drafted.value is not None:
-        trial = try_mapping(connector, text, drafted.value.records)
+        trial = try_mapping(connector, text, drafted.value.records, known_events(visit.tocsin))
     address = {"name": name, "of": QUARANTINE} if of == QUARANTINE else {"name": name}
     return visit.page(
         "source_draft.html",
