@@ -218,3 +218,18 @@ def test_windows_that_are_still_open_are_looked_at_again(desk: Desk) -> None:
     assert len(standing(desk, COUNT)) == 1
     assert desk.looks(COUNT).gaps == ()
     assert desk.house.gap_filler.waiting(COUNT) is None
+
+
+def test_a_gap_that_can_not_be_read_to_the_end_is_told_and_left_to_people(desk: Desk) -> None:
+    desk.rule(rule_text())
+    pause(desk)
+    desk.events(3)
+    resume(desk)
+    for segment in (desk.home / "events").rglob("*.parquet"):
+        segment.write_bytes(b"")
+    assert look(desk) == 1
+    (fill,) = desk.looks().fills
+    assert "is not what was written" in fill.damage
+    assert desk.looks().gaps
+    assert look(desk) == 0, "not again by itself"
+    assert desk.house.gap_filler.waiting(RULE) is None, "no window is open over it"

@@ -51,7 +51,9 @@ def test_what_was_stored_before_a_rule_came_is_told_and_filled_once(tocsin: Tocs
     assert (fill["events"], fill["findings"]) == (EVENTS, EVENTS)
     (again,) = tocsin("rules", "fill", RULE, *span, "--json").json["fills"]
     assert again["findings"] == 0
-    assert tocsin("rules", "looks", RULE, "--json").json["looks"]["before"] is None
+    after = tocsin("rules", "looks", RULE).out
+    assert "stored before it came" not in after
+    assert f"by command line: {EVENTS:,} events, {EVENTS:,} new findings" in after
 
 
 def test_a_backtest_tells_what_a_rule_would_have_found_and_goes_on(

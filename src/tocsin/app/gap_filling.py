@@ -38,7 +38,8 @@ class GapFiller:
     """Looks for gaps that have ended and fills them; what was decided by a person is left to people.
 
     Each stretch is noted when it is done, so after a restart the rest is filled. A rule over
-    several events is filled at once, and again when the windows over its gap have closed.
+    several events is filled at once, and again when the windows over its gap have closed. What
+    could not be read to the end is left to people, who are told of it.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class GapFiller:
         self._thread: threading.Thread | None = None
         self._as_of: object = None
         self._wait_until: dict[tuple[str, datetime], datetime] = {}
+        self._put_off: dict[tuple[str, datetime], datetime] = {}
         self.now_filling: Filling | None = None
         self.trouble = ""
 
@@ -77,11 +79,12 @@ class GapFiller:
             return 0
         with self._house.state.read() as tx:
             as_of = _as_of(tx)
-        due = [key for key, until in self._wait_until.items() if until <= now]
+        waiting = (self._wait_until, self._put_off)
+        due = [(of, key) for of in waiting for key, until in of.items() if until <= now]
         if as_of == self._as_of and not due:
             return 0
-        for key in due:
-            del self._wait_until[key]
+        for of, key in due:
+            del of[key]
         filled = 0
         for span, rule_ids in self._gaps(now).items():
             for part in self._stretches(span, rule_ids):
@@ -112,7 +115,8 @@ class GapFiller:
     def _is_ours(self, gap: Span, rule_id: str, oldest: datetime) -> bool:
         if gap.until is None or gap.until <= oldest or gap.cause == DECIDED:
             return False
-        return (rule_id, gap.until) not in self._wait_until
+        key = rule_id, gap.until
+        return key not in self._wait_until and key not in self._put_off
 
     def _stretches(
         self, span: tuple[datetime, datetime], rule_ids: list[str]
@@ -142,7 +146,7 @@ class GapFiller:
         if fill.open_until is not None:
             self._wait_until |= {(one, until): fill.open_until for one in rule_ids}
         elif done.damage:
-            self._wait_until |= {(one, until): now + self._back for one in rule_ids}
+            self._put_off |= {(one, until): now + self._back for one in rule_ids}
         if done.findings:
             told = {"rules": len(rule_ids), "findings": done.findings}
             _log.info("gap_filled", since=since, until=until, **told)

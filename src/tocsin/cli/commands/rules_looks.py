@@ -75,23 +75,7 @@ def _show(ledger: dict[str, Any]) -> None:
             for one in looks["lanes"][:_SHOWN]
         ],
     )
-    for gap in looks["gaps"]:
-        until = _time(gap["until"]) if gap["until"] else "now"
-        why, then = _CAUSES[gap["cause"]]
-        out.print(
-            f"not looked from {_time(gap['since'])} to {until} ({why}): {then} tocsin rules fill "
-            f"{looks['rule_id']}",
-            markup=False,
-        )
-    if filling := ledger["filling"]:
-        out.print(
-            f"being filled: {_time(filling['since'])} to {_time(filling['until'])}, "
-            f"{filling['done']:,} of {filling['total']:,} stored events",
-            markup=False,
-        )
-    if ledger["windows_open_until"]:
-        until = _time(ledger["windows_open_until"])
-        out.print(f"windows over a gap are open: final after {until}", markup=False)
+    _show_gaps(ledger)
     if (budget := ledger["budget"])["over_since"]:
         out.print(
             f"over its budget since {_time(budget['over_since'])}: it used {budget['share']:.0%} "
@@ -109,6 +93,35 @@ def _show(ledger: dict[str, Any]) -> None:
             f"Tocsin did not run from {_time(one['since'])} to {_time(one['until'])}",
             markup=False,
         )
+
+
+def _show_gaps(ledger: dict[str, Any]) -> None:
+    """What it did not look at, what was filled, and what is not final yet."""
+    looks = ledger["looks"]
+    for gap in looks["gaps"]:
+        until = _time(gap["until"]) if gap["until"] else "now"
+        why, then = _CAUSES[gap["cause"]]
+        out.print(
+            f"not looked from {_time(gap['since'])} to {until} ({why}): {then} tocsin rules fill "
+            f"{looks['rule_id']}",
+            markup=False,
+        )
+    for fill in looks["fills"][-_SHOWN:]:
+        lacking = f"; not all of it: {fill['damage']}" if fill["damage"] else ""
+        out.print(
+            f"filled from {_time(fill['since'])} to {_time(fill['until'])} by {fill['by']}: "
+            f"{fill['events']:,} events, {fill['findings']:,} new findings{lacking}",
+            markup=False,
+        )
+    if filling := ledger["filling"]:
+        out.print(
+            f"being filled: {_time(filling['since'])} to {_time(filling['until'])}, "
+            f"{filling['done']:,} of {filling['total']:,} stored events",
+            markup=False,
+        )
+    if ledger["windows_open_until"]:
+        until = _time(ledger["windows_open_until"])
+        out.print(f"windows over a gap are open: final after {until}", markup=False)
 
 
 _CAUSES = {
