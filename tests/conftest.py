@@ -3,11 +3,13 @@
 import gc
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.made_once import made_once
 from tests.scheduling import ModuleScheduling, durations, longest_first
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -20,6 +22,12 @@ def test_data() -> Path:
     if not (folder / "MANIFEST.jsonl").is_file():
         pytest.skip(f"real test data is not at {folder}; set TOCSIN_TEST_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def what_houses_begin_with_is_made_once() -> Iterator[None]:
+    with made_once():
+        yield
 
 
 @pytest.hookimpl(trylast=True)
