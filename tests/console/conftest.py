@@ -15,6 +15,7 @@ import httpx2
 import pytest
 import uvicorn
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from axe_playwright_python.base import AxeResults
 from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
 from playwright.sync_api import (
@@ -32,7 +33,18 @@ from tocsin.app.wiring import Tocsin
 from tocsin.console.application import create_console
 
 RESULTS = REPOSITORY / "test-results"
-STANDARD = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa"]}}
+STANDARD = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa"]},
+    "resultTypes": ["violations"],
+    "preload": False,
+}
+COLORS = {
+    "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
+    "resultTypes": ["violations"],
+    "preload": False,
+}
+"""What a theme can change: it is colors alone."""
+THEMES = ("light", "dark")
 PATIENCE_MS = 30_000
 """A machine under load answers late; what never comes is found out all the same."""
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -232,12 +244,20 @@ class Desk:
         self.page.keyboard.press(key)
 
     def look(self, name: str) -> None:
-        """Keep a picture of the page as it is, and find no barrier in it (WCAG 2.1 AA)."""
+        """Keep a picture of the page in each theme, and find no barrier in it (WCAG 2.1 AA)."""
         RESULTS.mkdir(exist_ok=True)
         self.page.wait_for_load_state("networkidle")
-        self.page.screenshot(path=RESULTS / f"{name}.png", animations="disabled")
-        found = Axe().run(self.page, options=STANDARD)
-        assert found.violations_count == 0, found.generate_report()
+        root = self.page.locator("html")
+        served = root.get_attribute("data-theme")
+        for theme in sorted(THEMES, key=lambda one: one != served):
+            root.evaluate("(root, theme) => { root.dataset.theme = theme }", theme)
+            self.page.screenshot(path=RESULTS / f"{name}-{theme}.png", animations="disabled")
+            if theme == served:
+                found = Axe().run(self.page, options=STANDARD)
+            else:  # axe is in the page by now
+                found = AxeResults(self.page.evaluate("options => axe.run(options)", COLORS))
+            assert found.violations_count == 0, f"{theme}: {found.generate_report()}"
+        root.evaluate("(root, theme) => { root.dataset.theme = theme }", served)
         assert not self.page.evaluate("document.documentElement.scrollWidth > innerWidth + 1")
 
     def assert_quiet(self) -> None:

@@ -125,7 +125,7 @@ def test_an_alert_leads_to_an_exception_that_was_tried(desks: Desks, served: Ser
     page.get_by_role("button", name="Add exception").click()
     expect(page.locator("#toasts")).to_contain_text("The exception is in force")
     expect(page.locator(".exceptions li")).to_contain_text("the deployment of our own tools")
-    desk.look("rule-excepted-dark")
+    desk.look("rule-excepted")
     assert len(house.rule_book.life(alert.rule_id).exceptions) == 1
     desk.assert_quiet()
 
@@ -143,7 +143,7 @@ def test_rules_are_tried_together_before_they_are_moved(desks: Desks, served: Se
     expect(page.locator(".head .state")).to_have_text("Done", timeout=60_000)
     row = page.locator("tr[data-row]", has_text="scanning tool")
     expect(row.locator("td.num").first).not_to_have_text("0.0")
-    desk.look("rule-trial-light")
+    desk.look("rule-trial")
     row.get_by_role("checkbox").uncheck()
     desk.press("s")
     page.locator(".bulk").get_by_label("Reason").fill("loud, but known")
@@ -156,32 +156,31 @@ def test_rules_are_tried_together_before_they_are_moved(desks: Desks, served: Se
     desk.assert_quiet()
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
 def test_an_archive_is_sent_looked_at_and_added(
-    desks: Desks, served: Served, theme: str, tmp_path: Path
+    desks: Desks, served: Served, tmp_path: Path
 ) -> None:
     rule = rule_text("  s: {Image: a}\n  condition: s", rule_id=str(uuid.uuid4()))
-    file = tmp_path / f"their-{theme}.zip"
+    file = tmp_path / "their-rules.zip"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("rules/a.yml", rule)
         archive.writestr("rules/broken.yml", rule.replace("Image: a", "Image|nonsense: a"))
         archive.writestr("LICENSE", "DRL 1.1")
-    desk = desks("ebba.only", theme=theme)
+    desk = desks("ebba.only")
     page = desk.page
     desk.open("/packs")
     page.get_by_text("Add a pack…").click()
     page.locator("details[open] input[name=archive]").set_input_files(file)
     page.get_by_text("What it must prove").click()
-    desk.look(f"pack-upload-{theme}")
+    desk.look("pack-upload")
     page.get_by_role("button", name="Look at it").click()
     expect(page.locator(".head .chip")).to_contain_text("nothing has changed yet", timeout=60_000)
     expect(page.get_by_label("What can't be used")).to_contain_text("broken.yml")
-    desk.look(f"pack-plan-{theme}")
+    desk.look("pack-plan")
     page.get_by_role("button", name="Add pack").click()
     expect(page.locator("#toasts")).to_contain_text("is in force", timeout=60_000)
-    expect(page.get_by_role("heading", name=f"their-{theme}", exact=True)).to_be_visible()
-    desk.look(f"packs-one-{theme}")
+    expect(page.get_by_role("heading", name="their-rules", exact=True)).to_be_visible()
+    desk.look("packs-one")
     house = served.living.house
-    house.packs.remove(f"their-{theme}", by="test", now=datetime.now(UTC))
+    house.packs.remove("their-rules", by="test", now=datetime.now(UTC))
     house.rule_keeper.reload("test", datetime.now(UTC))
     desk.assert_quiet()
