@@ -38,6 +38,16 @@ def test_ids_dates_and_the_case_of_words_are_put_right() -> None:
     assert "-level: High  # sure" in diff
 
 
+def test_tags_in_brackets_are_put_right_together() -> None:
+    text = rule_text("  s: {Image: A}\n  condition: s")
+    block = text[text.index("tags:") : text.index("level:")]
+    listed = "tags: [attack.Execution, 'attack.T1059.001', attack.T1059]  # shell\n"
+    after, done = _fix(text.replace(block, listed))
+    assert "tags: [attack.execution, 'attack.t1059.001', attack.t1059]  # shell\n" in after
+    assert "tag attack.T1059 written attack.t1059" in done[-1]
+    assert _fix(after) == (after, [])
+
+
 def test_every_document_of_a_file_and_its_line_ends_are_kept() -> None:
     two = (
         "title: One\ndetection: {s: {a: b}, condition: s}\n---\ntitle: Two\nfilter: {rules: any}\n"

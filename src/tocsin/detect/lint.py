@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tocsin.detect.lint_fixing import tag_written
 from tocsin.detect.rule_document import RuleDocument, read_documents
 from tocsin.detect.rule_reading import read_rules
 from tocsin.detect.ruleset import RuleSet, load_rules, rule_files
@@ -109,7 +110,10 @@ def _tags(document: RuleDocument) -> Iterator[Complaint]:
             continue
         if not (_TECHNIQUE.fullmatch(text) or _TACTIC.fullmatch(text)):
             line = document.lines.get(("tags", str(at)), document.line)
-            yield f"tag {text} is no ATT&CK tag: attack.t1059.001 or attack.lateral-movement", line
+            wanted = tag_written(text)
+            is_meant = _TECHNIQUE.fullmatch(wanted) or _TACTIC.fullmatch(wanted)
+            like = f"write {wanted}" if is_meant else "attack.t1059.001 or attack.lateral-movement"
+            yield f"tag {text} is no ATT&CK tag: {like}", line
 
 
 def _unused(

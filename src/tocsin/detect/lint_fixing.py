@@ -9,6 +9,7 @@ from difflib import unified_diff
 from tocsin.detect.rule_document import RuleDocument, read_documents
 
 _WORDS = ("level", "status")
+_FLOW = re.compile(r"^tags:\s*\[[^\[\]{}]*\]\s*(?:#.*)?$")
 _TAG = re.compile(r"^(\s*-\s*)(['\"]?)([A-Za-z][\w. -]*?)(['\"]?)(\s*(?:#.*)?)$")
 
 
@@ -80,17 +81,33 @@ def _edits(
         if isinstance(value, str) and line and value != value.lower():
             written = lines[line - 1]
             yield _Edit(line, written.replace(value, value.lower(), 1), f"{word} in lower case")
-    tags = content.get("tags")
-    for at, tag in enumerate(tags if isinstance(tags, list) else []):
-        line = document.lines.get(("tags", str(at)))
-        wanted = _tag(str(tag))
-        found = _TAG.match(lines[line - 1]) if line else None
-        if line and found and found[3] == str(tag) and wanted != tag:
-            text = f"{found[1]}{found[2]}{wanted}{found[4]}{found[5]}"
-            yield _Edit(line, text, f"tag {tag} written {wanted}")
+    yield from _tags(document, lines)
 
 
-def _tag(tag: str) -> str:
+def _tags(document: RuleDocument, lines: list[str]) -> Iterator[_Edit]:
+    """Each tag on a line of its own, or all of a list in brackets on one line."""
+    tags = document.content.get("tags")
+    wrong = [
+        (str(tag), line)
+        for at, tag in enumerate(tags if isinstance(tags, list) else [])
+        if (line := document.lines.get(("tags", str(at)))) and tag_written(str(tag)) != tag
+    ]
+    for line in sorted({line for _, line in wrong}):
+        text = lines[line - 1]
+        of_line = [tag for tag, at in wrong if at == line]
+        found = _TAG.match(text)
+        if _FLOW.match(text):
+            for tag in of_line:
+                alone = rf"(?<![\w.-]){re.escape(tag)}(?![\w.-])"
+                text = re.sub(alone, tag_written(tag), text)
+        elif found and found[3] == of_line[0]:
+            text = f"{found[1]}{found[2]}{tag_written(of_line[0])}{found[4]}{found[5]}"
+        if text != lines[line - 1]:
+            told = ", ".join(f"tag {tag} written {tag_written(tag)}" for tag in of_line)
+            yield _Edit(line, text, told)
+
+
+def tag_written(tag: str) -> str:
     """Sigma tags are lower case; ATT&CK's tactics have hyphens since Sigma 2.1."""
     lowered = tag.strip().lower()
     if re.fullmatch(r"attack\.[a-z_ -]+", lowered):

@@ -80,7 +80,7 @@ def draft_rule(
         "title": wished.title,
         "id": wished.rule_id,
         "status": "experimental",
-        "description": f"Finds events like {len(events)} picked ones: "
+        "description": f"Finds events like {'the one' if len(events) == 1 else f'the {len(events)}'} picked: "
         f"{', '.join(one.field for one in shared)} as they had it. Say here why that matters.",
         **({"author": wished.author} if wished.author else {}),
         "date": wished.today.isoformat(),
