@@ -131,6 +131,7 @@ def test_all_that_can_be_watched_is_measured(
     )
     try:
         monkeypatch.setattr(house.budget, "spent", lambda: {"a rule": Spent(9.0, 0.5, -1.0, NOW)})
+        house.upkeep.watch_doors(lambda: [("syslog/tcp", 0.5)])
         house.upkeep.judge_health(NOW)
     finally:
         house.close()
