@@ -113,3 +113,13 @@ def test_a_health_rule_needs_no_tags() -> None:
         "description: d\nhealth: {metric: lag_s, condition: {gt: 60}}\n"
     )
     assert complaints(text) == []
+
+
+def test_every_fault_of_a_rule_is_told_at_once() -> None:
+    text = rule_text("  s: {Image: a}\n  condition: s")
+    wrong = text.replace("level: high", "level: hgh").replace("status: test", "status: testing")
+    told = lint_text(wrong.replace("id: ", "id: no-"), "rule.yml")
+    assert [one.line for one in told] == [2, 3, 14]
+    assert "UUID" in told[0].reason
+    assert "testing" in told[1].reason
+    assert "hgh" in told[2].reason

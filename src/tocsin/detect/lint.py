@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tocsin.detect.detection_lines import line_of
 from tocsin.detect.lint_fixing import tag_written
+from tocsin.detect.match_reading import errors_in
 from tocsin.detect.rule_document import RuleDocument, read_documents
 from tocsin.detect.rule_reading import read_rules
 from tocsin.detect.ruleset import RuleSet, load_rules, rule_files
@@ -17,6 +19,7 @@ _WANTED = {
     "": ("title", "id", "level", "tags", "description", "status"),
 }
 """Keys that a document of a kind should have; "" is every other kind."""
+_KINDS_OF_THEIR_OWN = frozenset({"correlation", "absence", "new_terms", "indicator"})
 _TECHNIQUE = re.compile(r"attack\.(t\d{4}(\.\d{3})?|[gs]\d{4}|ds\d{4})")
 _TACTIC = re.compile(r"attack\.[a-z][a-z-]+")
 _NAME = re.compile(r"[A-Za-z0-9_*-]+")
@@ -40,13 +43,14 @@ def lint(
     ``loaded`` are the rules below ``paths`` when somebody has loaded them already.
     """
     found = list((loaded or load_rules(paths, pipelines=pipelines)).problems)
+    refused = {one.path for one in found}
     files, _ = rule_files(paths)
     for path in files:
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             continue  # told by loading
-        found.extend(_texts_faults(text, str(path), tests))
+        found.extend(_texts_faults(text, str(path), tests, str(path) in refused))
     return sorted(set(found), key=lambda problem: (problem.path, problem.line, problem.reason))
 
 
@@ -56,21 +60,22 @@ def lint_text(text: str, path: str, *, tests: bool = False) -> list[RuleProblem]
     Whether the rules that correlations and filters name are there, only loading all files tells.
     """
     found = [one for one in read_rules(text, path) if isinstance(one, RuleProblem)]
-    found.extend(_texts_faults(text, path, tests))
+    found.extend(_texts_faults(text, path, tests, bool(found)))
     return sorted(set(found), key=lambda problem: (problem.line, problem.reason))
 
 
-def _texts_faults(text: str, path: str, tests: bool) -> Iterator[RuleProblem]:
+def _texts_faults(text: str, path: str, tests: bool, refused: bool) -> Iterator[RuleProblem]:
+    """``refused``: a rule of the text does not load, so all that is wrong with it is looked for."""
     for document in read_documents(text):
         if document.fault:
             continue  # told by reading
         content = document.content
         about = [str(content.get(key) or "") for key in ("id", "title")]
-        for reason, line in _complaints(document, tests):
+        for reason, line in _complaints(document, tests, refused):
             yield RuleProblem(path, reason, line, *about)
 
 
-def _complaints(document: RuleDocument, tests: bool) -> Iterator[Complaint]:
+def _complaints(document: RuleDocument, tests: bool, refused: bool) -> Iterator[Complaint]:
     content = document.content
     kind = next((kind for kind in _WANTED if kind and kind in content), "")
     for key in _WANTED[kind]:
@@ -82,6 +87,8 @@ def _complaints(document: RuleDocument, tests: bool) -> Iterator[Complaint]:
         if isinstance(selections, dict):
             yield from _unused(selections, name, document)
             yield from _lone_all(selections, (name,), document)
+    if refused and not kind and _KINDS_OF_THEIR_OWN.isdisjoint(content):
+        yield from ((str(one), line_of(one, document)) for one in errors_in(document))
     if kind == "filter":
         if isinstance(content["filter"], dict):
             yield from _keeping(document)

@@ -2,6 +2,7 @@
 
 import re
 
+from sigma.exceptions import SigmaError
 from sigma.rule import SigmaRule
 
 from tocsin.detect.condition import compile_condition
@@ -41,14 +42,26 @@ def read_match(
 
 def parse_detection(document: RuleDocument) -> SigmaRule:
     """The document as pySigma understands it. Raises ``Unsupported`` or ``SigmaError``."""
+    parsed = _parsed(document)
+    if parsed.errors:
+        raise parsed.errors[0]
+    return parsed
+
+
+def errors_in(document: RuleDocument) -> list[SigmaError]:
+    """All that pySigma refuses in the document, where reading it ends at the first."""
+    try:
+        return list(_parsed(document).errors)
+    except Exception:  # pySigma fails in many ways on odd content; reading tells of it
+        return []
+
+
+def _parsed(document: RuleDocument) -> SigmaRule:
     content = {key: value for key, value in document.content.items() if key not in _NOT_SIGMA}
     if "detection" in content:
         refuse_aggregation(content["detection"])
         content["detection"] = shaped(content["detection"], document, "detection")
-    parsed = SigmaRule.from_dict(content, collect_errors=True, policy=POLICY)
-    if parsed.errors:
-        raise parsed.errors[0]
-    return parsed
+    return SigmaRule.from_dict(content, collect_errors=True, policy=POLICY)
 
 
 def refuse_aggregation(detection: object) -> None:
