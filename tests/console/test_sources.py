@@ -22,7 +22,7 @@ from tocsin.model.intake import Intake, IntakeState
 from tocsin.model.record import Framing
 
 HOSTILE = '"><script>alert(1)</script>'
-NOW = datetime.now(UTC)
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def send(
@@ -51,12 +51,18 @@ def send(
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tocsin]:
+def now() -> datetime:
+    """When the house was made: a quarter of an hour later all its sources are silent."""
+    return datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory, now: datetime) -> Iterator[Tocsin]:
     """A house of three sources: one well, one silent, one of which much can't be read."""
     opened = open_house(tmp_path_factory.mktemp("sources") / "home")
-    send(opened, "syslog/nh-web01", until=NOW - timedelta(seconds=5))
-    send(opened, "hec/win/silent", until=NOW - timedelta(hours=9))
-    send(opened, "hec/web/broken", until=NOW - timedelta(seconds=5), unreadable=100)
+    send(opened, "syslog/nh-web01", until=now - timedelta(seconds=5))
+    send(opened, "hec/win/silent", until=now - timedelta(hours=9))
+    send(opened, "hec/web/broken", until=now - timedelta(seconds=5), unreadable=100)
     yield opened
     opened.close()
 
@@ -110,7 +116,7 @@ def test_what_is_fetched_says_how_that_goes(
     """Also before anything came; what the other side says is text."""
     away = Intake(
         *("kafka/edge", "kafka", "kafka/edge", IntakeState.FAILING),
-        since=NOW - timedelta(minutes=2),
+        since=datetime.now(UTC) - timedelta(minutes=2),
         error=f"Kafka at kafka-1:9093: refused {HOSTILE}",
         position="events[0]@17",
         lag=1234,
@@ -156,7 +162,7 @@ def test_a_record_in_quarantine_is_shown_whole_as_text(engineer: Visitor) -> Non
 
 def test_samples_are_shown_as_they_came_were_read_and_mean(engineer: Visitor, own: Tocsin) -> None:
     line = b"<86>Nov 22 05:00:00 nh-web01 sshd[77]: Failed password for root from 203.0.113.9 port 22 ssh2\n"
-    own.spool.append(split_lines(line, "hec/zz/samples", NOW, framing=Framing.SYSLOG))
+    own.spool.append(split_lines(line, "hec/zz/samples", datetime.now(UTC), framing=Framing.SYSLOG))
     own.flow.drain()
     page = engineer.get("/sources/source?name=hec/zz/samples&tab=samples").text
     assert "As it came" in page
@@ -168,11 +174,11 @@ def test_samples_are_shown_as_they_came_were_read_and_mean(engineer: Visitor, ow
     )
 
 
-def test_hours_are_summed_and_none_is_left_out(own: Tocsin) -> None:
+def test_hours_are_summed_and_none_is_left_out(own: Tocsin, now: datetime) -> None:
     with own.state.read() as tx:
-        hours = source_hours(tx, NOW, 24)["default", "hec/web/broken"]
+        hours = source_hours(tx, now, 24)["default", "hec/web/broken"]
     assert len(hours) == 24
-    assert hours[-1].start <= NOW < hours[-1].start + timedelta(hours=1)
+    assert hours[-1].start <= now < hours[-1].start + timedelta(hours=1)
     assert sum(one.events for one in hours) == 60
     assert sum(one.unreadable for one in hours) == 100
 
