@@ -34,6 +34,8 @@ from tocsin.triage.entities import ENTITY_COLUMNS
 
 _log = structlog.get_logger()
 _FORMAT = 1
+_BATCH_ROWS = 100_000
+"""Rules cost much of what they cost a batch, however large: twice a segment's row group is worth it."""
 _TRIES = 10
 """How often a stretch is begun anew because the store was merged meanwhile."""
 _Evidence = tuple[dict[str, Fields], dict[str, Fields]]
@@ -315,6 +317,7 @@ class Backtest:
             lanes=self._lanes(),
             native_fields=self._fields,
             ocsf_fields=ENTITY_COLUMNS,
+            batch_rows=_BATCH_ROWS,
         )
 
         def harmed(one: Damage) -> None:
