@@ -26,6 +26,9 @@ def list_packs(
     if as_json:
         print_json([plain_json(one) for one in packs])
         return
+    if not packs:
+        out.print("no pack was added; tocsin rules add-pack PATH|URL adds one", markup=False)
+        return
     print_table(
         "",
         (
