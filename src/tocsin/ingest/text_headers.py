@@ -183,7 +183,8 @@ def _tag_parts(tag: Column) -> tuple[Column, Column, Flags]:
 def _judged(texts: Column, judge: Callable[[str], bool]) -> Flags:
     coded = texts.dictionary_encode()
     verdicts = np.array([judge(text) for text in coded.dictionary.to_pylist()], np.bool_)
-    return verdicts.take(coded.indices.to_numpy())
+    judged: Flags = verdicts.take(coded.indices.to_numpy())
+    return judged
 
 
 def _past_blanks(lines: TextLines, begins: Numbers, ends: Numbers) -> Numbers:

@@ -56,18 +56,18 @@ def _is_mark(separator: str) -> bool:
 
 def _at_once(text: pa.StringArray, assign: int, between: int) -> tuple[Pairs, Flags]:
     """The pairs of the rows that are plain, and which rows are not."""
-    offsets = np.frombuffer(text.buffers()[1], np.int32)[text.offset :][: len(text) + 1]
-    first, last = int(offsets[0]), int(offsets[-1])
+    places = np.frombuffer(text.buffers()[1], np.int32)[text.offset :][: len(text) + 1]
+    first, last = int(places[0]), int(places[-1])
     data = np.frombuffer(text.buffers()[2] or b"", np.uint8)[first:last]
-    offsets = offsets.astype(np.int64) - first
+    offsets = places.astype(np.int64) - first
     doubtful = np.zeros(len(text), np.bool_)
     assigns = np.flatnonzero(data == assign)
     cuts = np.flatnonzero(data == between)
     quotes = np.flatnonzero(data == _QUOTE)
     quotes = quotes[data.take(quotes - 1, mode="clip") == assign]
     beyond = np.flatnonzero(data >= _FIRST_BEYOND_ASCII)
-    for places in (quotes, beyond):
-        doubtful[np.searchsorted(offsets, places, "right") - 1] = True
+    for found_at in (quotes, beyond):
+        doubtful[np.searchsorted(offsets, found_at, "right") - 1] = True
     rows = np.searchsorted(offsets, assigns, "right") - 1
     cut = np.searchsorted(cuts, assigns)
     bounded = np.concatenate(([-1], cuts, [len(data)]))

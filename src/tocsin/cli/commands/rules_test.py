@@ -49,7 +49,9 @@ def run_rule_tests(
     ruleset = _loaded(paths or rule_paths(settings_for(home, config)))
     results = run_tests(ruleset)
     if any("regression_tests_path" in rule.source_text for rule in ruleset.all_rules()):
-        results += run_suites(ruleset, open_normalizer(settings_for(home, config).home), samples or [])
+        results += run_suites(
+            ruleset, open_normalizer(settings_for(home, config).home), samples or []
+        )
     if junit_file is not None:
         try:
             junit_file.write_bytes(junit(results, ruleset.problems))
