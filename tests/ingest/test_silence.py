@@ -13,6 +13,7 @@ from tocsin.ingest.cadence import expected_interval_s, learn
 from tocsin.ingest.health_rules import HEALTH_RULES
 from tocsin.ingest.ledger import SourceBook
 from tocsin.ingest.silence import find_silent, silence_findings, silent_since
+from tocsin.ingest.source_turn import SourceTurn
 from tocsin.ingest.week_learning import learn_weeks
 from tocsin.model.entity import EntityKind
 from tocsin.model.source import SourceLedger
@@ -43,8 +44,7 @@ def feed(
     for at in range(0, len(times), turn):
         part = times[at : at + turn]
         micros = [int(moment.timestamp()) * 1_000_000 for moment in part]
-        BOOK.add(
-            tx,
+        sent = SourceTurn(
             source=source,
             received=len(part),
             stored=len(part),
@@ -54,9 +54,9 @@ def feed(
             first_time=min(part),
             last_time=max(part),
             lanes=("x.y",),
-            now=now or max(part),
             times_us=np.array(micros, dtype=np.int64),
         )
+        BOOK.add(tx, [sent], now or max(part))
 
 
 def every(step: timedelta, count: int, start: datetime = START) -> list[datetime]:
@@ -174,10 +174,11 @@ def test_turns_without_exact_times_learn_from_their_ends(tx: sa.Connection) -> N
     for n in range(40):
         first = START + n * timedelta(minutes=1)
         last = first + timedelta(seconds=59)
-        BOOK.add(
-            tx, source="web", received=60, stored=60, quarantined=0, unrecognized=0, received_bytes=0,
-            first_time=first, last_time=last, lanes=(), now=last,
+        sent = SourceTurn(
+            source="web", received=60, stored=60, quarantined=0, unrecognized=0, received_bytes=0,
+            first_time=first, last_time=last, lanes=(),
         )  # fmt: skip
+        BOOK.add(tx, [sent], last)
     (ledger,) = BOOK.sources(tx, START)
     assert ledger.expected_interval_s == pytest.approx(1.0)
 
