@@ -6,14 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from tocsin.ingest.decode_lazy import LazyLines, LazyRecords
+from tocsin.ingest.decode_lazy import LazyLines
 from tocsin.ingest.decode_lines import Flags, Numbers, Strings, find_strings
+from tocsin.ingest.decode_rejoined import rejoined
 from tocsin.ingest.decode_scalars import NOTHING, Scalars, interleaved, slices_of, unsound_lines
 from tocsin.ingest.decode_shapes import Group, Templates
 from tocsin.ingest.decode_split import SplitLines, split_lines
 from tocsin.ingest.decode_templates import Reader
 from tocsin.model.record import Decoded
-from tocsin.model.shaped_records import CellKind, ShapedGroup, ShapedRecords, ShapedTable
+from tocsin.model.shaped_records import CellKind, ShapedGroup, ShapedTable
 
 FEWEST_BYTES = 48 << 10
 """Below this a payload is faster read line by line."""
@@ -56,47 +57,37 @@ class ShapedLines:
 
     def with_left(self, left: Decoded, read: Reader) -> Decoded:
         """All records in order of their lines; ``left`` are those read one by one."""
-        strings = self.strings
-        is_record = ~self.is_left
-        is_record[left.ordinals] = True
-        ordinals = np.flatnonzero(is_record)
-        row_of = np.cumsum(is_record) - 1
-        loose_rows = row_of[left.ordinals].tolist() if left.ordinals else []
+        strings, placed = self.strings, rejoined(self.is_left, left)
         all_texts = interleaved(strings.data, strings.quotes[0::2] + 1, strings.quotes[1::2])
         few = [group for group in self.groups if len(group.lines) < FEWEST_ROWS]
         scalars, first_scalars = self._scalars(few)
-        shaped = ShapedRecords(
+        groups = [
+            ShapedGroup(
+                group.template,
+                placed.row_of[strings.lines[group.lines]],
+                strings.firsts[group.lines],
+                first_scalars[group.lines],
+            )
+            for group in few
+        ]
+        tables = [
+            ShapedTable(
+                group.template,
+                placed.row_of[strings.lines[group.lines]],
+                self._columns(group, all_texts),
+                is_escaped=True,
+            )
+            for group in self.groups
+            if len(group.lines) >= FEWEST_ROWS
+        ]
+        starts, ends = strings.starts[placed.ordinals], strings.ends[placed.ordinals]
+        return placed.decoded(
+            LazyLines(strings.data, starts, ends),
+            read,
+            tables=tables,
+            groups=groups,
             texts=all_texts if few else NOTHING,
             scalars=scalars,
-            groups=tuple(
-                ShapedGroup(
-                    group.template,
-                    row_of[strings.lines[group.lines]],
-                    strings.firsts[group.lines],
-                    first_scalars[group.lines],
-                )
-                for group in few
-            ),
-            tables=tuple(
-                ShapedTable(
-                    group.template,
-                    row_of[strings.lines[group.lines]],
-                    self._columns(group, all_texts),
-                    is_escaped=True,
-                )
-                for group in self.groups
-                if len(group.lines) >= FEWEST_ROWS
-            ),
-            loose=dict(zip(loose_rows, left.records, strict=True)),
-        )
-        texts = LazyLines(strings.data, strings.starts[ordinals], strings.ends[ordinals])
-        return Decoded(
-            records=LazyRecords(texts, lambda line: read(line)[0]),
-            lines=texts,
-            ordinals=ordinals.tolist(),
-            unreadable=left.unreadable,
-            keep_raw=frozenset(loose_rows[row] for row in left.keep_raw),
-            shaped=shaped,
         )
 
     def _columns(self, group: Group, all_texts: pa.StringArray) -> tuple[pa.StringArray, ...]:

@@ -8,13 +8,14 @@ import pyarrow as pa
 from pyarrow import csv
 
 from tocsin.ingest.decode_layouts import Layout
-from tocsin.ingest.decode_lazy import LazyLines, LazyRecords
+from tocsin.ingest.decode_lazy import LazyLines
 from tocsin.ingest.decode_lines import Flags, LineBounds, bounds_of, count_of
-from tocsin.ingest.decode_scalars import NOTHING, Offsets, are_sound, inner_texts
+from tocsin.ingest.decode_rejoined import rejoined
+from tocsin.ingest.decode_scalars import Offsets, are_sound, inner_texts
 from tocsin.ingest.decode_shapes import Templates
 from tocsin.ingest.decode_templates import Reader
 from tocsin.model.record import Decoded
-from tocsin.model.shaped_records import CellKind, ShapedRecords, ShapedTable
+from tocsin.model.shaped_records import CellKind, ShapedTable
 
 _ODD_SHARE = 50
 """One line of so many may be odd; where more are, lines are grouped by shape instead."""
@@ -41,29 +42,11 @@ class SplitLines:
 
     def with_left(self, left: Decoded, read: Reader) -> Decoded:
         """All records in order of their lines; ``left`` are those read one by one."""
-        is_record = ~self.is_left
-        is_record[left.ordinals] = True
-        ordinals = np.flatnonzero(is_record)
-        row_of = np.cumsum(is_record) - 1
-        loose_rows = row_of[left.ordinals].tolist() if left.ordinals else []
-        rows = row_of[~self.is_left]
+        placed = rejoined(self.is_left, left)
+        rows = placed.row_of[~self.is_left]
         table = ShapedTable(self.layout.template, rows, self.columns, is_escaped=False)
-        bounds = self.bounds
-        texts = LazyLines(self.data, bounds.starts[ordinals], bounds.ends[ordinals])
-        return Decoded(
-            records=LazyRecords(texts, lambda line: read(line)[0]),
-            lines=texts,
-            ordinals=ordinals.tolist(),
-            unreadable=left.unreadable,
-            keep_raw=frozenset(loose_rows[row] for row in left.keep_raw),
-            shaped=ShapedRecords(
-                texts=NOTHING,
-                scalars=NOTHING,
-                groups=(),
-                loose=dict(zip(loose_rows, left.records, strict=True)),
-                tables=(table,),
-            ),
-        )
+        starts, ends = self.bounds.starts[placed.ordinals], self.bounds.ends[placed.ordinals]
+        return placed.decoded(LazyLines(self.data, starts, ends), read, tables=[table])
 
 
 def split_lines(payload: bytes, templates: Templates) -> SplitLines | None:

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.ingest.decode_lazy import LazyLines, LazyRecords
+from tocsin.ingest.decode_lazy import LazyLines
 from tocsin.ingest.decode_lines import Numbers
-from tocsin.ingest.decode_scalars import NOTHING
+from tocsin.ingest.decode_rejoined import rejoined
 from tocsin.ingest.decode_templates import Reader
 from tocsin.ingest.syslog_escape import unescape
 from tocsin.ingest.text_columns import Column, flags_of, matches
@@ -24,7 +24,7 @@ from tocsin.ingest.text_headers import NUMBERS, Headed, read_headers
 from tocsin.ingest.text_lines import TextLines, find_lines
 from tocsin.ingest.text_pairs import read_pairs_of
 from tocsin.model.record import Decoded
-from tocsin.model.shaped_records import CellKind, ShapedRecords, ShapedTable, Template
+from tocsin.model.shaped_records import CellKind, ShapedTable, Template
 
 FEWEST_BYTES = 24 << 10
 """Below this a payload is faster read line by line."""
@@ -73,34 +73,18 @@ class TextColumns:
 
     def with_left(self, left: Decoded, read: Reader) -> Decoded:
         """All records in order of their lines; ``left`` are those read one by one."""
-        lines = self._lines
-        is_record = ~self._is_left
-        is_record[left.ordinals] = True
-        ordinals = np.flatnonzero(is_record)
-        row_of = np.cumsum(is_record) - 1
-        loose_rows = row_of[left.ordinals].tolist() if left.ordinals else []
-        texts = LazyLines(lines.payload, lines.starts[ordinals], lines.ends[ordinals])
+        lines, placed = self._lines, rejoined(self._is_left, left)
+        starts, ends = lines.starts[placed.ordinals], lines.ends[placed.ordinals]
+        texts = LazyLines(lines.payload, starts, ends)
         kept: Sequence[bytes] = texts
         if self._is_escaped:
-            unescaped = dict(zip(loose_rows, left.lines, strict=True))
+            unescaped = dict(zip(placed.loose, left.lines, strict=True))
             kept = [unescaped.get(row, text) for row, text in enumerate(texts)]
-        return Decoded(
-            records=LazyRecords(kept, lambda line: read(line)[0]),
-            lines=kept,
-            ordinals=ordinals.tolist(),
-            unreadable=left.unreadable,
-            keep_raw=frozenset(loose_rows[row] for row in left.keep_raw),
-            shaped=ShapedRecords(
-                texts=NOTHING,
-                scalars=NOTHING,
-                groups=(),
-                loose=dict(zip(loose_rows, left.records, strict=True)),
-                tables=tuple(
-                    ShapedTable(one.template, row_of[one.lines], one.columns, is_escaped=False)
-                    for one in self._tables
-                ),
-            ),
-        )
+        tables = [
+            ShapedTable(one.template, placed.row_of[one.lines], one.columns, is_escaped=False)
+            for one in self._tables
+        ]
+        return placed.decoded(kept, read, tables=tables)
 
 
 def _tables(lines: TextLines, received_at: datetime) -> Iterator[_Table]:

@@ -1,0 +1,58 @@
+"""Records read as columns and those read one by one, put together in order of their lines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from tocsin.ingest.decode_lazy import LazyRecords
+from tocsin.ingest.decode_lines import Flags, Numbers
+from tocsin.ingest.decode_scalars import NOTHING
+from tocsin.ingest.decode_templates import Reader
+from tocsin.model.record import Decoded
+from tocsin.model.shaped_records import ShapedGroup, ShapedRecords, ShapedTable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rejoined:
+    """Where the lines of a payload come to stand among its records.
+
+    ``ordinals`` are the lines that are records, ``row_of`` has the row of each of these by line,
+    ``loose`` are the rows of those read one by one.
+    """
+
+    left: Decoded
+    ordinals: Numbers
+    row_of: Numbers
+    loose: list[int]
+
+    def decoded(
+        self,
+        lines: Sequence[bytes],
+        read: Reader,
+        *,
+        tables: Sequence[ShapedTable],
+        groups: Sequence[ShapedGroup] = (),
+        texts: pa.StringArray = NOTHING,
+        scalars: pa.StringArray = NOTHING,
+    ) -> Decoded:
+        """All records; ``lines`` are theirs, read (as far as asked for) by ``read``."""
+        loose = dict(zip(self.loose, self.left.records, strict=True))
+        return Decoded(
+            records=LazyRecords(lines, lambda line: read(line)[0]),
+            lines=lines,
+            ordinals=self.ordinals.tolist(),
+            unreadable=self.left.unreadable,
+            keep_raw=frozenset(self.loose[row] for row in self.left.keep_raw),
+            shaped=ShapedRecords(texts, scalars, tuple(groups), loose, tuple(tables)),
+        )
+
+
+def rejoined(is_left: Flags, left: Decoded) -> Rejoined:
+    """``is_left`` flags the lines that are in no column; ``left`` is what was made of them."""
+    is_record = ~is_left
+    is_record[left.ordinals] = True
+    row_of = np.cumsum(is_record) - 1
+    loose = row_of[left.ordinals].tolist() if left.ordinals else []
+    return Rejoined(left, np.flatnonzero(is_record), row_of, loose)
