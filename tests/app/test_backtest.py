@@ -10,6 +10,7 @@ import pytest
 
 from tocsin.app.backtest import Backtest, BacktestPlan
 from tocsin.app.backtest_report import backtest_report
+from tocsin.app.backtest_rules import rules_to_try
 from tocsin.app.history import extent, lanes_by_id, open_history, stretches
 from tocsin.detect.bench_events import LANE, Everyday, process_batches
 from tocsin.detect.engine import Engine
@@ -51,6 +52,20 @@ correlation:
   timespan: 10s
   condition: {gte: 3}
 level: medium
+"""
+NEW_HOST = """
+---
+title: Trusts, a new host
+id: 44444444-4444-4444-8444-444444444444
+logsource: {product: windows, category: process_creation}
+detection:
+  selection: {Image|endswith: '\\nltest.exe'}
+  condition: selection
+new_terms:
+  fields: [Computer]
+  window: 7d
+  learning: 1s
+level: low
 """
 SHADOWS, TRUSTS, MANY = (f"{n}" * 8 + f"-{n * 4}-4{n * 3}-8{n * 3}-{n * 12}" for n in "123")
 ROWS, SEGMENT_ROWS = 6_000, 500
@@ -144,6 +159,20 @@ def test_it_finds_what_the_engine_finds(events, ruleset):
         "high": hits[SHADOWS],
         "medium": report["rules"][MANY]["findings"],
     }
+
+
+def test_what_only_correlations_count_is_told_when_it_is_named(events, tmp_path):
+    (tmp_path / "rules.yml").write_text(RULES + NEW_HOST)
+    found = {}
+    for name in ("Domain trusts listed", "Many trust listings on a host", "Trusts, a new host"):
+        tried = rules_to_try([name], [tmp_path], {}, tmp_path / "cache")
+        plan, work = backtest(events, tried)
+        assert work.run()
+        found[name] = report_of(plan, work)["rules"]
+    assert found["Domain trusts listed"][TRUSTS]["findings"] > 0
+    assert list(found["Many trust listings on a host"]) == [MANY]
+    (new,) = found["Trusts, a new host"].values()
+    assert new["findings"] < found["Domain trusts listed"][TRUSTS]["findings"]
 
 
 def test_stopped_and_taken_up_again_it_says_the_same(events, ruleset):

@@ -27,7 +27,7 @@ def backtest_report(
     not be read.
     """
     tallies = _with_standing(counts, plan.samples)
-    silent = plan.ruleset.silent
+    silent = plan.ruleset.silent_verdicts
     told = [
         rule for rule in plan.ruleset.all_rules() if rule.id not in silent or rule.id in tallies
     ]

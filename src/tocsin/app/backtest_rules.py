@@ -20,13 +20,19 @@ def rules_to_try(
     """Rules by id or title from the folders ``in_force``, and all of the files given by path.
 
     Exceptions and levels that people decided on hold for both; a draft or retired rule is tried
-    as if it were active. Raises ``NoSuchRule``.
+    as if it were active. One that only correlations count by itself is told of when it is named.
+    Raises ``NoSuchRule``.
     """
     paths = [Path(one) for one in wanted if Path(one).exists()]
     names = [one for one in wanted if not Path(one).exists()]
     given = load_rules(paths, cache=cache) if paths else RuleSet()
     if names:
-        given = _together(given, named_rules(load_rules(in_force, cache=cache), names))
+        found = load_rules(in_force, cache=cache)
+        # Of a new-terms rule the detection stays silent: the rule tells itself.
+        remembering = {one.rule.id for one in found.stateful}
+        loud = {rule_named(found, name).id for name in names} - remembering
+        given = _together(given, named_rules(found, names))
+        given = replace(given, silent=given.silent - loud)
     if not given.rules:
         raise NoSuchRule("no rule could be loaded: see what is wrong with tocsin rules lint")
     active = {
