@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -118,6 +119,17 @@ def test_an_end_that_never_comes_is_not_waited_for(
     house.spool.append([raw(CALL)])
     house.flow.drain()
     assert house.events.count() == 1
+
+
+def test_a_clock_that_was_set_back_makes_nobody_wait(house: Tocsin) -> None:
+    house.flow._ahead.waits = True
+    house.spool.append([replace(raw(CALL), received_at=datetime.now(UTC) + timedelta(hours=1))])
+    house.flow.drain()
+    assert house.events.count() == 1
+    house.flow._ahead._started = datetime.now(UTC) + timedelta(hours=1)
+    house.spool.append([raw(CALL)])
+    house.flow.drain()
+    assert house.events.count() == 2
 
 
 def test_much_behind_it_ends_the_wait(house: Tocsin, monkeypatch: pytest.MonkeyPatch) -> None:

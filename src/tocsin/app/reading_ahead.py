@@ -75,7 +75,8 @@ class ReadingAhead:
         first, behind_bytes = len(found), 0
         while first and behind_bytes < MOST_WAITING_BYTES:
             batch = found[first - 1].batch
-            if (now - max(batch.received_at, self._started)).total_seconds() >= WAIT_S:
+            came = batch.received_at if is_full else max(batch.received_at, self._started)
+            if not 0 <= (now - came).total_seconds() < WAIT_S:  # below 0: the clock was set back
                 break
             behind_bytes += len(batch.payload)
             first -= 1
