@@ -54,6 +54,22 @@ def test_one_s_own_of_the_same_name_is_replaced(searches: SavedSearches) -> None
     assert (only.query, only.start) == ("status_id:2 AND source:okta", "all")
 
 
+def test_letter_case_is_set_aside_beyond_ascii_too(searches: SavedSearches) -> None:
+    first = keep(searches, "Übung")
+    assert keep(searches, "Übung", "source:zeek").id == first.id
+    assert keep(searches, "ÜBUNG", "source:okta").id == first.id
+    (only,) = searches.seen_by("ada")
+    assert only.query == "source:okta"
+
+
+def test_a_private_search_is_not_told_of_to_others(searches: SavedSearches) -> None:
+    kept = keep(searches, "Who leaked it")
+    with pytest.raises(SavedSearchError, match="there is no saved search") as refused:
+        searches.remove(kept.id, by="otto", now=NOW)
+    assert "leaked" not in str(refused.value)
+    assert "ada" not in str(refused.value)
+
+
 def test_only_its_owner_forgets_a_search(state: SqliteState, searches: SavedSearches) -> None:
     kept = keep(searches, "Ours", is_shared=True)
     with pytest.raises(SavedSearchError, match="is ada's"):

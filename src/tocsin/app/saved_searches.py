@@ -15,7 +15,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     delete,
-    func,
     insert,
     or_,
     select,
@@ -78,13 +77,10 @@ class SavedSearches:
     def seen_by(self, person: str) -> Sequence[SavedSearch]:
         """By name; a person's own before others' of the same name."""
         kept = SAVED_SEARCHES.c
-        wanted = (
-            select(SAVED_SEARCHES)
-            .where(or_(kept.owner == person, kept.is_shared))
-            .order_by(func.lower(kept.name), kept.owner != person, kept.owner)
-        )
+        wanted = select(SAVED_SEARCHES).where(or_(kept.owner == person, kept.is_shared))
         with self._state.read() as tx:
-            return [_saved(row) for row in tx.execute(wanted).mappings()]
+            seen = [_saved(row) for row in tx.execute(wanted).mappings()]
+        return sorted(seen, key=lambda one: (one.name.casefold(), one.owner != person, one.owner))
 
     def keep(
         self,
@@ -114,7 +110,8 @@ class SavedSearches:
             "changed_at": now,
         }
         with self._state.begin() as tx:
-            saved_id = _id_of(tx, by, named)
+            own = _own(tx, by)
+            saved_id = own.get(named.casefold(), "")
             if saved_id:
                 tx.execute(
                     update(SAVED_SEARCHES)
@@ -122,7 +119,10 @@ class SavedSearches:
                     .values(**content, name=named)
                 )
             else:
-                _make_room(tx, by)
+                if len(own) >= MOST_KEPT:
+                    raise SavedSearchError(
+                        f"{MOST_KEPT} searches are kept already: remove one first"
+                    )
                 saved_id = new_id("search", now)
                 row = {"id": saved_id, "owner": by, "name": named, **content}
                 tx.execute(insert(SAVED_SEARCHES).values(row))
@@ -132,6 +132,8 @@ class SavedSearches:
     def remove(self, saved_id: str, *, by: str, now: datetime) -> SavedSearch:
         """Forget one's own search; raises SavedSearchError for one that is not there or others'."""
         found = self._one(saved_id)
+        if found.owner != by and not found.is_shared:
+            raise _gone(saved_id)  # whose it is and what it is called is nobody's business
         if found.owner != by:
             raise SavedSearchError(
                 f"the search “{found.name}” is {found.owner}'s: ask them to remove it"
@@ -146,7 +148,7 @@ class SavedSearches:
         with self._state.read() as tx:
             row = tx.execute(wanted).mappings().one_or_none()
         if row is None:
-            raise SavedSearchError(f"there is no saved search {saved_id[:64]!r} (any more)")
+            raise _gone(saved_id)
         return _saved(row)
 
     def _note(
@@ -157,20 +159,19 @@ class SavedSearches:
         )
 
 
+def _gone(saved_id: str) -> SavedSearchError:
+    return SavedSearchError(f"there is no saved search {saved_id[:64]!r} (any more)")
+
+
 def _saved(row: RowMapping) -> SavedSearch:
     return SavedSearch(**row)
 
 
-def _id_of(tx: Connection, owner: str, name: str) -> str:
+def _own(tx: Connection, owner: str) -> dict[str, str]:
+    """The ids of a person's searches by name, letter case aside (SQLite folds ASCII alone)."""
     kept = SAVED_SEARCHES.c
-    wanted = select(kept.id).where(kept.owner == owner, func.lower(kept.name) == name.lower())
-    return tx.execute(wanted).scalar() or ""
-
-
-def _make_room(tx: Connection, owner: str) -> None:
-    wanted = select(func.count()).where(SAVED_SEARCHES.c.owner == owner)
-    if tx.execute(wanted).scalar_one() >= MOST_KEPT:
-        raise SavedSearchError(f"{MOST_KEPT} searches are kept already: remove one first")
+    rows = tx.execute(select(kept.name, kept.id).where(kept.owner == owner))
+    return {name.casefold(): saved_id for name, saved_id in rows}
 
 
 def _check_range(start: str, until: str, now: datetime) -> None:

@@ -43,7 +43,7 @@ def list_searches(
 def keep(
     name: Name,
     query: Annotated[str, typer.Argument(help="Lucene filter; empty is everything.")] = "",
-    start: Annotated[str, typer.Option("--from", help="ISO time, now-24h or all.")] = "",
+    start: Annotated[str, typer.Option("--from", help="ISO time, now-24h or all.")] = "all",
     until: Annotated[str, typer.Option("--to", help="ISO time or now-1h; not included.")] = "",
     private: Annotated[
         bool, typer.Option("--private", help="Others who may search don't see it.")
@@ -106,9 +106,9 @@ def kept_searches(facts: dict[str, str] | None, home: Any, config: Any) -> list[
 
 def named(searches: list[dict[str, Any]], name: str) -> dict[str, Any]:
     """The one of that name; ends the command with the names there are."""
-    wanted = " ".join(name.split()).lower()
+    wanted = " ".join(name.split()).casefold()
     for one in searches:
-        if one["name"].lower() == wanted:
+        if one["name"].casefold() == wanted:
             return one
     names = ", ".join(one["name"] for one in searches[:10]) or "none is kept yet"
     fail(f"there is no saved search {name[:80]!r}; there are: {names}")
