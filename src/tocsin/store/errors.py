@@ -23,3 +23,7 @@ class QueryError(StoreError):
     def __init__(self, message: str, at: int | None = None) -> None:
         super().__init__(message)
         self.at = at
+
+
+class QueryStopped(QueryError):
+    """A query that was ended before it had its answer: by someone, or as its time was up."""

@@ -13,10 +13,12 @@ from tocsin.model.lane import Lane
 from tocsin.model.record import RawBatch
 from tocsin.store.errors import HomeInUse as HomeInUse
 from tocsin.store.errors import QueryError as QueryError
+from tocsin.store.errors import QueryStopped as QueryStopped
 from tocsin.store.errors import SpoolFull as SpoolFull
 from tocsin.store.errors import StoreError as StoreError
 from tocsin.store.errors import StoreMoved as StoreMoved
 from tocsin.store.query import Bucket, EventPage, EventQuery, StoredEvent, TopValue
+from tocsin.store.stop_signal import StopSignal
 
 
 class StateStore(Protocol):
@@ -112,6 +114,9 @@ class EventStore(Protocol):
     Writing has two steps so that a segment counts only when everything that belongs to it
     commits: ``write`` makes a durable file nobody sees, ``publish`` adds its manifest row in the
     caller's transaction (together with the spool offset, ledgers and alerts).
+
+    What looks for events ends with ``QueryStopped`` when ``stop`` says so; without one, after a
+    time of the engine's own.
     """
 
     def write(self, batches: Sequence[EventBatch]) -> Segment | None:
@@ -120,11 +125,15 @@ class EventStore(Protocol):
 
     def publish(self, transaction: Connection, segment: Segment) -> None: ...
 
-    def search(self, query: EventQuery) -> EventPage: ...
+    def search(self, query: EventQuery, stop: StopSignal | None = None) -> EventPage: ...
 
-    def histogram(self, query: EventQuery, buckets: int) -> list[Bucket]: ...
+    def histogram(
+        self, query: EventQuery, buckets: int, stop: StopSignal | None = None
+    ) -> list[Bucket]: ...
 
-    def top_values(self, query: EventQuery, field: str, size: int) -> list[TopValue]: ...
+    def top_values(
+        self, query: EventQuery, field: str, size: int, stop: StopSignal | None = None
+    ) -> list[TopValue]: ...
 
     def sql(self, statement: str, size: int) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Read-only SQL over the view ``events``: column names and at most ``size`` rows."""

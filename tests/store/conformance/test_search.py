@@ -7,8 +7,9 @@ from itertools import pairwise
 import pytest
 
 from tocsin.model.field_path import REMAINDER
-from tocsin.store.ports import QueryError
+from tocsin.store.ports import QueryError, QueryStopped
 from tocsin.store.query import EventQuery, TopValue
+from tocsin.store.stop_signal import StopSignal
 
 ROWS = {
     "ssh": {
@@ -320,3 +321,15 @@ def test_top_values_come_most_frequent_first(events, store, make_batch):
     assert events.top_values(EventQuery(), "severity_id", 1) == [TopValue("1", 7)]
     with pytest.raises(QueryError, match="unknown field"):
         events.top_values(EventQuery(), "usr", 5)
+
+
+def test_a_search_that_was_stopped_says_so(events):
+    stop = StopSignal()
+    stop.stop("somebody cancelled it")
+    for ask in (
+        lambda: events.search(EventQuery(), stop),
+        lambda: events.histogram(EventQuery(), 3, stop),
+        lambda: events.top_values(EventQuery(), "user", 3, stop),
+    ):
+        with pytest.raises(QueryStopped, match="somebody cancelled it"):
+            ask()

@@ -9,7 +9,8 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from tocsin.store.ports import QueryError, StoreError
+from tocsin.store.ports import QueryStopped, StoreError
+from tocsin.store.stop_signal import StopSignal
 
 Rows = list[tuple[Any, ...]]
 
@@ -48,30 +49,30 @@ class DuckDbReader:
         database.execute("SET lock_configuration = true")
         return database
 
-    def rows(self, query: exp.Expr) -> Rows:
-        with self.cursor() as cursor:
+    def rows(self, query: exp.Expr, stop: StopSignal | None = None) -> Rows:
+        with self.cursor(stop) as cursor:
             return cursor.execute(query.sql("duckdb")).fetchall()
 
     @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection of its own; interrupted when it takes too long (QueryError)."""
+    def cursor(self, stop: StopSignal | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection of its own; what runs on it ends with ``QueryStopped`` when told to."""
+        stopping = stop or StopSignal(
+            self._timeout_s,
+            f"the query took longer than {self._timeout_s:.0f} s and was stopped; "
+            "narrow the time range or the filter",
+        )
+        stopping.check()
         with self._opening:
             cursor = self._database.cursor()
-        timer = threading.Timer(self._timeout_s, cursor.interrupt)
-        timer.daemon = True
-        timer.start()
         try:
-            yield cursor
+            with stopping.interrupting(cursor.interrupt):
+                yield cursor
         except duckdb.InterruptException:
-            raise QueryError(
-                f"the query took longer than {self._timeout_s:.0f} s and was stopped; "
-                "narrow the time range or the filter"
-            ) from None
+            raise QueryStopped(stopping.reason or "the query was stopped; ask again") from None
         except (duckdb.FatalException, duckdb.InternalException):
             self._reopen()  # DuckDB answers no further query after these
             raise
         finally:
-            timer.cancel()
             cursor.close()
 
     def _reopen(self) -> None:

@@ -18,6 +18,7 @@ from tocsin.store.fields import FieldCatalogue
 from tocsin.store.lucene import Filter, compile_filter
 from tocsin.store.ports import QueryError, Segment, StateStore
 from tocsin.store.query import Bucket, EventPage, EventQuery, StoredEvent, TopValue
+from tocsin.store.stop_signal import StopSignal
 
 _TRIES = 5
 _Answer = TypeVar("_Answer")
@@ -52,13 +53,13 @@ class EventSearch:
         self._reader = reader
         self._known = (0, FieldCatalogue())
 
-    def search(self, query: EventQuery) -> EventPage:
+    def search(self, query: EventQuery, stop: StopSignal | None = None) -> EventPage:
         after = build.read_cursor(query.cursor)
         found = compile_filter(query.text, self.catalogue())
 
         def page(scan: Scan) -> EventPage:
             hits = _hits(scan, query, found)
-            places = _first_places(scan, query, found, hits, after)
+            places = _first_places(scan, query, found, hits, after) if query.size else []
             shown = places[: query.size]
             events = _events(scan, shown)
             has_more = len(places) > len(shown) and shown
@@ -73,9 +74,11 @@ class EventSearch:
                 problems=tuple(scan.problems),
             )
 
-        return self.answer(page, lambda tx: _candidates(tx, query, found))
+        return self.answer(page, lambda tx: _candidates(tx, query, found), stop)
 
-    def histogram(self, query: EventQuery, buckets: int) -> list[Bucket]:
+    def histogram(
+        self, query: EventQuery, buckets: int, stop: StopSignal | None = None
+    ) -> list[Bucket]:
         """``buckets`` equal spans over the query's range (of all its segments when open)."""
         found = compile_filter(query.text, self.catalogue())
 
@@ -99,9 +102,11 @@ class EventSearch:
                 if first + number * width < last
             ]
 
-        return self.answer(count, lambda tx: _candidates(tx, query, found))
+        return self.answer(count, lambda tx: _candidates(tx, query, found), stop)
 
-    def top_values(self, query: EventQuery, name: str, size: int) -> list[TopValue]:
+    def top_values(
+        self, query: EventQuery, name: str, size: int, stop: StopSignal | None = None
+    ) -> list[TopValue]:
         catalogue = self.catalogue()
         found = compile_filter(query.text, catalogue)
         columns = catalogue.columns(name)
@@ -111,7 +116,7 @@ class EventSearch:
             rows = scan.rows(lambda table: build.top_values(table, where, columns, size))
             return [TopValue(value, events) for value, events in rows]
 
-        return self.answer(count, lambda tx: _candidates(tx, query, found))
+        return self.answer(count, lambda tx: _candidates(tx, query, found), stop)
 
     def get(self, event_id: str) -> StoredEvent | None:
         literal = exp.Literal.string(event_id.replace("\x00", ""))
@@ -126,14 +131,19 @@ class EventSearch:
         return self.answer(find, lambda tx: manifest.holding(tx, event_id))
 
     def answer(
-        self, ask: Callable[[Scan], _Answer], choose: Callable[[Any], list[Segment]]
+        self,
+        ask: Callable[[Scan], _Answer],
+        choose: Callable[[Any], list[Segment]],
+        stop: StopSignal | None = None,
     ) -> _Answer:
         """What ``ask`` says about the segments chosen; asked again when one is merged away."""
         for _ in range(_TRIES):
+            if stop is not None:
+                stop.check()
             with self._state.read() as tx:
                 segments = choose(tx)
             try:
-                return ask(Scan(self._folder, self._state, self._reader, segments))
+                return ask(Scan(self._folder, self._state, self._reader, segments, stop))
             except SegmentsChanged:
                 continue
         raise QueryError("segments kept changing while the query ran; ask again")

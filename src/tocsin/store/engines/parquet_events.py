@@ -23,6 +23,7 @@ from tocsin.store.engines.segment_withdrawal import holds_any, without
 from tocsin.store.engines.writers_lock import WritersLock
 from tocsin.store.ports import Damage, ReplayQuery, SeenField, Segment, StateStore, StoreError
 from tocsin.store.query import Bucket, EventPage, EventQuery, StoredEvent, TopValue
+from tocsin.store.stop_signal import StopSignal
 
 _log = structlog.get_logger()
 
@@ -99,14 +100,18 @@ class ParquetEvents:
             )
         self._full_lanes = full
 
-    def search(self, query: EventQuery) -> EventPage:
-        return self._search.search(query)
+    def search(self, query: EventQuery, stop: StopSignal | None = None) -> EventPage:
+        return self._search.search(query, stop)
 
-    def histogram(self, query: EventQuery, buckets: int) -> list[Bucket]:
-        return self._search.histogram(query, buckets)
+    def histogram(
+        self, query: EventQuery, buckets: int, stop: StopSignal | None = None
+    ) -> list[Bucket]:
+        return self._search.histogram(query, buckets, stop)
 
-    def top_values(self, query: EventQuery, field: str, size: int) -> list[TopValue]:
-        return self._search.top_values(query, field, size)
+    def top_values(
+        self, query: EventQuery, field: str, size: int, stop: StopSignal | None = None
+    ) -> list[TopValue]:
+        return self._search.top_values(query, field, size, stop)
 
     def sql(self, statement: str, size: int) -> tuple[list[str], list[tuple[Any, ...]]]:
         return run_sql(self._search, self._reader, statement, size)

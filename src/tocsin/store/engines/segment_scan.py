@@ -13,6 +13,7 @@ from tocsin.store.engines import manifest
 from tocsin.store.engines.duckdb_reader import DuckDbReader, Rows, parquet
 from tocsin.store.engines.segment_file import checksum
 from tocsin.store.ports import QueryError, Segment, StateStore
+from tocsin.store.stop_signal import StopSignal
 
 _log = structlog.get_logger()
 _ABOUT_THE_QUERY = (
@@ -40,6 +41,7 @@ class Scan:
     state: StateStore
     reader: DuckDbReader
     segments: list[Segment]
+    stop: StopSignal | None = None
     problems: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.perf_counter)
     _damaged: set[str] = field(default_factory=set)
@@ -58,7 +60,8 @@ class Scan:
         if not whole:
             return []
         try:
-            return self.reader.rows(build(parquet([self.path(segment) for segment in whole])))
+            query = build(parquet([self.path(segment) for segment in whole]))
+            return self.reader.rows(query, self.stop)
         except _ABOUT_THE_QUERY as error:
             raise QueryError(f"the query can't be run: {_first_line(error)}") from error
         except duckdb.Error as error:
@@ -99,7 +102,7 @@ class Scan:
 
     def _fails(self, segment: Segment, build: Query) -> bool:
         try:
-            self.reader.rows(build(parquet([self.path(segment)])))
+            self.reader.rows(build(parquet([self.path(segment)])), self.stop)
         except duckdb.Error:
             return True
         return False
