@@ -17,6 +17,7 @@ from tocsin.store.errors import QueryStopped as QueryStopped
 from tocsin.store.errors import SpoolFull as SpoolFull
 from tocsin.store.errors import StoreError as StoreError
 from tocsin.store.errors import StoreMoved as StoreMoved
+from tocsin.store.keeping import Expiring, Expiry, Lot
 from tocsin.store.query import Bucket, EventPage, EventQuery, StoredEvent, TopValue
 from tocsin.store.stop_signal import StopSignal
 
@@ -164,6 +165,26 @@ class EventStore(Protocol):
         What is given back is to be called, once, in the caller's transaction; until that commits
         the events stay, and they stay when it is rolled back. ``StoreError`` when meanwhile
         another process has merged what they are in.
+        """
+        ...
+
+    def lots(self) -> list[Lot]:
+        """All that is stored, in lots of one source and one day of intake, in no order.
+
+        What can't be read is left out.
+        """
+        ...
+
+    def due(self, expiries: Sequence[Expiry]) -> list[Lot]:
+        """Exactly what may go by ``expiries`` (one a source at most); nothing goes."""
+        ...
+
+    def expiring(self, expiries: Sequence[Expiry]) -> AbstractContextManager[Expiring]:
+        """Take a bounded part of what is ``due`` out for good, the oldest first.
+
+        Until the transaction in which the step's ``delete`` was called commits, the events stay;
+        they stay when it is rolled back. ``StoreError`` when meanwhile another process has
+        merged what they are in.
         """
         ...
 

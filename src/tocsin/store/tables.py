@@ -21,6 +21,14 @@ segments = Table(
     Index(None, "last_time"),
 )
 
+segment_census = Table(
+    "segment_census",
+    metadata,
+    Column("segment_id", String(64), primary_key=True),
+    Column("lots", JSON, nullable=False),
+)
+"""What lies in a segment by source and day of intake; counted when it is first asked for."""
+
 event_fields = Table(
     "event_fields",
     metadata,

@@ -16,11 +16,14 @@ from tocsin.store.engines import manifest
 from tocsin.store.engines.duckdb_reader import DuckDbReader
 from tocsin.store.engines.event_search import EventSearch
 from tocsin.store.engines.event_sql import run_sql
+from tocsin.store.engines.segment_census import Census
+from tocsin.store.engines.segment_expiry import SegmentExpiry
 from tocsin.store.engines.segment_file import UNFINISHED, new_path, write_segment
 from tocsin.store.engines.segment_merge import MergePlan, merge
 from tocsin.store.engines.segment_replay import Replay
-from tocsin.store.engines.segment_withdrawal import holds_any, without
+from tocsin.store.engines.segment_withdrawal import among, holds_any, without
 from tocsin.store.engines.writers_lock import WritersLock
+from tocsin.store.keeping import Expiring, Expiry, Lot
 from tocsin.store.ports import Damage, ReplayQuery, SeenField, Segment, StateStore, StoreError
 from tocsin.store.query import Bucket, EventPage, EventQuery, StoredEvent, TopValue
 from tocsin.store.stop_signal import StopSignal
@@ -57,6 +60,8 @@ class ParquetEvents:
         self._known_fields: frozenset[SeenField] = frozenset()
         self._full_lanes: frozenset[tuple[str, str]] = frozenset()
         self._merging = threading.Lock()
+        self._census = Census(self._folder, state)
+        self._expiry = SegmentExpiry(self._folder, self._census, lambda: self.segments(None, None))
         self._writers = WritersLock(self._folder / ".writers")
 
     def write(self, batches: Sequence[EventBatch]) -> Segment | None:
@@ -139,26 +144,53 @@ class ParquetEvents:
         with self._merging:
             with self._state.read() as tx:
                 held = manifest.overlapping(tx, min(event_ids), max(event_ids))
+            goes = among(event_ids)
             changed = [
-                (one, without(self._folder, one, event_ids))
+                (one, without(self._folder, one, goes))
                 for one in held
                 if holds_any(self._folder, one, event_ids)
             ]
-
-            def swap(tx: Connection) -> None:
-                for old, new in changed:
-                    if not manifest.swap(tx, [old], new):
-                        raise StoreError(f"segment {old.path} was merged meanwhile: try again")
-
-            try:
+            with self._in_place_of(changed) as swap:
                 yield swap
-            finally:
-                with self._state.read() as tx:
-                    counting = manifest.paths(tx)
-                for pair in changed:
-                    for one in pair:
-                        if one is not None and one.path not in counting:
-                            remove(self._folder / one.path)
+
+    def lots(self) -> list[Lot]:
+        counted = self._census.lots(self.segments(None, None))
+        return [lot for lots in counted.values() for lot in lots]
+
+    def due(self, expiries: Sequence[Expiry]) -> list[Lot]:
+        return [lot for one in self._expiry.due(expiries) for lot in one.lots]
+
+    @contextmanager
+    def expiring(self, expiries: Sequence[Expiry]) -> Iterator[Expiring]:
+        self._writers.join()
+        with self._merging:
+            step = self._expiry.step(expiries)
+            with self._in_place_of(step.changed) as swap:
+                yield Expiring(step.lots, step.is_all, swap)
+
+    @contextmanager
+    def _in_place_of(
+        self, changed: Sequence[tuple[Segment, Segment | None]]
+    ) -> Iterator[Callable[[Connection], None]]:
+        """Put the second of each pair (None: nothing) in the first's place, in one transaction.
+
+        Afterwards the files of whichever does not count are removed.
+        """
+
+        def swap(tx: Connection) -> None:
+            for old, new in changed:
+                if not manifest.swap(tx, [old], new):
+                    raise StoreError(f"segment {old.path} was merged meanwhile: try again")
+
+        try:
+            yield swap
+        finally:
+            with self._state.read() as tx:
+                counting = manifest.paths(tx)
+            for pair in changed:
+                for one in pair:
+                    if one is not None and one.path not in counting:
+                        remove(self._folder / one.path)
 
     def segments(self, start: datetime | None, end: datetime | None) -> list[Segment]:
         with self._state.read() as tx:

@@ -1,6 +1,6 @@
 """Rewrites segments without some of their events, which go on living elsewhere."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC
 from pathlib import Path
 
@@ -12,13 +12,15 @@ from tocsin.store.engines.segment_file import checksum, new_path, write_durably
 from tocsin.store.ports import Segment
 
 
-def without(folder: Path, segment: Segment, event_ids: Collection[str]) -> Segment | None:
+def without(
+    folder: Path, segment: Segment, goes: Callable[[pa.Table], pa.ChunkedArray]
+) -> Segment | None:
     """A new file with the other events of ``segment``; None when there are none.
 
-    The columns stay as they are encoded: only rows go.
+    ``goes`` is true for each row that goes. The columns stay as they are encoded: only rows go.
     """
     table = pq.ParquetFile(folder / segment.path).read()
-    kept = table.filter(pc.invert(_among(table["event_id"], event_ids)))
+    kept = table.filter(pc.invert(goes(table)))
     if not kept.num_rows:
         return None
     identifier, path = new_path()
@@ -44,6 +46,11 @@ def holds_any(folder: Path, segment: Segment, event_ids: Collection[str]) -> boo
     """True when one of the events is in ``segment``."""
     column = pq.ParquetFile(folder / segment.path).read(["event_id"])["event_id"]
     return bool(pc.any(_among(column, event_ids)).as_py())
+
+
+def among(event_ids: Collection[str]) -> Callable[[pa.Table], pa.ChunkedArray]:
+    """Says which rows of a table are of these events."""
+    return lambda table: _among(table["event_id"], event_ids)
 
 
 def _among(column: pa.ChunkedArray, event_ids: Collection[str]) -> pa.ChunkedArray:
