@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.made_once import made_once
+from tests.postgres_server import PostgresServer
 from tests.scheduling import ModuleScheduling, durations, longest_first
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -28,6 +29,13 @@ def test_data() -> Path:
 def what_houses_begin_with_is_made_once() -> Iterator[None]:
     with made_once():
         yield
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A server that gives each test a database of its own; skips where there is none."""
+    with PostgresServer() as server:
+        yield server
 
 
 @pytest.hookimpl(trylast=True)

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
-from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
 from tocsin.model.field_path import REMAINDER
 from tocsin.store.ports import SeenField, Segment
@@ -34,7 +33,10 @@ def is_remainder(field: SeenField) -> bool:
 
 
 def add_fields(tx: Connection, fields: Collection[SeenField], known: Collection[SeenField]) -> None:
-    """Keep those that are new, up to ``MOST_FIELDS`` of a lane and space with the ``known``."""
+    """Keep ``fields``, up to ``MOST_FIELDS`` of a lane and space with the ``known``.
+
+    ``known`` are all that ``tx`` sees, and none of them is among ``fields``: one writes at a time.
+    """
     room = Counter((field.lane, field.space) for field in known)
     rows = []
     for field in sorted(fields, key=lambda one: (not is_remainder(one), one.path)):
@@ -43,7 +45,7 @@ def add_fields(tx: Connection, fields: Collection[SeenField], known: Collection[
             room[place] += 1
             rows.append({"lane": place[0], "space": place[1], "path": json.dumps(field.path)})
     if rows:
-        tx.execute(insert_or_ignore(event_fields).on_conflict_do_nothing(), rows)
+        tx.execute(insert(event_fields), rows)
 
 
 def fields(tx: Connection) -> frozenset[SeenField]:
