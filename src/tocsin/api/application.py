@@ -26,6 +26,7 @@ from tocsin.api.routes import (
     rules,
     saved_searches,
     search,
+    search_jobs,
     sources,
     webhooks,
 )
@@ -38,6 +39,7 @@ ROUTERS = (
     elastic_handshake,
     otlp,
     webhooks,
+    search_jobs,
     search,
     saved_searches,
     alerts,

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 
 from tocsin.app.access_errors import AccessError
 from tocsin.app.audit import AuditError
+from tocsin.app.search_turns import SearchesBusy
 from tocsin.cases.errors import CaseError, UnknownCase
 from tocsin.respond.errors import BadRequest, NotAllowed, NotFound, RespondError
 from tocsin.store.ports import QueryError, SpoolFull, StoreError
@@ -72,6 +73,12 @@ def install_problem_handlers(app: FastAPI) -> None:
     def of_full_spool(request: Request, error: SpoolFull) -> JSONResponse:
         return problem_response(
             429, "Nothing was taken in: the spool is full", str(error), headers={"Retry-After": "5"}
+        )
+
+    @app.exception_handler(SearchesBusy)
+    def of_busy(request: Request, error: SearchesBusy) -> JSONResponse:
+        return problem_response(
+            429, "Too many searches at once", str(error), headers={"Retry-After": "5"}
         )
 
     @app.exception_handler(StoreError)

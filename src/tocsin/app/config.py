@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from tocsin.app.config_errors import ConfigError
+from tocsin.app.search_settings import SearchSettings
 from tocsin.ingest.file_settings import FileSettings, check_sources
 from tocsin.ingest.pull_settings import PullSettings, WebhookSettings, different_names
 
@@ -262,6 +263,7 @@ class Settings(BaseSettings):
     flow: FlowSettings = FlowSettings()
     enrich: EnrichSettings = EnrichSettings()
     store: StoreSettings = StoreSettings()
+    search: SearchSettings = SearchSettings()
     detect: DetectSettings = DetectSettings()
     health: HealthSettings = HealthSettings()
     respond: RespondSettings = RespondSettings()

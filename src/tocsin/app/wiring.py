@@ -34,6 +34,8 @@ from tocsin.app.rule_book import RuleBook
 from tocsin.app.rule_budget import RuleBudget
 from tocsin.app.rule_keeper import RuleKeeper
 from tocsin.app.rule_reach import ReachBoard
+from tocsin.app.search_jobs import SearchJobs
+from tocsin.app.search_turns import SearchTurns
 from tocsin.app.shipped import rule_paths
 from tocsin.app.source_tasks import SourceTasks
 from tocsin.app.unknown_replay import UnknownReplay
@@ -102,6 +104,8 @@ class Tocsin:
     seen_ids: SeenIds = field(init=False)
     pulls: Pulls = field(init=False)
     webhooks: WebhookDoors = field(init=False)
+    search_jobs: SearchJobs = field(init=False)
+    search_turns: SearchTurns = field(init=False)
 
     def __post_init__(self) -> None:
         self.unknown = UnknownReplay(
@@ -119,6 +123,12 @@ class Tocsin:
             *(self.settings.webhooks, self.state, self.keep), self.home.folder / "seen-webhooks"
         )
         self.closers.append(self.webhooks.close)
+        search = self.settings.search
+        self.search_jobs = SearchJobs(self.events, search)
+        self.closers.append(self.search_jobs.close)
+        self.search_turns = SearchTurns(
+            search.at_once, search.at_once_each, wait_s=search.wait_s, limit_s=search.limit_s
+        )
         self.upkeep.watch_intakes(self.intakes)
         self.gap_filler = GapFiller(
             self, self.settings.detect.fill_days, lambda: self.history_jobs.is_busy

@@ -18,11 +18,18 @@ class StopSignal:
     """
 
     def __init__(self, limit_s: float | None = None, late: str = "") -> None:
-        self._deadline = None if limit_s is None else time.monotonic() + limit_s
-        self._late = late or f"it took longer than {limit_s or 0:g} s and was stopped"
+        self._deadline: float | None = None
+        self._late = ""
         self._guard = threading.Lock()
         self._reason = ""
         self._interrupts: dict[int, Callable[[], None]] = {}
+        if limit_s is not None:
+            self.limit(limit_s, late)
+
+    def limit(self, limit_s: float, late: str = "") -> None:
+        """Give it so long from now on."""
+        self._deadline = time.monotonic() + limit_s
+        self._late = late or f"it took longer than {limit_s:g} s and was stopped"
 
     @property
     def reason(self) -> str:

@@ -6,16 +6,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
-from tocsin.api.guard import House, needs
+from tocsin.api.guard import House
 from tocsin.api.problem import Problem
+from tocsin.api.search_turn import Turn, may_search
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json
-from tocsin.model.principal import Permission
 from tocsin.store.query import EventQuery
 
-router = APIRouter(
-    prefix="/api/v1", tags=["search"], dependencies=[Depends(needs(Permission.EVENTS_SEARCH))]
-)
+router = APIRouter(prefix="/api/v1", tags=["search"], dependencies=[Depends(may_search)])
 
 Text = Annotated[str, Query(alias="q", description="Lucene filter; empty matches everything.")]
 From = Annotated[str | None, Query(alias="from", description="ISO time or relative: now-24h.")]
@@ -38,6 +36,7 @@ def _query(
 @router.get("/search", summary="Find events")
 def search(
     house: House,
+    turn: Turn,
     q: Text = "",
     start: From = None,
     to: To = None,
@@ -45,24 +44,26 @@ def search(
     cursor: str | None = None,
 ) -> dict[str, Any]:
     """Events newest first, with the total and what was searched."""
-    return dict(as_json(house.events.search(_query(q, start, to, size, cursor))))
+    return dict(as_json(house.events.search(_query(q, start, to, size, cursor), turn)))
 
 
 @router.get("/search/histogram", summary="Count events over time")
 def histogram(
     house: House,
+    turn: Turn,
     q: Text = "",
     start: From = None,
     to: To = None,
     buckets: Annotated[int, Query(ge=1, le=1000)] = 60,
 ) -> dict[str, Any]:
     """Counts by time, split by OCSF severity id."""
-    return {"buckets": as_json(house.events.histogram(_query(q, start, to), buckets))}
+    return {"buckets": as_json(house.events.histogram(_query(q, start, to), buckets, turn))}
 
 
 @router.get("/search/top", summary="Most frequent values of a field")
 def top_values(
     house: House,
+    turn: Turn,
     field: str,
     q: Text = "",
     start: From = None,
@@ -72,7 +73,7 @@ def top_values(
     """Values and how many events have them."""
     return {
         "field": field,
-        "values": as_json(house.events.top_values(_query(q, start, to), field, size)),
+        "values": as_json(house.events.top_values(_query(q, start, to), field, size, turn)),
     }
 
 
