@@ -20,6 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tocsin.app.backup_settings import BackupSettings
 from tocsin.app.config_errors import ConfigError
 from tocsin.app.search_settings import SearchSettings
 from tocsin.ingest.file_settings import FileSettings, check_sources
@@ -263,6 +264,7 @@ class Settings(BaseSettings):
     flow: FlowSettings = FlowSettings()
     enrich: EnrichSettings = EnrichSettings()
     store: StoreSettings = StoreSettings()
+    backup: BackupSettings = BackupSettings()
     search: SearchSettings = SearchSettings()
     detect: DetectSettings = DetectSettings()
     health: HealthSettings = HealthSettings()

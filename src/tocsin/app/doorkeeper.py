@@ -6,6 +6,7 @@ from types import TracebackType
 from tocsin.app.access import Access
 from tocsin.app.audit import AuditLog
 from tocsin.app.config import Settings
+from tocsin.app.unfinished_restore import refuse_unfinished
 from tocsin.store.engines.sqlite_state import SqliteState
 from tocsin.store.ports import StateStore
 
@@ -32,6 +33,7 @@ class Doorkeeper:
 
 def open_doorkeeper(settings: Settings) -> Doorkeeper:
     """Open the state store of the data folder; a server may be using it at the same time."""
+    refuse_unfinished(settings.home)
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     state = SqliteState(settings.home / "state.sqlite")
     audit = AuditLog()

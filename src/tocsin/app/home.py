@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tocsin.app.unfinished_restore import refuse_unfinished
 from tocsin.store.ports import HomeInUse
 
 
@@ -17,8 +18,13 @@ class Home:
     ``run.json`` (mode 0600) tells other commands on this machine where the server listens.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Take the folder; raises HomeInUse when another process holds it."""
+    def __init__(self, folder: Path, *, restoring: bool = False) -> None:
+        """Take the folder; raises HomeInUse when another process holds it.
+
+        StoreError when a backup is still to be restored to it, unless ``restoring`` says that.
+        """
+        if not restoring:
+            refuse_unfinished(folder)
         self.folder = folder
         self.facts: Mapping[str, Any] = {}
         """What was announced; empty before the doors are open."""

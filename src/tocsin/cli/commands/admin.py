@@ -7,17 +7,23 @@ import typer
 
 from tocsin.app.config_errors import ConfigError
 from tocsin.app.doorkeeper import Doorkeeper, open_doorkeeper
+from tocsin.cli.commands.admin_backup import backup, backups, restore_backup
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, out, print_json, print_table
 from tocsin.model.principal import Role
 
-app = typer.Typer(help="Users, tokens and the audit chain.", no_args_is_help=True)
+app = typer.Typer(
+    help="Users, tokens and the audit chain; backup, restore and check.", no_args_is_help=True
+)
 user = typer.Typer(help="People who sign in.", no_args_is_help=True)
 token = typer.Typer(help="Tokens for programs.", no_args_is_help=True)
 audit = typer.Typer(help="The audit chain.", no_args_is_help=True)
 app.add_typer(user, name="user")
 app.add_typer(token, name="token")
 app.add_typer(audit, name="audit")
+app.command("backup")(backup)
+app.command("backups")(backups)
+app.command("restore")(restore_backup)
 
 Roles = Annotated[list[Role], typer.Option("--role", help="A role; may be given again.")]
 

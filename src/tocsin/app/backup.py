@@ -1,0 +1,181 @@
+"""Makes a backup of a data folder while it is in use, and thins out old ones."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tocsin import __version__
+from tocsin.app.backup_content import Still, Wanted, blobs, forget_hold, hold_still, secrets_in
+from tocsin.app.backup_generation import (
+    ABOUT,
+    Absent,
+    BackedFile,
+    BackupError,
+    Generation,
+    drop_generation,
+    generation_ids,
+    read_generation,
+    write_generation,
+)
+from tocsin.store.engines.sqlite_snapshot import faults
+from tocsin.store.ports import Segment
+from tocsin.store.vault import Unreadable, Vault, WrongContent
+
+OnProgress = Callable[[str, int, int], None]
+"""What is done, bytes done, bytes in all; it may raise to stop the backup."""
+
+
+@dataclass(slots=True)
+class _Copying:
+    """Copies what the vault does not hold yet; ``done`` counts what is in it."""
+
+    vault: Vault
+    on_progress: OnProgress
+    held: dict[str, int]
+    total: int
+    done: int = 0
+    new_bytes: int = 0
+    files: list[BackedFile] = field(default_factory=list)
+    damaged: list[Absent] = field(default_factory=list)
+
+    def take(self, one: Wanted) -> None:
+        if one.link:
+            self.files.append(BackedFile(one.path, "", 0, one.mode, one.link))
+            return
+        if one.expected is not None and self.held.get(one.expected) == one.size_bytes:
+            self.count(one.size_bytes)
+            self.files.append(BackedFile(one.path, one.expected, one.size_bytes, one.mode))
+            return
+        before = self.done
+        try:
+            checksum = self.vault.keep(one.source, one.size_bytes, one.expected, self.count)
+        except FileNotFoundError:
+            if one.segment is not None:
+                self.damaged.append(absent(one.segment, "it is gone"))
+            return
+        except (WrongContent, Unreadable) as error:
+            if one.segment is not None:
+                self.damaged.append(absent(one.segment, str(error)))
+            else:
+                self.damaged.append(Absent(one.path, str(error)))
+            return
+        finally:
+            self.done = before + one.size_bytes
+        if checksum not in self.held:
+            self.held[checksum] = one.size_bytes
+            self.new_bytes += one.size_bytes
+        self.files.append(BackedFile(one.path, checksum, one.size_bytes, one.mode))
+
+    def count(self, size: int) -> None:
+        self.done += size
+        self.on_progress("copying", self.done, self.total)
+
+
+def make_backup(home: Path, vault: Vault, on_progress: OnProgress = lambda *_: None) -> Generation:
+    """Back the data folder up into ``vault``, which this process alone writes to.
+
+    It counts once its document is written, the last thing done: a stop at any time leaves the
+    backups there were, and what was copied need not be copied again. Raises BackupError, or what
+    the vault or ``on_progress`` raises.
+    """
+    if not (home / "state.sqlite").is_file():
+        raise BackupError(f"{home} is no data folder: give one with --home")
+    begun = datetime.now(UTC)
+    with _alone(home):
+        try:
+            still = hold_still(home, lambda what, share: on_progress(what, int(share * 100), 100))
+            _claim(home, vault)
+            wrong = faults(home / ".backup" / "state.sqlite", thorough=False)
+            if wrong:
+                raise BackupError(
+                    f"the state store of {home} is damaged ({wrong[0]}): a backup of it would be "
+                    "too. Restore an earlier one; see: tocsin admin check"
+                )
+            return _copy(home, vault, still, begun, on_progress)
+        finally:
+            forget_hold(home)
+
+
+def _copy(
+    home: Path, vault: Vault, still: Still, begun: datetime, on_progress: OnProgress
+) -> Generation:
+    wanted = still.files + [
+        Wanted(f"blobs/{path.parent.name}/{path.name}", path, size, path.name)
+        for path, size in blobs(home)
+    ]
+    work = _Copying(vault, on_progress, vault.held(), sum(one.size_bytes for one in wanted))
+    for one in wanted:
+        work.take(one)
+    generation = Generation(
+        id=f"{begun:%Y%m%dT%H%M%S.%fZ}",
+        begun_at=begun,
+        finished_at=datetime.now(UTC),
+        version=__version__,
+        revision=still.revision,
+        events=sum(segment.rows for segment in still.segments),
+        segments=len(still.segments),
+        files=tuple(work.files),
+        secrets=secrets_in(wanted),
+        damaged=tuple(work.damaged),
+        new_bytes=work.new_bytes,
+    )
+    write_generation(vault, generation)
+    return generation
+
+
+def thin_out(vault: Vault, keep: int) -> list[str]:
+    """Drop all but the latest ``keep`` backups, and the objects only they named; their ids.
+
+    The latest one without damage is always kept.
+    """
+    ids = generation_ids(vault)
+    known = {one: read_generation(vault, one) for one in ids}
+    whole = [one for one in ids if not known[one].damaged]
+    spared = {*ids[-max(1, keep) :], *whole[-1:]}
+    gone = [one for one in ids if one not in spared]
+    for one in gone:
+        drop_generation(vault, one)
+    if gone:
+        named = {file.checksum for one in spared for file in known[one].files}
+        for checksum in vault.held().keys() - named:
+            vault.drop(checksum)
+    return gone
+
+
+def absent(segment: Segment, reason: str) -> Absent:
+    return Absent(
+        *(segment.path, reason, segment.rows),
+        *(segment.first_time, segment.last_time, segment.sources),
+    )
+
+
+def _claim(home: Path, vault: Vault) -> None:
+    """A vault is of one data folder (and of what was restored from it): objects are thinned out."""
+    own = (home / "spool" / "id").read_bytes() if (home / "spool" / "id").is_file() else b""
+    found = vault.read_document(ABOUT)
+    if found is None:
+        vault.write_document(ABOUT, own)
+    elif found != own:
+        raise BackupError(
+            f"{vault.url} holds backups of another data folder: give {home} a place of its own"
+        )
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    handle = os.open(home / "backup.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise BackupError(
+            f"a backup of {home} is being made already: wait until it is done"
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(handle)

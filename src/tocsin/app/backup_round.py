@@ -1,0 +1,65 @@
+"""One backup from its begin to its record: made, thinned out, noted in ledger and audit."""
+
+from datetime import UTC, datetime
+
+from tocsin.app.audit import AuditLog
+from tocsin.app.backup import OnProgress, make_backup, thin_out
+from tocsin.app.backup_generation import Generation
+from tocsin.app.backup_ledger import note_failed, note_good
+from tocsin.app.backup_place import open_vault
+from tocsin.app.config import Settings
+from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.errors import StoreError
+
+
+def back_up(
+    settings: Settings,
+    place: str,
+    keep: int,
+    *,
+    by: str,
+    on_progress: OnProgress = lambda *_: None,
+) -> tuple[Generation, list[str]]:
+    """The backup, and the ids of those dropped as there are more than ``keep``.
+
+    What goes wrong is noted, then raised (StoreError).
+    """
+    home = settings.home
+    try:
+        with open_vault(place, settings.backup, writing=True) as vault:
+            made = make_backup(home, vault, on_progress)
+            gone = thin_out(vault, keep)
+    except StoreError as error:
+        if (home / "state.sqlite").is_file():
+            note_failed(home, place, at=datetime.now(UTC), error=str(error))
+            _audit(settings, by, place, "failed", str(error))
+        raise
+    note_good(
+        home,
+        place,
+        at=made.finished_at,
+        generation=made.id,
+        events=made.events,
+        size_bytes=made.size_bytes,
+        damaged=len(made.damaged),
+    )
+    told = f"{made.id}: {made.events} events, {len(made.files)} files"
+    _audit(settings, by, place, "done", f"{told}; dropped {', '.join(gone) or 'none'}")
+    return made, gone
+
+
+def _audit(settings: Settings, by: str, place: str, outcome: str, detail: str) -> None:
+    state = SqliteState(settings.home / "state.sqlite")
+    try:
+        with state.begin() as tx:
+            AuditLog().append(
+                tx,
+                actor=by,
+                action="backup.made",
+                subject=place,
+                detail=detail,
+                outcome=outcome,
+                now=datetime.now(UTC),
+            )
+    finally:
+        state.close()
