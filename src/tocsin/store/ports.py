@@ -18,6 +18,7 @@ from tocsin.store.errors import SpoolFull as SpoolFull
 from tocsin.store.errors import StoreError as StoreError
 from tocsin.store.errors import StoreMoved as StoreMoved
 from tocsin.store.keeping import Expiring, Expiry, Lot
+from tocsin.store.event_stream import EventStream
 from tocsin.store.query import Bucket, EventPage, EventQuery, StoredEvent, TopValue
 from tocsin.store.stop_signal import StopSignal
 
@@ -135,6 +136,18 @@ class EventStore(Protocol):
     def top_values(
         self, query: EventQuery, field: str, size: int, stop: StopSignal | None = None
     ) -> list[TopValue]: ...
+
+    def stream(
+        self,
+        query: EventQuery,
+        columns: Sequence[str] | None = None,
+        stop: StopSignal | None = None,
+    ) -> AbstractContextManager[EventStream]:
+        """All events of ``query`` (whatever its size), as they are stored when the block begins.
+
+        ``columns`` are names as in a filter; None: the whole event, see ``WHOLE_EVENT``.
+        """
+        ...
 
     def sql(self, statement: str, size: int) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Read-only SQL over the view ``events``: column names and at most ``size`` rows."""

@@ -1,6 +1,7 @@
 """Every engine finds the same events for the same query."""
 
 import contextlib
+import json
 from datetime import timedelta
 from itertools import pairwise
 
@@ -333,3 +334,52 @@ def test_a_search_that_was_stopped_says_so(events):
     ):
         with pytest.raises(QueryStopped, match="somebody cancelled it"):
             ask()
+
+
+def test_a_stream_gives_every_event_whole(open_events, make_batch, noon):
+    events, state = open_events()
+    rows = [
+        {
+            "ocsf": {"user.name": "bob", "process.pid": n, "unmapped": {"k": n}},
+            "native": {"n": n, "deep": {"k": [n, n]}},
+            "raw": b"\xffline",
+        }
+        for n in range(5000)
+    ]
+    segment = events.write([make_batch(rows), make_batch([{"native": {"n": "text", "N": 1}}])])
+    with state.begin() as tx:
+        events.publish(tx, segment)
+    with events.stream(EventQuery("user:bob")) as stream:
+        assert (stream.total, stream.problems) == (5000, ())
+        found = [row for batch in stream.batches for row in batch.to_pylist()]
+    found.sort(key=lambda row: row["process.pid"])
+    assert [row["process.pid"] for row in found] == list(range(5000))
+    assert found[7]["time"].replace(tzinfo=noon.tzinfo) == noon + timedelta(seconds=7)
+    assert json.loads(found[7]["native"]) == {"n": 7, "deep": {"k": [7, 7]}}
+    assert json.loads(found[7]["ocsf"]) == {"unmapped": {"k": 7}}
+    assert found[7]["raw"] == b"\xffline"
+    with events.stream(EventQuery("NOT user:bob"), ["user", "native.n", "native.N"]) as stream:
+        (row,) = [row for batch in stream.batches for row in batch.to_pylist()]
+    assert row == {"user": None, "native.n": "text", "native.N": "1"}
+
+
+def test_a_stream_outlives_merging(open_events, make_batch):
+    events, state = open_events()
+    for at in range(3):
+        segment = events.write([make_batch([{"native": {"n": at}}], position=at)])
+        with state.begin() as tx:
+            events.publish(tx, segment)
+    with events.stream(EventQuery()) as stream:
+        assert events.merge_small() == 3
+        assert sum(len(batch) for batch in stream.batches) == 3
+    with events.stream(EventQuery()) as stream:
+        assert stream.total == 3
+
+
+def test_a_stream_can_be_stopped(events, store, make_batch):
+    store(make_batch([{"native": {"n": 1}}]))
+    stop = StopSignal()
+    with events.stream(EventQuery(), None, stop) as stream:
+        stop.stop("gone")
+        with pytest.raises(QueryStopped, match="gone"):
+            list(stream.batches)

@@ -1,6 +1,7 @@
 """Answers the logical query over segments: pages, histograms, top values, single events."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any, TypeVar
 from sqlglot import exp
 
 from tocsin.store.engines import event_queries as build
-from tocsin.store.engines import manifest
+from tocsin.store.engines import event_streaming, manifest
 from tocsin.store.engines.duckdb_reader import DuckDbReader
 from tocsin.store.engines.event_rows import event_columns, stored_event
 from tocsin.store.engines.segment_scan import Scan, SegmentsChanged
+from tocsin.store.event_stream import EventStream
 from tocsin.store.fields import FieldCatalogue
 from tocsin.store.lucene import Filter, compile_filter
 from tocsin.store.ports import QueryError, Segment, StateStore
@@ -117,6 +119,27 @@ class EventSearch:
             return [TopValue(value, events) for value, events in rows]
 
         return self.answer(count, lambda tx: _candidates(tx, query, found), stop)
+
+    @contextmanager
+    def stream(
+        self, query: EventQuery, columns: Sequence[str] | None, stop: StopSignal | None = None
+    ) -> Iterator[EventStream]:
+        """All events of the query; their files stay as they are until the block ends."""
+        catalogue = self.catalogue()
+        found = compile_filter(query.text, catalogue)
+        selected = event_streaming.selection(catalogue, columns)
+
+        with ExitStack() as stack:
+
+            def begin(scan: Scan) -> EventStream:
+                hits = _hits(scan, query, found)
+                segments = [hit.segment for hit in hits]
+                paths = stack.enter_context(event_streaming.held(self._folder, scan, segments))
+                where = build.condition(query, found)
+                batches = event_streaming.batches(self._reader, paths, selected, where, stop)
+                return EventStream(sum(hit.count for hit in hits), batches, tuple(scan.problems))
+
+            yield self.answer(begin, lambda tx: _candidates(tx, query, found), stop)
 
     def get(self, event_id: str) -> StoredEvent | None:
         literal = exp.Literal.string(event_id.replace("\x00", ""))

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tocsin.store.engines.segment_replay import Replay
 from tocsin.store.engines.segment_withdrawal import among, holds_any, without
 from tocsin.store.engines.writers_lock import WritersLock
 from tocsin.store.keeping import Expiring, Expiry, Lot
+from tocsin.store.event_stream import EventStream
 from tocsin.store.ports import Damage, ReplayQuery, SeenField, Segment, StateStore, StoreError
 from tocsin.store.query import Bucket, EventPage, EventQuery, StoredEvent, TopValue
 from tocsin.store.stop_signal import StopSignal
@@ -117,6 +118,14 @@ class ParquetEvents:
         self, query: EventQuery, field: str, size: int, stop: StopSignal | None = None
     ) -> list[TopValue]:
         return self._search.top_values(query, field, size, stop)
+
+    def stream(
+        self,
+        query: EventQuery,
+        columns: Sequence[str] | None = None,
+        stop: StopSignal | None = None,
+    ) -> AbstractContextManager[EventStream]:
+        return self._search.stream(query, columns, stop)
 
     def sql(self, statement: str, size: int) -> tuple[list[str], list[tuple[Any, ...]]]:
         return run_sql(self._search, self._reader, statement, size)

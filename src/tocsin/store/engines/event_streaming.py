@@ -1,0 +1,109 @@
+"""Streams every event of a query from segments that stay as they were when it began."""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+import duckdb
+import pyarrow as pa
+from sqlglot import exp
+
+from tocsin.store.engines.duckdb_reader import DuckDbReader, parquet
+from tocsin.store.engines.segment_scan import Scan, SegmentsChanged
+from tocsin.store.event_stream import WHOLE_EVENT
+from tocsin.store.fields import MARK, FieldCatalogue
+from tocsin.store.hot_columns import HOT_COLUMNS
+from tocsin.store.ports import Segment, StoreError
+from tocsin.store.stop_signal import StopSignal
+
+_HELD = ".held"
+_BATCH_ROWS = 4096
+_MARKED = f'\\u{ord(MARK):04X}":'
+
+
+@contextmanager
+def held(folder: Path, scan: Scan, segments: Sequence[Segment]) -> Iterator[list[str]]:
+    """The files of ``segments``, which nobody takes away meanwhile: links of our own.
+
+    Raises ``SegmentsChanged`` when one has gone already.
+    """
+    above = folder / _HELD
+    above.mkdir(exist_ok=True)
+    _sweep(above)
+    place = Path(mkdtemp(prefix=f"{os.getpid()}-", dir=above))
+    try:
+        paths = []
+        for number, segment in enumerate(segments):
+            path = place / f"{number}.parquet"
+            try:
+                os.link(scan.path(segment), path)
+            except FileNotFoundError:
+                raise SegmentsChanged from None
+            paths.append(str(path))
+        yield paths
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _sweep(above: Path) -> None:
+    """Remove what a process left that was killed."""
+    for place in above.iterdir():
+        pid = place.name.partition("-")[0]
+        if not pid.isdecimal() or not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def batches(
+    reader: DuckDbReader,
+    paths: Sequence[str],
+    selected: Sequence[exp.Expr],
+    where: exp.Expr,
+    stop: StopSignal | None,
+) -> Iterator[pa.RecordBatch]:
+    """What is selected of the files' events, file by file."""
+    for path in paths:
+        query = exp.select(*(one.copy() for one in selected)).from_(parquet([path])).where(where)
+        try:
+            with reader.cursor(stop) as cursor:
+                yield from cursor.sql(query.sql("duckdb")).to_arrow_reader(_BATCH_ROWS)
+        except duckdb.Error as error:
+            raise StoreError(
+                f"a segment can't be read to its end ({str(error).partition(chr(10))[0]}): what "
+                "came so far is not all; check the disk and restore the segment from a backup"
+            ) from error
+
+
+def selection(catalogue: FieldCatalogue, columns: Sequence[str] | None) -> list[exp.Expr]:
+    """What to select for ``columns`` (names as in a filter), or for whole events."""
+    if columns is None:
+        hot = [
+            exp.alias_(exp.column(one.name, quoted=True), one.path, quoted=True)
+            for one in HOT_COLUMNS
+        ]
+        return [*map(_envelope, WHOLE_EVENT), *hot]
+    return [
+        exp.alias_(_value(catalogue, name), name, quoted=True) for name in dict.fromkeys(columns)
+    ]
+
+
+def _envelope(name: str) -> exp.Expr:
+    column = exp.column(name, quoted=True)
+    if name not in ("ocsf", "native"):
+        return column
+    text = exp.cast(exp.cast(column, "JSON"), "VARCHAR")
+    plain = exp.Anonymous(
+        this="replace",
+        expressions=[text, exp.Literal.string(_MARKED), exp.Literal.string('":')],
+    )
+    return exp.alias_(plain, name, quoted=True)
+
+
+def _value(catalogue: FieldCatalogue, name: str) -> exp.Expr:
+    columns = catalogue.columns(name)
+    if len(columns) == 1:
+        return columns[0].value.copy()
+    texts = [exp.cast(one.value.copy(), "VARCHAR") if one.is_list else one.text for one in columns]
+    return exp.Coalesce(this=texts[0], expressions=texts[1:])
