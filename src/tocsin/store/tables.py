@@ -1,6 +1,6 @@
 """The manifest: one row for every segment of events that counts, and the fields seen in them."""
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, String, Table
 
 from tocsin.store.state import Utc, metadata
 
@@ -28,6 +28,14 @@ segment_census = Table(
     Column("lots", JSON, nullable=False),
 )
 """What lies in a segment by source and day of intake; counted when it is first asked for."""
+
+segment_facts = Table(
+    "segment_facts",
+    metadata,
+    Column("segment_id", String(64), primary_key=True),
+    Column("packed", LargeBinary, nullable=False),
+)
+"""What merging learned of a segment's events, so that searches need not open it."""
 
 event_fields = Table(
     "event_fields",

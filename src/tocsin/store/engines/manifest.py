@@ -57,8 +57,8 @@ def field_count(tx: Connection) -> int:
     return int(tx.execute(select(func.count()).select_from(event_fields)).scalar_one())
 
 
-def swap(tx: Connection, old: Sequence[Segment], new: Segment | None) -> bool:
-    """Put one segment (None: nothing) in the place of others.
+def swap(tx: Connection, old: Sequence[Segment], *new: Segment | None) -> bool:
+    """Put segments (None: nothing) in the place of others.
 
     False, and nothing done, when one of them is gone.
     """
@@ -66,8 +66,9 @@ def swap(tx: Connection, old: Sequence[Segment], new: Segment | None) -> bool:
     if tx.execute(select(func.count()).where(is_old)).scalar_one() != len(old):
         return False
     tx.execute(delete(segments).where(is_old))
-    if new is not None:
-        add(tx, new)
+    for segment in new:
+        if segment is not None:
+            add(tx, segment)
     return True
 
 

@@ -12,14 +12,15 @@ from sqlalchemy import Connection
 
 from tocsin.model.event import EventBatch
 from tocsin.model.lane import Lane
-from tocsin.store.engines import manifest
+from tocsin.store.engines import facts_book, manifest
 from tocsin.store.engines.duckdb_reader import DuckDbReader
 from tocsin.store.engines.event_search import EventSearch
 from tocsin.store.engines.event_sql import run_sql
+from tocsin.store.engines.merge_plan import MergePlan
 from tocsin.store.engines.segment_census import Census
 from tocsin.store.engines.segment_expiry import SegmentExpiry
 from tocsin.store.engines.segment_file import UNFINISHED, new_path, write_segment
-from tocsin.store.engines.segment_merge import MergePlan, merge
+from tocsin.store.engines.segment_merge import merge
 from tocsin.store.engines.segment_replay import Replay
 from tocsin.store.engines.segment_withdrawal import among, holds_any, without
 from tocsin.store.engines.writers_lock import WritersLock
@@ -246,10 +247,13 @@ class ParquetEvents:
         return len(orphans)
 
     def _merge(self, group: Sequence[Segment]) -> bool:
-        merged = merge(self._folder, group)
+        merged = merge(self._folder, self._state, group)
+        new = [one.segment for one in merged]
         with self._state.begin() as tx:
-            swapped = manifest.swap(tx, group, merged)
-        for segment in group if swapped else [merged]:
+            swapped = manifest.swap(tx, group, *new)
+            if swapped:
+                facts_book.keep(tx, {one.segment.id: one.facts for one in merged})
+        for segment in group if swapped else new:
             remove(self._folder / segment.path)
         return swapped
 

@@ -57,7 +57,7 @@ def write_segment(
     folder: Path, identifier: str, path: Path, batches: Sequence[EventBatch]
 ) -> Segment:
     """Write the events of ``batches`` (at least one) to the new file ``path`` below ``folder``."""
-    table, fields = _table(batches)
+    table, fields = laid_out(batches)
     write_durably(folder / path, iter([table]), table.schema)
     times = pc.min_max(table["time"]).as_py()
     ids = pc.min_max(table["event_id"]).as_py()
@@ -79,13 +79,25 @@ def write_segment(
     )
 
 
-def new_path() -> tuple[str, Path]:
+def new_path(layout: str = LAYOUT) -> tuple[str, Path]:
     """A new segment's id and its path below the store's folder."""
     identifier = uuid.uuid4().hex
-    return identifier, Path(f"{LAYOUT}-{datetime.now(UTC):%Y%m%d}") / f"{identifier}.parquet"
+    return identifier, Path(f"{layout}-{datetime.now(UTC):%Y%m%d}") / f"{identifier}.parquet"
 
 
-def write_durably(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
+def layout_of(path: str) -> str:
+    """The layout of a segment by its path, wherever its file was moved."""
+    at = Path(path)
+    folder = at.parent.name if "-" in at.parent.name else at.name
+    return folder.partition("-")[0]
+
+
+def write_durably(
+    path: Path,
+    tables: Iterator[pa.Table],
+    schema: pa.Schema,
+    group_rows: int = ROW_GROUP_ROWS,
+) -> None:
     """Write tables of one schema as row groups; the file appears under its name only when whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(UNFINISHED)
@@ -98,7 +110,7 @@ def write_durably(path: Path, tables: Iterator[pa.Table], schema: pa.Schema) -> 
             dictionary_pagesize_limit=PAGE_BYTES,
         ) as writer:
             for table in tables:
-                writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+                writer.write_table(table, row_group_size=group_rows)
         mark_variants(unfinished, VARIANTS)
         unfinished.replace(path)
     except BaseException:
@@ -121,7 +133,8 @@ def flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _table(batches: Sequence[EventBatch]) -> tuple[pa.Table, frozenset[SeenField]]:
+def laid_out(batches: Sequence[EventBatch]) -> tuple[pa.Table, frozenset[SeenField]]:
+    """The events as a segment's table, and their fields beyond the hot columns."""
     plain_rows: list[pa.RecordBatch] = []
     rest: list[pa.RecordBatch] = []
     fields: set[SeenField] = set()

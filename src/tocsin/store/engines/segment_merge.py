@@ -1,88 +1,129 @@
-"""Merges small segments into larger ones: which, and how."""
+"""Merges segments into larger ones, in which events of a lane lie together in order of time.
 
+A lane with enough events gets a file of its own, the others share one. So a file has the columns
+of one shape instead of those of all, which makes it smaller, quicker to write and to open, and
+lets the manifest tell most searches which files can't hold what they look for.
+"""
+
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tocsin.model.lane import Lane
+from tocsin.store.engines.segment_facts import SegmentFacts, facts_of
 from tocsin.store.engines.segment_file import (
     LAYOUT,
     VARIANTS,
     checksum,
+    laid_out,
+    layout_of,
     new_path,
     plain_schema,
     write_durably,
 )
+from tocsin.store.engines.segment_parts import LanePart, lane_parts
+from tocsin.store.engines.segment_replay import Replay
 from tocsin.store.engines.variant_encoding import FieldNames
 from tocsin.store.engines.variant_recoding import recoded
 from tocsin.store.engines.variant_union import variant_column
-from tocsin.store.ports import Segment
+from tocsin.store.ports import Damage, ReplayQuery, Segment, StateStore, StoreError
 
-_TIERS = (4_000, 32_000, 256_000)
-"""Segments below the same bound (and above the one before) are of similar size."""
+OWN_FILE_ROWS = 4_000
+"""Events of a lane that are enough for a file of its own."""
+MERGED_GROUP_ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class MergePlan:
-    """Puts ``merge_at`` or more segments of similar size together, neighbors in time.
+class Merged:
+    """A new segment and what is known of its events."""
 
-    Every event is so rewritten at most once a tier. A merged segment stays small enough to be
-    held in memory while it is made.
-    """
-
-    merge_at: int = 8
-    most_rows: int = 256_000
-    most_bytes: int = 64_000_000
-
-    def groups(self, segments: Sequence[Segment]) -> list[list[Segment]]:
-        found: list[list[Segment]] = []
-        below = 0
-        for bound in _TIERS:
-            tier = [
-                segment
-                for segment in sorted(segments, key=lambda segment: segment.first_time)
-                if below <= segment.rows < bound and segment.path.startswith(LAYOUT)
-            ]
-            found += [group for group in self._cut(tier) if len(group) >= self.merge_at]
-            below = bound
-        return found
-
-    def _cut(self, tier: list[Segment]) -> list[list[Segment]]:
-        groups: list[list[Segment]] = []
-        rows = size = 0
-        for segment in tier:
-            rows, size = rows + segment.rows, size + segment.size_bytes
-            if not groups or rows > self.most_rows or size > self.most_bytes:
-                groups.append([])
-                rows, size = segment.rows, segment.size_bytes
-            groups[-1].append(segment)
-        return groups
+    segment: Segment
+    facts: SegmentFacts
 
 
-def merge(folder: Path, group: Sequence[Segment]) -> Segment:
-    """Write the events of all segments of ``group`` to one new file."""
-    tables = [pq.ParquetFile(folder / segment.path).read() for segment in group]
-    plain = plain_schema()
-    table = pa.concat_tables([table.select(plain.names).cast(plain) for table in tables])
+def merge(folder: Path, state: StateStore, group: Sequence[Segment]) -> list[Merged]:
+    """Write the events of all segments of ``group`` to new files, in today's layout."""
+    of_lane: dict[str, list[LanePart]] = defaultdict(list)
+    for segment in group:
+        if layout_of(segment.path) == LAYOUT:
+            table = pq.ParquetFile(folder / segment.path).read()
+        else:
+            table = _laid_out_anew(folder, state, segment)
+        for part in lane_parts(table, plain_schema(), VARIANTS):
+            of_lane[part.lane].append(part)
+    apart: list[list[LanePart]] = []
+    together: list[LanePart] = []
+    for lane in sorted(of_lane):
+        parts = of_lane[lane]
+        if sum(part.plain.num_rows for part in parts) >= OWN_FILE_ROWS:
+            apart.append(parts)
+        else:
+            together += parts
+    del of_lane
+    files = [*apart, together] if together else apart
+    merged: list[Merged] = []
+    try:
+        merged.extend(write_sorted(folder, _table(parts)) for parts in files)
+    except BaseException:
+        for one in merged:
+            (folder / one.segment.path).unlink(missing_ok=True)
+        raise
+    return merged
+
+
+def _laid_out_anew(folder: Path, state: StateStore, segment: Segment) -> pa.Table:
+    """The table of a segment whose hot columns were others, as it would be written today."""
+
+    def fail(damage: Damage) -> None:
+        raise StoreError(f"{damage.reason}; nothing was merged")
+
+    replay = Replay(folder, state, ReplayQuery(), _some_lane, fail)
+    return laid_out(list(replay.batches([segment])))[0]
+
+
+def _some_lane(lane_id: str) -> Lane:
+    connector, _, shape = lane_id.partition(".")
+    return Lane(connector, shape, product=connector)
+
+
+def _table(parts: Sequence[LanePart]) -> pa.Table:
+    table = pa.concat_tables([part.plain for part in parts])
     for name in VARIANTS:
         names = FieldNames()
-        parts = [recoded(chunk, names) for table in tables for chunk in table.column(name).chunks]
-        table = table.append_column(name, variant_column(parts, names))
-    del tables
+        columns = [recoded(part.variants[name], names) for part in parts]
+        table = table.append_column(name, variant_column(columns, names))
+    return table
+
+
+def write_sorted(folder: Path, table: pa.Table) -> Merged:
+    """Write the events of ``table`` (in storage layout), by lane and then by time, to a new file."""
+    order = pc.sort_indices(table, [("lane", "ascending"), ("time", "ascending")])
+    table = table.take(order)
     identifier, path = new_path()
-    write_durably(folder / path, iter([table]), table.schema)
-    return Segment(
+    write_durably(folder / path, iter([table]), table.schema, MERGED_GROUP_ROWS)
+    times = pc.min_max(table["time"]).as_py()
+    ids = pc.min_max(table["event_id"]).as_py()
+    segment = Segment(
         id=identifier,
         path=path.as_posix(),
         rows=table.num_rows,
         size_bytes=(folder / path).stat().st_size,
-        first_time=min(segment.first_time for segment in group),
-        last_time=max(segment.last_time for segment in group),
-        sources=tuple(sorted({source for segment in group for source in segment.sources})),
-        lanes=tuple(sorted({lane for segment in group for lane in segment.lanes})),
+        first_time=times["min"].replace(tzinfo=UTC),
+        last_time=times["max"].replace(tzinfo=UTC),
+        sources=_names(table["source"]),
+        lanes=_names(table["lane"]),
         checksum=checksum(folder / path),
-        first_event_id=min(segment.first_event_id for segment in group),
-        last_event_id=max(segment.last_event_id for segment in group),
+        first_event_id=ids["min"],
+        last_event_id=ids["max"],
     )
+    return Merged(segment, facts_of(table))
+
+
+def _names(column: pa.ChunkedArray) -> tuple[str, ...]:
+    return tuple(sorted(pc.unique(column).to_pylist()))

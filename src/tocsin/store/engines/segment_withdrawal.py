@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tocsin.store.engines.segment_file import checksum, new_path, write_durably
+from tocsin.store.engines.segment_file import checksum, layout_of, new_path, write_durably
 from tocsin.store.ports import Segment
 
 
@@ -23,7 +23,7 @@ def without(
     kept = table.filter(pc.invert(goes(table)))
     if not kept.num_rows:
         return None
-    identifier, path = new_path()
+    identifier, path = new_path(layout_of(segment.path))
     write_durably(folder / path, iter([kept]), kept.schema)
     times = pc.min_max(kept["time"]).as_py()
     ids = pc.min_max(kept["event_id"]).as_py()
