@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
 
 from sqlalchemy import Connection
+
+from tocsin.model.retention import CountedFrom as CountedFrom
 
 FIRST_INTAKE = datetime(2025, 1, 1, tzinfo=UTC)
 """Nothing was taken in before: an earlier time of intake is of a clock that was wrong."""
@@ -13,13 +14,6 @@ FIRST_EVENT = datetime(1990, 1, 1, tzinfo=UTC)
 """No log that is sent to us is older: an earlier time of an event is of a clock that was wrong."""
 MOST_AHEAD = timedelta(days=1)
 """An event's own time is not believed when it lies further after its intake."""
-
-
-class CountedFrom(StrEnum):
-    """Which moment an event's age is counted from."""
-
-    INTAKE = "intake"
-    EVENT = "event"
 
 
 @dataclass(frozen=True, slots=True)
