@@ -1,7 +1,7 @@
 """What a field name in a query means: which columns, of what kind, in SQL."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
@@ -74,9 +74,11 @@ class FieldCatalogue:
 
     def __init__(self, seen: Iterable[SeenField] = ()) -> None:
         self._paths: dict[tuple[str, str], set[tuple[str, ...]]] = defaultdict(set)
+        self._lanes: dict[tuple[str, str], set[str]] = defaultdict(set)
         for field in seen:
             keys = [unmarked(key) for key in field.path if key != ANY_MEMBER]
             self._paths[field.space, ".".join(keys)].add(field.path)
+            self._lanes[field.space, ".".join(keys)].add(field.lane)
 
     def columns(self, name: str, at: int | None = None) -> list[Column]:
         """Where ``name`` is stored, best place first; QueryError with near names if unknown."""
@@ -95,10 +97,12 @@ class FieldCatalogue:
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise QueryError(f"unknown field {name!r}{hint} (fields of the source: native.{name})", at)
 
-    def names(self) -> list[str]:
-        """Every name a query may use, aliases first."""
+    def names(self, lanes: Collection[str] | None = None) -> list[str]:
+        """Every name a query may use, aliases first; of seen ones those of ``lanes`` (None: all)."""
         seen = [
-            f"{NATIVE}{dotted}" if space == "native" else dotted for space, dotted in self._paths
+            f"{NATIVE}{dotted}" if space == "native" else dotted
+            for (space, dotted), held in self._lanes.items()
+            if lanes is None or not held.isdisjoint(lanes)
         ]
         return [*hot_column_by_name(), *ENVELOPE, *sorted(seen)]
 

@@ -1,6 +1,6 @@
 """The four ports: events, state, blobs and the work queue."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,9 +17,9 @@ from tocsin.store.errors import QueryStopped as QueryStopped
 from tocsin.store.errors import SpoolFull as SpoolFull
 from tocsin.store.errors import StoreError as StoreError
 from tocsin.store.errors import StoreMoved as StoreMoved
-from tocsin.store.keeping import Expiring, Expiry, Lot
 from tocsin.store.event_stream import EventStream
-from tocsin.store.query import Bucket, EventPage, EventQuery, StoredEvent, TopValue
+from tocsin.store.keeping import Expiring, Expiry, Lot
+from tocsin.store.query import Bucket, EventPage, EventQuery, FieldStatistics, StoredEvent, TopValue
 from tocsin.store.stop_signal import StopSignal
 
 
@@ -147,6 +147,16 @@ class EventStore(Protocol):
 
         ``columns`` are names as in a filter; None: the whole event, see ``WHOLE_EVENT``.
         """
+        ...
+
+    def statistics(
+        self, query: EventQuery, field: str, stop: StopSignal | None = None
+    ) -> FieldStatistics:
+        """What is known of a field among the events found."""
+        ...
+
+    def field_names(self, lanes: Collection[str] | None = None) -> list[str]:
+        """Every name a filter may use, short aliases first; beyond those, fields of ``lanes``."""
         ...
 
     def sql(self, statement: str, size: int) -> tuple[list[str], list[tuple[Any, ...]]]:

@@ -68,3 +68,27 @@ class TopValue:
 
     value: str
     count: int
+
+
+QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldStatistics:
+    """What is known of one field among ``events`` found, ``present`` of which have it.
+
+    Values are compared as text: ``least`` and ``greatest`` are by letters. When all of them are
+    numbers those are empty, and ``quantiles`` has (about) the numbers at ``QUANTILES``. Times
+    are of events. ``distinct`` is an estimate where so many events were looked at.
+    """
+
+    field: str
+    events: int
+    present: int
+    distinct: int
+    is_distinct_exact: bool = True
+    least: str = ""
+    greatest: str = ""
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+    quantiles: tuple[float, ...] = ()

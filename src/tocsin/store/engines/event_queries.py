@@ -98,8 +98,10 @@ def histogram(table: exp.Table, where: exp.Expr, first: int, width: int) -> exp.
     )
 
 
-def top_values(table: exp.Table, where: exp.Expr, columns: list[Column], size: int) -> exp.Expr:
-    """Value and matches that have it, most frequent first."""
+def values(
+    table: exp.Table, where: exp.Expr, columns: list[Column], *others: exp.Expr
+) -> exp.Select:
+    """``value`` (text) of every match that has one, each member of a list apart, and ``others``."""
     if any(column.is_list for column in columns):
         lists = [
             column.value if column.is_list else exp.Array(expressions=[column.text])
@@ -108,12 +110,17 @@ def top_values(table: exp.Table, where: exp.Expr, columns: list[Column], size: i
         value: exp.Expr = exp.Anonymous(this="unnest", expressions=[_first_of(lists)])
     else:
         value = _first_of([column.text for column in columns])
-    inner = (
-        exp.select(exp.alias_(value, "value"))
+    return (
+        exp.select(exp.alias_(value, "value"), *others)
         .from_(table)
         .where(where)
         .where(any_of([exists(column) for column in columns]))
     )
+
+
+def top_values(table: exp.Table, where: exp.Expr, columns: list[Column], size: int) -> exp.Expr:
+    """Value and matches that have it, most frequent first."""
+    inner = values(table, where, columns)
     name = exp.column("value", quoted=True)
     matches = exp.Count(this=exp.Star())
     return (

@@ -76,7 +76,7 @@ class EventSearch:
                 problems=tuple(scan.problems),
             )
 
-        return self.answer(page, lambda tx: _candidates(tx, query, found), stop)
+        return self.answer(page, lambda tx: candidates(tx, query, found), stop)
 
     def histogram(
         self, query: EventQuery, buckets: int, stop: StopSignal | None = None
@@ -104,7 +104,7 @@ class EventSearch:
                 if first + number * width < last
             ]
 
-        return self.answer(count, lambda tx: _candidates(tx, query, found), stop)
+        return self.answer(count, lambda tx: candidates(tx, query, found), stop)
 
     def top_values(
         self, query: EventQuery, name: str, size: int, stop: StopSignal | None = None
@@ -118,7 +118,7 @@ class EventSearch:
             rows = scan.rows(lambda table: build.top_values(table, where, columns, size))
             return [TopValue(value, events) for value, events in rows]
 
-        return self.answer(count, lambda tx: _candidates(tx, query, found), stop)
+        return self.answer(count, lambda tx: candidates(tx, query, found), stop)
 
     @contextmanager
     def stream(
@@ -139,7 +139,7 @@ class EventSearch:
                 batches = event_streaming.batches(self._reader, paths, selected, where, stop)
                 return EventStream(sum(hit.count for hit in hits), batches, tuple(scan.problems))
 
-            yield self.answer(begin, lambda tx: _candidates(tx, query, found), stop)
+            yield self.answer(begin, lambda tx: candidates(tx, query, found), stop)
 
     def get(self, event_id: str) -> StoredEvent | None:
         literal = exp.Literal.string(event_id.replace("\x00", ""))
@@ -179,7 +179,8 @@ class EventSearch:
             return self._known[1]
 
 
-def _candidates(tx: Any, query: EventQuery, found: Filter) -> list[Segment]:
+def candidates(tx: Any, query: EventQuery, found: Filter) -> list[Segment]:
+    """Segments that may hold what is asked for, newest first."""
     return [
         segment
         for segment in manifest.between(tx, query.start, query.end)

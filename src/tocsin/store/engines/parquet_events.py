@@ -1,7 +1,7 @@
 """The event store on Parquet segments, a manifest in the state store, and DuckDB."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from tocsin.store.engines import facts_book, manifest
 from tocsin.store.engines.duckdb_reader import DuckDbReader
 from tocsin.store.engines.event_search import EventSearch
 from tocsin.store.engines.event_sql import run_sql
+from tocsin.store.engines.field_facts import statistics
 from tocsin.store.engines.merge_plan import MergePlan
 from tocsin.store.engines.segment_census import Census
 from tocsin.store.engines.segment_expiry import SegmentExpiry
@@ -24,10 +25,10 @@ from tocsin.store.engines.segment_merge import merge
 from tocsin.store.engines.segment_replay import Replay
 from tocsin.store.engines.segment_withdrawal import among, holds_any, without
 from tocsin.store.engines.writers_lock import WritersLock
-from tocsin.store.keeping import Expiring, Expiry, Lot
 from tocsin.store.event_stream import EventStream
+from tocsin.store.keeping import Expiring, Expiry, Lot
 from tocsin.store.ports import Damage, ReplayQuery, SeenField, Segment, StateStore, StoreError
-from tocsin.store.query import Bucket, EventPage, EventQuery, StoredEvent, TopValue
+from tocsin.store.query import Bucket, EventPage, EventQuery, FieldStatistics, StoredEvent, TopValue
 from tocsin.store.stop_signal import StopSignal
 
 _log = structlog.get_logger()
@@ -211,9 +212,13 @@ class ParquetEvents:
         with self._state.read() as tx:
             return manifest.rows(tx)
 
-    def field_names(self) -> list[str]:
-        """Every name a filter may use, short aliases first."""
-        return self._search.catalogue().names()
+    def statistics(
+        self, query: EventQuery, field: str, stop: StopSignal | None = None
+    ) -> FieldStatistics:
+        return statistics(self._search, query, field, stop)
+
+    def field_names(self, lanes: Collection[str] | None = None) -> list[str]:
+        return self._search.catalogue().names(lanes)
 
     def merge_small(self) -> int:
         self._writers.join()
