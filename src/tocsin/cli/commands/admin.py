@@ -8,6 +8,7 @@ import typer
 from tocsin.app.config_errors import ConfigError
 from tocsin.app.doorkeeper import Doorkeeper, open_doorkeeper
 from tocsin.cli.commands.admin_backup import backup, backups, restore_backup
+from tocsin.cli.commands.admin_check import check
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, out, print_json, print_table
 from tocsin.model.principal import Role
@@ -24,6 +25,7 @@ app.add_typer(audit, name="audit")
 app.command("backup")(backup)
 app.command("backups")(backups)
 app.command("restore")(restore_backup)
+app.command("check")(check)
 
 Roles = Annotated[list[Role], typer.Option("--role", help="A role; may be given again.")]
 

@@ -22,6 +22,8 @@ def run_sql(search: EventSearch, reader: DuckDbReader, statement: str, size: int
     allowed = checked(statement)
 
     def ask(scan: Scan) -> Answer:
+        if scan.problems:
+            raise QueryError("; ".join(scan.problems))
         try:
             return _run(reader, scan.files(), allowed, size)
         except duckdb.ProgrammingError as error:

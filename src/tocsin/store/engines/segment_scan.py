@@ -12,6 +12,7 @@ from sqlglot import exp
 from tocsin.store.engines import manifest
 from tocsin.store.engines.duckdb_reader import DuckDbReader, Rows, parquet
 from tocsin.store.engines.segment_file import checksum
+from tocsin.store.engines.segment_places import is_quarantined
 from tocsin.store.ports import QueryError, Segment, StateStore
 from tocsin.store.stop_signal import StopSignal
 
@@ -27,6 +28,7 @@ _ABOUT_THE_QUERY = (
 )
 
 Query = Callable[[exp.Table], exp.Expr]
+_SHOWN = 3
 
 
 class SegmentsChanged(Exception):
@@ -45,6 +47,11 @@ class Scan:
     problems: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.perf_counter)
     _damaged: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for segment in filter(is_quarantined, self.segments):
+            self._leave_out(segment, "is damaged and in quarantine")
+        self.segments = [one for one in self.segments if not is_quarantined(one)]
 
     def path(self, segment: Segment) -> str:
         return str(self.folder / segment.path)
@@ -91,14 +98,19 @@ class Scan:
                 raise SegmentsChanged
             if reason:
                 found = True
-                self._damaged.add(segment.id)
-                self.problems.append(
-                    f"segment {segment.path} {reason}: its {segment.rows:,} events are missing "
-                    "from this answer; restore the file from a backup and check the disk"
-                )
+                self._leave_out(segment, reason)
                 _log.error("a segment is damaged", segment=segment.path, reason=reason)
         if not found:
             raise QueryError(f"the query can't be run: {_first_line(error)}") from error
+
+    def _leave_out(self, segment: Segment, reason: str) -> None:
+        self._damaged.add(segment.id)
+        times = f"{segment.first_time:%Y-%m-%d %H:%M} to {segment.last_time:%Y-%m-%d %H:%M} UTC"
+        self.problems.append(
+            f"segment {segment.path} {reason}: its {segment.rows:,} events of "
+            f"{_some(segment.sources)}, {times}, are missing from this answer; put the file back "
+            "from a backup (tocsin admin check --mend-from BACKUP) and check the disk"
+        )
 
     def _fails(self, segment: Segment, build: Query) -> bool:
         try:
@@ -119,3 +131,8 @@ class Scan:
 
 def _first_line(error: duckdb.Error) -> str:
     return str(error).partition("\n")[0]
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
