@@ -92,7 +92,7 @@ class FieldCatalogue:
             return self._native(name.removeprefix(NATIVE))
         found = self._paths.get(("ocsf", name))
         if found:
-            return [_column_at("ocsf", path) for path in sorted(found)]
+            return [self.column_at("ocsf", path) for path in sorted(found)]
         near = get_close_matches(name, self.names(), n=3, cutoff=0.6)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise QueryError(f"unknown field {name!r}{hint} (fields of the source: native.{name})", at)
@@ -106,20 +106,30 @@ class FieldCatalogue:
         ]
         return [*hot_column_by_name(), *ENVELOPE, *sorted(seen)]
 
+    def column_at(self, space: str, path: tuple[str, ...]) -> Column:
+        """The place of a path within ``ocsf`` or ``native``; an engine may keep them elsewhere."""
+        return _column_at(space, path)
+
+    def within_text(self, text: Column, keys: list[str]) -> Column:
+        """The value at ``keys`` of JSON text, as text."""
+        return _within_text(text, keys)
+
     def text_columns(self) -> list[Column]:
         """What bare words look through: textual hot columns, the raw record, remainders."""
         hot = [exp.column(column.name, quoted=True) for column in HOT_COLUMNS if column.is_text]
         raw = exp.cast(exp.column("raw", quoted=True), "VARCHAR")
-        rest = [_column_at("native", path).value for path in self._remainders if path[:-1] == ()]
+        rest = [
+            self.column_at("native", path).value for path in self._remainders if path[:-1] == ()
+        ]
         return [Column(value, Kind.PROSE) for value in [*hot, raw, *rest]]
 
     def _native(self, dotted: str) -> list[Column]:
         found = self._paths.get(("native", dotted)) or self._native_by_folded.get(dotted.lower())
         if not found:  # never seen: as one key, and as a path
             found = {(dotted,), tuple(dotted.split("."))}
-        columns = [_column_at("native", path) for path in sorted(found)]
+        columns = [self.column_at("native", path) for path in sorted(found)]
         return columns + [
-            _within_text(_column_at("native", path), keys)
+            self.within_text(self.column_at("native", path), keys)
             for path in self._remainders
             for keys in _keys_beside(path, dotted)
         ]

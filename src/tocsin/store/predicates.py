@@ -11,8 +11,8 @@ from tocsin.store.fields import Column, Kind, each
 from tocsin.store.ports import QueryError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_IPV4 = r"\d{1,3}(\.\d{1,3}){3}"
-_IPV6 = r"[0-9a-fA-F:]*:[0-9a-fA-F:]*"
+IPV4_PATTERN = r"\d{1,3}(\.\d{1,3}){3}"
+IPV6_PATTERN = r"[0-9a-fA-F:]*:[0-9a-fA-F:]*"
 
 
 def any_of(conditions: list[exp.Expr]) -> exp.Expr:
@@ -175,7 +175,11 @@ def _ip4(value: exp.Expr) -> exp.Expr:
         scaled = exp.Mul(this=part, expression=_integer(256 ** (4 - place)))
         number = scaled if number is None else exp.Add(this=number, expression=scaled)
     return exp.Case(
-        ifs=[exp.If(this=_call("regexp_full_match", value.copy(), _literal(_IPV4)), true=number)]
+        ifs=[
+            exp.If(
+                this=_call("regexp_full_match", value.copy(), _literal(IPV4_PATTERN)), true=number
+            )
+        ]
     )
 
 
@@ -188,7 +192,7 @@ def _ip6(value: exp.Expr) -> exp.Expr:
     written = exp.Add(this=_call("length", left.copy()), expression=_call("length", right.copy()))
     gap = exp.Sub(this=_integer(32), expression=exp.paren(written))
     zeros = _call("repeat", _literal("0"), gap)
-    is_address = _call("regexp_full_match", value.copy(), _literal(_IPV6))
+    is_address = _call("regexp_full_match", value.copy(), _literal(IPV6_PATTERN))
     return exp.Case(ifs=[exp.If(this=is_address, true=_lower(_call("concat", left, zeros, right)))])
 
 

@@ -99,7 +99,7 @@ class EventSearch:
             ):
                 counts.setdefault(number, {})[severity] = events
             return [
-                _bucket(first + number * width, width, last, counts.get(number, {}))
+                bucket(first + number * width, width, last, counts.get(number, {}))
                 for number in range(buckets)
                 if first + number * width < last
             ]
@@ -263,7 +263,7 @@ def _events(scan: Scan, places: list[_Found]) -> list[StoredEvent]:
     return [events[place.event_id] for place in places if place.event_id in events]
 
 
-def _bucket(first: int, width: int, last: int, by: dict[int, int]) -> Bucket:
+def bucket(first: int, width: int, last: int, by: dict[int, int]) -> Bucket:
     return Bucket(
         start=build.moment_of(first),
         end=build.moment_of(min(first + width, last)),

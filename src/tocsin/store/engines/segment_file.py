@@ -139,8 +139,8 @@ def laid_out(batches: Sequence[EventBatch]) -> tuple[pa.Table, frozenset[SeenFie
     rest: list[pa.RecordBatch] = []
     fields: set[SeenField] = set()
     for batch in batches:
-        hot, others = _split(batch.ocsf)
-        plain_rows.append(_plain_columns(batch, hot))
+        hot, others = split_ocsf(batch.ocsf)
+        plain_rows.append(plain_columns(batch, hot))
         rest.append(others)
         for space, columns in (("ocsf", others), ("native", batch.native)):
             paths = list(_paths(columns.schema, ()))[:_MOST_FIELDS]
@@ -155,7 +155,7 @@ def laid_out(batches: Sequence[EventBatch]) -> tuple[pa.Table, frozenset[SeenFie
     return table, frozenset(fields)
 
 
-def _split(ocsf: pa.RecordBatch) -> tuple[dict[str, pa.Array], pa.RecordBatch]:
+def split_ocsf(ocsf: pa.RecordBatch) -> tuple[dict[str, pa.Array], pa.RecordBatch]:
     """The columns that fit their hot column's type, and all others."""
     hot: dict[str, pa.Array] = {}
     others: dict[str, pa.Array] = {}
@@ -178,7 +178,7 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array | None:
         return None
 
 
-def _plain_columns(batch: EventBatch, hot: dict[str, pa.Array]) -> pa.RecordBatch:
+def plain_columns(batch: EventBatch, hot: dict[str, pa.Array]) -> pa.RecordBatch:
     rows = len(batch)
     known = {
         "event_id": batch.event_ids,

@@ -38,8 +38,8 @@ def plain_parts(column: Array) -> Iterator[tuple[Rows | None, pa.RecordBatch]]:
         yield easy, _easy(column.take(pa.array(easy)))
     at = np.flatnonzero(hard)
     records = [value or {} for value in _decoded(column.take(pa.array(at)))]
-    for chosen in _alike(records):
-        yield at[chosen], _from_records([records[row] for row in chosen])
+    for chosen in alike(records):
+        yield at[chosen], from_records([records[row] for row in chosen])
 
 
 def _easy(column: Array) -> pa.RecordBatch:
@@ -155,7 +155,7 @@ def _aware(value: Any) -> Any:
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
 
 
-def _alike(records: list[dict[str, Any]]) -> list[list[int]]:
+def alike(records: list[dict[str, Any]]) -> list[list[int]]:
     """The places of the records, those together whose fields are of the same types."""
     groups: list[tuple[dict[str, type], list[int]]] = []
     for place, record in enumerate(records):
@@ -182,7 +182,7 @@ def _kinds(value: Any, path: str) -> Iterator[tuple[str, type]]:
             yield from _kinds(inner, f"{path}\0")
 
 
-def _from_records(records: list[dict[str, Any]]) -> pa.RecordBatch:
+def from_records(records: list[dict[str, Any]]) -> pa.RecordBatch:
     names = list(dict.fromkeys(name for record in records for name in record))
     columns = {name: pa.array([record.get(name) for record in records]) for name in names}
     filled = {name: array for name, array in columns.items() if array.null_count < len(array)}
