@@ -150,6 +150,22 @@ def test_what_no_backup_has_stays_named(kept: KeptHome, vault: FolderVault) -> N
     assert (one.quarantined, found.events_lost) == (True, 4)
 
 
+def test_merging_goes_on_around_what_is_damaged_and_carries_none_of_it_on(
+    kept: KeptHome,
+) -> None:
+    bad = spoil(kept)
+    for position in range(2, 5):
+        kept.store(position)
+    assert kept.events.merge_small() == 0
+    assert kept.events.merge_small() == 4
+    left = kept.events.segments(None, None)
+    assert sorted(one.rows for one in left) == [4, 16]
+    assert bad.checksum in {one.checksum for one in left}
+    assert [one.path for one in check_integrity(kept.folder, kept.state).damaged] == [
+        f"events/{bad.path}"
+    ]
+
+
 def test_the_last_check_is_remembered(kept: KeptHome) -> None:
     assert last_check(kept.folder) is None
     bad = spoil(kept)

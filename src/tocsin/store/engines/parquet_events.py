@@ -19,6 +19,7 @@ from tocsin.store.engines.event_sql import run_sql
 from tocsin.store.engines.field_facts import statistics
 from tocsin.store.engines.merge_plan import MergePlan
 from tocsin.store.engines.segment_census import Census
+from tocsin.store.engines.segment_check import KnownDamage
 from tocsin.store.engines.segment_expiry import SegmentExpiry
 from tocsin.store.engines.segment_file import UNFINISHED, new_path, write_segment
 from tocsin.store.engines.segment_merge import merge
@@ -63,6 +64,7 @@ class ParquetEvents:
         self._known_fields: frozenset[SeenField] = frozenset()
         self._full_lanes: frozenset[tuple[str, str]] = frozenset()
         self._merging = threading.Lock()
+        self._damage = KnownDamage()
         self._census = Census(self._folder, state)
         self._expiry = SegmentExpiry(self._folder, self._census, lambda: self.segments(None, None))
         self._writers = WritersLock(self._folder / ".writers")
@@ -224,8 +226,13 @@ class ParquetEvents:
         self._writers.join()
         with self._merging:
             with self._state.read() as tx:
-                groups = self._plan.groups(manifest.between(tx, None, None))
-            return sum(len(group) for group in groups if self._merge(group))
+                known = manifest.between(tx, None, None)
+            groups = self._plan.groups([one for one in known if self._damage.may_merge(one)])
+            return sum(
+                len(group)
+                for group in groups
+                if self._damage.is_whole(self._folder, group) and self._merge(group)
+            )
 
     def sweep_orphans(self) -> int:
         """As the port says; nothing while another process writes, whose files may yet count."""

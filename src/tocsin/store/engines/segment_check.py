@@ -1,13 +1,14 @@
 """Reads segments to their end and says which are not what was written; mends or sets them aside."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import structlog
 from sqlalchemy import update
 
 from tocsin.store.engines import manifest
@@ -15,6 +16,7 @@ from tocsin.store.engines.segment_file import checksum, flush_folder
 from tocsin.store.engines.segment_places import (
     QUARANTINE,
     is_cold,
+    is_here,
     is_quarantined,
     moved_back,
     moved_to,
@@ -23,6 +25,7 @@ from tocsin.store.ports import Segment, StateStore
 from tocsin.store.tables import segments as segments_table
 from tocsin.store.vault import MissingObject, Vault, WrongContent
 
+_log = structlog.get_logger()
 GONE = "is gone"
 CHANGED = "is not what was written"
 SET_ASIDE = "is in quarantine"
@@ -111,3 +114,23 @@ def _renamed(folder: Path, state: StateStore, old: Segment, new: Segment) -> boo
 def _counts(state: StateStore, segment: Segment) -> bool:
     with state.read() as tx:
         return segment.path in manifest.paths(tx)
+
+
+class KnownDamage:
+    """Keeps damaged segments out of merges: they would stop the others, or be hidden by them."""
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+
+    def may_merge(self, segment: Segment) -> bool:
+        return is_here(segment) and segment.id not in self._ids
+
+    def is_whole(self, folder: Path, group: Sequence[Segment]) -> bool:
+        """Reads each file; False when one is not what was written, which is then left out."""
+        for segment in group:
+            reason = fault(folder, segment)
+            if reason:
+                self._ids.add(segment.id)
+                advice = "mend it from a backup: tocsin admin check --mend-from BACKUP"
+                _log.error("segment_not_merged", segment=segment.path, why=reason, advice=advice)
+        return all(self.may_merge(segment) for segment in group)
