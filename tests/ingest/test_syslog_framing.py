@@ -35,9 +35,17 @@ def test_messages_ended_by_newlines(messages: list[bytes], step: int, end: bytes
     assert take(end.join(messages) + end, step) == clean(messages)
 
 
+@given(st.lists(st.sampled_from([b'{"a":1}', b'{\n"a": 1}', b"{}"])), st.integers(1, 9))
+def test_objects_ended_by_nuls(objects: list[bytes], step: int) -> None:
+    content = b"".join(one + b"\0" for one in [b'{"first":true}', *objects])
+    assert take(content, step) == clean([b'{"first":true}', *objects])
+
+
 @given(st.binary(max_size=200), st.integers(1, 30))
 def test_any_bytes_are_taken_whole_in_the_end(noise: bytes, step: int) -> None:
-    lines = [line.strip(b"\r\n\0") for line in noise.split(b"\n")]
+    first_end = next((bytes([one]) for one in noise if one in b"\n\0"), b"\n")
+    end = first_end if noise[:1] == b"{" else b"\n"
+    lines = [line.strip(b"\r\n\0") for line in noise.split(end)]
     if not noise[:1].isdigit():
         assert take(noise, step) == [(line, True) for line in lines if line]
     else:

@@ -3,9 +3,11 @@
 import asyncio
 import socket
 import time
+import zlib
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+import orjson
 import pytest
 
 from tocsin.ingest.decode import decode
@@ -97,6 +99,30 @@ def test_datagrams_of_both_rfcs_are_named_after_their_host() -> None:
     }
     assert all(batch.place.startswith("udp 127.0.0.1:") for batch in spool.batches)
     assert all(batch.framing is Framing.SYSLOG for batch in spool.batches)
+
+
+def test_gelf_comes_in_by_the_same_ports() -> None:
+    def gelf(host: str, text: str) -> bytes:
+        return orjson.dumps({"version": "1.1", "host": host, "short_message": text})
+
+    async def story(server: SyslogServer, spool: Spool) -> None:
+        packed = zlib.compress(gelf("docker-1", "chunked and packed"))
+        parts = [packed[:30], packed[30:]]
+        chunks = [b"\x1e\x0fid-00001%c%c%s" % (n, 2, part) for n, part in enumerate(parts)]
+        send_udp(server, *reversed(chunks), gelf("docker-1", "plain"), b"\x1e\x0flost!!!!\0\2x")
+        await until(lambda: server.accepted == 2)
+        stream = await send_tcp(server, gelf("docker-2", "one") + b"\0" + gelf("docker-2", "two"))
+        await until(lambda: server.accepted == 3)
+        stream.close()
+
+    spool = run(story)
+    whole = [batch for batch in spool.batches if batch.framing is Framing.SYSLOG]
+    records = [record for batch in whole for record in decode(batch).records]
+    told = sorted(str(record["short_message"]) for record in records)
+    assert told == ["chunked and packed", "one", "plain", "two"]
+    assert {batch.source for batch in whole} == {"syslog/docker-1", "syslog/docker-2"}
+    kept = [batch for batch in spool.batches if batch.framing is Framing.FRAGMENT]
+    assert [batch.payload for batch in kept] == [b"\x1e\x0flost!!!!\0\2x"]
 
 
 def test_both_tcp_framings_at_once() -> None:

@@ -1,4 +1,4 @@
-"""Cuts a syslog TCP stream into messages: octet counting or newlines (RFC 6587 §3.4)."""
+"""Cuts a syslog TCP stream into messages: octet counting, newlines or NULs (RFC 6587 §3.4)."""
 
 import re
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ _ENDS = b"\r\n\0"
 class StreamFraming:
     """Messages of one connection; the framing is told from its first bytes.
 
+    Objects (GELF) may end with a NUL instead of a newline: what ends the first one ends all.
     ``feed`` and ``finish`` yield messages, each with True; pieces of one that is too large to
     hold come with False, they can only be kept.
     """
@@ -21,6 +22,7 @@ class StreamFraming:
         self._buffer = bytearray()
         self._scanned = 0
         self._counted: bool | None = None
+        self._end = b""  # what ends a message that has no count, once one has ended
         self._left = 0  # bytes still to come of a counted message that is too large
 
     def feed(self, data: bytes) -> Iterator[tuple[bytes, bool]]:
@@ -52,7 +54,7 @@ class StreamFraming:
 
     def _lines(self) -> Iterator[tuple[bytes, bool]]:
         buffer = self._buffer
-        while (end := buffer.find(b"\n", self._scanned)) >= 0:
+        while (end := self._next_end()) >= 0:
             message = bytes(buffer[:end])
             del buffer[: end + 1]
             self._scanned = 0
@@ -64,6 +66,16 @@ class StreamFraming:
             yield self._tear(len(buffer))
             self._scanned = 0
             self._left = 1
+
+    def _next_end(self) -> int:
+        if not self._end and self._buffer[:1] != b"{":
+            self._end = b"\n"
+        elif not self._end:
+            newline, nul = (self._buffer.find(end, self._scanned) for end in (b"\n", b"\0"))
+            if newline < 0 and nul < 0:
+                return -1
+            self._end = b"\0" if nul >= 0 and (newline < 0 or nul < newline) else b"\n"
+        return self._buffer.find(self._end, self._scanned)
 
     def _counted_messages(self) -> Iterator[tuple[bytes, bool]]:
         buffer = self._buffer

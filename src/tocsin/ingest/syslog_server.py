@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from collections.abc import Iterable
 
 from tocsin.ingest.errors import IngestError
+from tocsin.ingest.gelf_datagrams import LIFE_S, GelfDatagrams, Opened, may_be_gelf
 from tocsin.ingest.syslog_connections import OpenConnections
 from tocsin.ingest.syslog_framing import StreamFraming
 from tocsin.ingest.syslog_intake import Accept, SyslogIntake
@@ -13,6 +15,7 @@ from tocsin.ingest.syslog_tls import HANDSHAKE_S, TurnedAway
 from tocsin.ingest.udp_drops import kernel_drops
 
 _READ_BYTES = 1 << 16
+_ENDS = b"\r\n\0"
 _DATAGRAMS_A_TURN = 500
 _RECEIVE_BUFFER_BYTES = 8 << 20
 _FAREWELL_S = 2.0
@@ -24,6 +27,7 @@ _QUIET_S = 0.25
 class SyslogServer:
     """Syslog over UDP (RFC 5426) and TCP (RFC 6587; with ``tls`` RFC 5425), both on ``host``.
 
+    GELF comes in by the same ports: its chunks are put together and unpacked.
     Messages reach ``accept`` in raw batches whose source is ``syslog/<host in the header>`` or,
     without one, ``syslog/<address of the sender>``; with a ``name`` that stands before the host.
     While ``accept`` is busy or raises a
@@ -54,6 +58,8 @@ class SyslogServer:
         self._udp: socket.socket | None = None
         self._tcp: asyncio.Server | None = None
         self.connections = OpenConnections(name, max_connections)
+        self._gelf = GelfDatagrams()
+        self._gelf_timer: asyncio.TimerHandle | None = None
         self._heard_at = 0.0
         self._paused = False
         self._drops_at_stop = 0
@@ -120,6 +126,9 @@ class SyslogServer:
             self._drops_at_stop = kernel_drops(self._udp) or 0
             self._udp.close()
             self._udp = None
+            if self._gelf_timer is not None:
+                self._gelf_timer.cancel()
+            self._add_opened(self._gelf.close())
         await self._say_farewell()
         serving = self.connections.tasks
         for task in serving:
@@ -156,9 +165,27 @@ class SyslogServer:
             except (BlockingIOError, ConnectionError):
                 return
             self.udp_received += 1
-            message = datagram.strip(b"\r\n\0")
-            if message:
-                self._intake.add(message, address[0], f"udp {address[0]}:{address[1]}")
+            if may_be_gelf(datagram):
+                self._add_opened(self._gelf.take(datagram, address[:2]))
+                self._await_chunks()
+            else:
+                self._add_opened([(datagram, True, address[:2])])
+
+    def _add_opened(self, opened: Iterable[Opened]) -> None:
+        for message, whole, (address, port) in opened:
+            stripped = message.strip(_ENDS) if whole else message
+            if stripped:
+                self._intake.add(stripped, address, f"udp {address}:{port}", whole=whole)
+
+    def _give_chunks_up(self) -> None:
+        self._gelf_timer = None
+        self._add_opened(self._gelf.expired())
+        self._await_chunks()
+
+    def _await_chunks(self) -> None:
+        if self._gelf and self._gelf_timer is None:
+            later = asyncio.get_running_loop().call_later
+            self._gelf_timer = later(LIFE_S, self._give_chunks_up)
 
     def _pause(self) -> None:
         if self._udp is not None and not self._paused:

@@ -1,4 +1,4 @@
-"""Names the source of a syslog message after the host in its header."""
+"""Names the source of a message after the host in its syslog header, or in its GELF object."""
 
 import re
 
@@ -7,6 +7,8 @@ _HOST = re.compile(
     rb"<\d{1,3}>(?:1 \S{1,40} |" + _MONTHS + rb" {1,2}\d{1,2} (?:\d{4} )?[\d:.]{8,18} "
     rb"|\d{4}-\d\d-\d\dT\S{8,24} )([A-Za-z0-9][A-Za-z0-9._-]{0,252}) "
 )
+_GELF_HOST = re.compile(rb'"host"\s*:\s*"([A-Za-z0-9][A-Za-z0-9._-]{0,252})"')
+_GELF_ONLY = b'"short_message"'
 PREFIX = "syslog/"
 
 
@@ -24,7 +26,10 @@ class SourceNames:
         self._known: dict[bytes, str] = {}
 
     def name(self, message: bytes, peer: str) -> str:
-        found = _HOST.match(message)
+        if message[:1] == b"{" and _GELF_ONLY in message:
+            found = _GELF_HOST.search(message)
+        else:
+            found = _HOST.match(message)
         if found is None:
             return self._prefix + peer
         host = found[1]
