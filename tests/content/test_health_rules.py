@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import delete
 
 import tocsin
+from tests.kept_events import store_events
 from tocsin.app import health_round
 from tocsin.app.config import load_settings
 from tocsin.app.health_measures import Measured
@@ -132,6 +133,8 @@ def test_all_that_can_be_watched_is_measured(
     try:
         monkeypatch.setattr(house.budget, "spent", lambda: {"a rule": Spent(9.0, 0.5, -1.0, NOW)})
         house.upkeep.watch_doors(lambda: [("syslog/tcp", 0.5)])
+        store_events(house.events, house.state, NOW - timedelta(days=3))
+        house.storage_watch.look(NOW)
         house.upkeep.judge_health(NOW)
     finally:
         house.close()

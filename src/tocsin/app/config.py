@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from tocsin.app.backup_settings import BackupSettings
 from tocsin.app.config_errors import ConfigError
+from tocsin.app.retention_settings import RetentionSettings
 from tocsin.app.search_settings import SearchSettings
 from tocsin.ingest.file_settings import FileSettings, check_sources
 from tocsin.ingest.pull_settings import PullSettings, WebhookSettings, different_names
@@ -264,6 +265,7 @@ class Settings(BaseSettings):
     flow: FlowSettings = FlowSettings()
     enrich: EnrichSettings = EnrichSettings()
     store: StoreSettings = StoreSettings()
+    retention: RetentionSettings = RetentionSettings()
     backup: BackupSettings = BackupSettings()
     search: SearchSettings = SearchSettings()
     detect: DetectSettings = DetectSettings()

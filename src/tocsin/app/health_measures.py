@@ -1,5 +1,6 @@
 """Measures what health rules watch: sources, the disk, and this process itself."""
 
+import os
 import shutil
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -64,6 +65,9 @@ def measure_disk(folder: Path) -> Iterator[Measured]:
     name = str(folder.resolve())
     yield Measured("disk", name, "free_share", usage.free / usage.total)
     yield Measured("disk", name, "free_bytes", float(usage.free))
+    files = os.statvfs(folder)
+    if files.f_files:  # btrfs and others have no such bound
+        yield Measured("disk", name, "free_files_share", files.f_favail / files.f_files)
 
 
 def measure_platform(

@@ -1,7 +1,7 @@
 """The round that looks whether all is well: measures, judges, and adds what it finds to the flow."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -77,6 +77,8 @@ class HealthRound:
         """What is fetched from elsewhere, and how that goes; said by who runs it."""
         self.doors: Callable[[], Sequence[tuple[str, float]]] = tuple
         """Listeners and the share of their connections that is open; said by who opens them."""
+        self.storage: Callable[[], Iterable[Measured]] = tuple
+        """When the disk will be full, and whether retention stopped; said by who looks at it."""
         self._watching = threading.Event()
         self._watching.set()
 
@@ -146,6 +148,7 @@ class HealthRound:
             Measured("source", name, "connections_share", share) for name, share in self.doors()
         ]
         numbers += measure_disk(self._watched.folder)
+        numbers += self.storage()
         numbers += self._measures_of_platform(now)
         numbers += self._measures_of_rules(now)
         return Measurements(ledgers, rates, numbers)

@@ -42,7 +42,12 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             Permission.METRICS_READ,
         },
         Role.MANAGER: _READ_WORK
-        | {Permission.CASES_WRITE, Permission.METRICS_READ, Permission.AUDIT_READ},
+        | {
+            Permission.CASES_WRITE,
+            Permission.METRICS_READ,
+            Permission.AUDIT_READ,
+            Permission.HOLDS_WRITE,
+        },
         Role.OPERATIONS: _READ_WORK
         | {
             Permission.RESPONSE_APPROVE,

@@ -16,6 +16,7 @@ from tocsin.app.mapping_keeper import MappingKeeper
 from tocsin.app.rule_book import RuleBook
 from tocsin.app.rule_budget import RuleBudget
 from tocsin.app.rule_keeper import RuleKeeper
+from tocsin.app.storage_watch import StorageWatch
 from tocsin.model.intake import Intake
 from tocsin.store.ports import EventStore, WorkQueue
 
@@ -23,6 +24,7 @@ _log = structlog.get_logger()
 _CLOSE_INTERVAL_S = 2.0
 _BUDGET_INTERVAL_S = 2.0
 _GRACE_S = 60.0
+_STORAGE_INTERVAL_S = 2.0
 _BEAT_INTERVAL_S = 30.0
 
 
@@ -54,6 +56,7 @@ class Upkeep:
         self._budget = budget
         self._mappings = mappings
         self._beat = beat
+        self._storage: StorageWatch | None = None
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._started = 0.0
@@ -89,6 +92,11 @@ class Upkeep:
     def watch_doors(self, doors: Callable[[], Sequence[tuple[str, float]]]) -> None:
         """Let the health rules see how full listeners are: by name the share of connections."""
         self._health.doors = doors
+
+    def watch_storage(self, storage: StorageWatch) -> None:
+        """Delete what may go by the rules of retention, and tell when the disk will be full."""
+        self._storage = storage
+        self._health.storage = storage.measured
 
     def history_comes_in(self) -> AbstractContextManager[None]:
         """While old records are being read in, the regular looks at health wait."""
@@ -126,6 +134,11 @@ class Upkeep:
         self._events.merge_small()
         self._spool.trim()
 
+    def keep_retention(self) -> None:
+        """Delete a bounded part of what may go."""
+        if self._storage is not None and self._health.is_watching:
+            self._storage.look(datetime.now(UTC))
+
     def keep_budget(self) -> None:
         """Pause rules that cost too much, and let those back that have earned time again."""
         self._budget.look(datetime.now(UTC))
@@ -152,6 +165,7 @@ class Upkeep:
             (settings.detect.reload_interval_s, self.take_up_mappings),
             (_CLOSE_INTERVAL_S, self.close_windows),
             (_BUDGET_INTERVAL_S, self.keep_budget),
+            (_STORAGE_INTERVAL_S, self.keep_retention),
             (_BEAT_INTERVAL_S, self.note_being_up),
         ]
         due = [time.monotonic() + interval for interval, _ in jobs]

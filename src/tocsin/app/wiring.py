@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from shutil import disk_usage
 
 from tocsin.app.access import Access
 from tocsin.app.assets import AssetRegister, load_assets
@@ -30,14 +31,15 @@ from tocsin.app.pack_desk import PackDesk
 from tocsin.app.pulls import Pulls
 from tocsin.app.quarantine_replay import QuarantineReplay
 from tocsin.app.response import Witnesses, open_response
+from tocsin.app.retention import Retention
 from tocsin.app.rule_book import RuleBook
 from tocsin.app.rule_budget import RuleBudget
 from tocsin.app.rule_keeper import RuleKeeper
 from tocsin.app.rule_reach import ReachBoard
-from tocsin.app.search_jobs import SearchJobs
-from tocsin.app.search_turns import SearchTurns
+from tocsin.app.search_desk import SearchDesk
 from tocsin.app.shipped import rule_paths
 from tocsin.app.source_tasks import SourceTasks
+from tocsin.app.storage_watch import StorageWatch
 from tocsin.app.unknown_replay import UnknownReplay
 from tocsin.app.upkeep import Upkeep
 from tocsin.app.webhook_doors import WebhookDoors
@@ -104,8 +106,9 @@ class Tocsin:
     seen_ids: SeenIds = field(init=False)
     pulls: Pulls = field(init=False)
     webhooks: WebhookDoors = field(init=False)
-    search_jobs: SearchJobs = field(init=False)
-    search_turns: SearchTurns = field(init=False)
+    retention: Retention = field(init=False)
+    storage_watch: StorageWatch = field(init=False)
+    searching: SearchDesk = field(init=False)
 
     def __post_init__(self) -> None:
         self.unknown = UnknownReplay(
@@ -123,13 +126,15 @@ class Tocsin:
             *(self.settings.webhooks, self.state, self.keep), self.home.folder / "seen-webhooks"
         )
         self.closers.append(self.webhooks.close)
-        search = self.settings.search
-        self.search_jobs = SearchJobs(self.events, search)
-        self.closers.append(self.search_jobs.close)
-        self.search_turns = SearchTurns(
-            search.at_once, search.at_once_each, wait_s=search.wait_s, limit_s=search.limit_s
-        )
+        self.searching = SearchDesk(self.home.folder, self.events, self.settings.search)
+        self.closers.append(self.searching.close)
         self.upkeep.watch_intakes(self.intakes)
+        keeping, folder = self.settings.retention, self.home.folder
+        self.retention = Retention(
+            *(keeping, self.state, self.events, self.audit), lambda: disk_usage(folder).free
+        )
+        self.storage_watch = StorageWatch(folder, self.events, self.retention, keeping.interval_s)
+        self.upkeep.watch_storage(self.storage_watch)
         self.gap_filler = GapFiller(
             self, self.settings.detect.fill_days, lambda: self.history_jobs.is_busy
         )

@@ -34,6 +34,8 @@ class Permission(StrEnum):
     RESPONSE_REQUEST = "response:request"
     RESPONSE_APPROVE = "response:approve"
     RESPONSE_UNDO = "response:undo"
+    RETENTION_WRITE = "retention:write"
+    HOLDS_WRITE = "holds:write"
     METRICS_READ = "metrics:read"
     ACCESS_ADMIN = "access:admin"
     AUDIT_READ = "audit:read"
