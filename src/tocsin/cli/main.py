@@ -12,6 +12,7 @@ from tocsin.app.access_errors import AccessError
 from tocsin.app.config_errors import ConfigError
 from tocsin.app.rehearsal_errors import RehearsalError
 from tocsin.cli.lazy import LazyCommands
+from tocsin.cli.log_lines import StderrLines
 from tocsin.cli.output import Exit, err
 from tocsin.detect.errors import DetectError
 from tocsin.exercise.company import ExerciseError
@@ -84,6 +85,7 @@ _KNOWN = (
 
 def configure_logs() -> None:
     """Logs go to stderr, one line an event."""
+    lines = StderrLines()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -93,7 +95,7 @@ def configure_logs() -> None:
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        logger_factory=lambda *_: lines,
     )
 
 
