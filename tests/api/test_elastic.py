@@ -279,7 +279,12 @@ def test_a_full_spool_makes_the_sender_wait(tmp_path: Path) -> None:
         answer = ask(door, "POST", "/_bulk", body)
         assert answer.status_code == 429
         assert answer.headers["retry-after"] == "5"
-        assert answer.json()["error"]["type"] == "es_rejected_execution_exception"
+        told = answer.json()
+        assert told["error"]["type"] == "es_rejected_execution_exception"
+        assert (told["errors"], len(told["items"])) == (True, 1)
+        item = told["items"][0]["index"]
+        assert (item["_index"], item["status"]) == ("a", 429)
+        assert item["error"]["type"] == "es_rejected_execution_exception"
         assert len(door.found()) == 1
         assert ask(door, "POST", "/_bulk", body).status_code == 200
     finally:

@@ -1,7 +1,7 @@
 """Answers as Elasticsearch gives them: its headers, its errors, its way of leaving parts out."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 
 from tocsin.api.guard import NotPermitted, TokenMissing, TokenRefused
 from tocsin.api.problem import Problem
-from tocsin.ingest.bulk_body import Bulk, BulkFault
+from tocsin.ingest.bulk_body import Action, Bulk, BulkFault
 from tocsin.store.ports import SpoolFull, StoreError
 
 _JSON = "application/json"
@@ -40,8 +40,24 @@ def version_for(request: Request) -> str:
     return found[1] if found else _VERSION
 
 
+class BulkRefused(Exception):
+    """Nothing of a bulk request could be taken in now; raised from the StoreError that says why."""
+
+    def __init__(self, actions: Sequence[Action]) -> None:
+        super().__init__(f"none of {len(actions)} documents could be taken in")
+        self.actions = actions
+
+
 def answer_error(request: Request, error: Exception) -> Response | None:
-    """What went wrong as an error of Elasticsearch's."""
+    """What went wrong as an error of Elasticsearch's.
+
+    A bulk request that was refused as a whole is answered item by item besides: senders that go
+    by the status (Beats, Logstash, Vector, Fluent Bit) and those that look at the items alone
+    (rsyslog before 2026) send the same again, either way.
+    """
+    actions: Sequence[Action] = ()
+    if isinstance(error, BulkRefused) and isinstance(error.__cause__, StoreError):
+        actions, error = error.actions, error.__cause__
     headers: dict[str, str] = {}
     match error:
         case SpoolFull():
@@ -65,8 +81,16 @@ def answer_error(request: Request, error: Exception) -> Response | None:
         case _:
             return None
     cause = {"type": kind, "reason": str(error)}
-    content = {"error": {"root_cause": [cause], **cause}, "status": status}
+    content: dict[str, Any] = {"error": {"root_cause": [cause], **cause}, "status": status}
+    if actions:
+        told = [_refused(action, status, cause) for action in actions]
+        content |= {"errors": True, "took": 0, "items": told}
     return reply(request, content, status, headers)
+
+
+def _refused(action: Action, status: int, cause: Mapping[str, str]) -> dict[str, Any]:
+    about = {"_index": action.index, "_id": action.id, "status": status, "error": cause}
+    return {action.verb: about}
 
 
 class BulkReply:

@@ -9,7 +9,7 @@ from fastapi import Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from tocsin.api.body import read_body
-from tocsin.api.elastic_reply import BulkReply, reply, told_item
+from tocsin.api.elastic_reply import BulkRefused, BulkReply, reply, told_item
 from tocsin.api.elastic_router import ElasticRouter
 from tocsin.api.guard import House, sender
 from tocsin.api.sender_route import sender_name
@@ -18,6 +18,7 @@ from tocsin.ingest.bulk_body import Action, Bulk, BulkFault, take_bulk, take_doc
 from tocsin.ingest.cutting import Maker
 from tocsin.ingest.seen_ids import Claim
 from tocsin.model.principal import Principal
+from tocsin.store.ports import StoreError
 
 router = ElasticRouter()
 Sender = Annotated[Principal, Depends(sender("apikey", "basic", "bearer"))]
@@ -32,7 +33,8 @@ async def take_documents(
 ) -> Response:
     """Lines of actions (``index``, ``create``) and documents; answered item by item.
 
-    201 says that a document is on disk; 400 that it could not be read and is in quarantine.
+    201 says that a document is on disk; 400 that it could not be read and is in quarantine; 429
+    and 503, of the whole and of each item, that nothing was taken in and is to be sent again.
     """
     began = time.perf_counter()
     body = await read_body(request, house.settings.http.body_limit_bytes)
@@ -42,7 +44,10 @@ async def take_documents(
             bulk = take_bulk(body, index, _maker(request, who), claim)
             if not bulk.actions:
                 raise BulkFault("the request has no body; send actions and documents")
-            position = _store(house, bulk, claim)
+            try:
+                position = _store(house, bulk, claim)
+            except StoreError as error:
+                raise BulkRefused(bulk.actions) from error
         took_ms = round((time.perf_counter() - began) * 1e3)
         return BulkReply(filter_path).written(bulk, position, took_ms)
 
