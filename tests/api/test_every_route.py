@@ -62,6 +62,7 @@ EXPECTED = {
     ("GET", "/api/v1/search/histogram"): Permission.EVENTS_SEARCH,
     ("GET", "/api/v1/search/top"): Permission.EVENTS_SEARCH,
     ("POST", "/api/v1/search/sql"): Permission.EVENTS_SEARCH,
+    ("GET", "/api/v1/search/export"): Permission.EVENTS_SEARCH,
     ("POST", "/api/v1/search/jobs"): Permission.EVENTS_SEARCH,
     ("GET", "/api/v1/search/jobs"): Permission.EVENTS_SEARCH,
     ("GET", "/api/v1/search/jobs/{job_id}"): Permission.EVENTS_SEARCH,

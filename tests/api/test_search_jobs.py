@@ -8,7 +8,7 @@ JOBS = "/api/v1/search/jobs"
 
 
 def _ended(house: Tocsin) -> None:
-    for thread in list(house.search_jobs._threads):
+    for thread in list(house.searching.jobs._threads):
         thread.join(60)
 
 
@@ -47,8 +47,8 @@ def test_what_can_t_be_asked_is_told_at_once(client: TestClient) -> None:
 def test_too_many_searches_at_once_are_told_to_come_again(
     client: TestClient, house: Tocsin
 ) -> None:
-    house.search_turns._waiting += [("token:engineer", None)] * 40  # type: ignore[list-item]
-    house.search_turns._at_once = 0
+    house.searching.turns._waiting += [("token:engineer", None)] * 40  # type: ignore[list-item]
+    house.searching.turns._at_once = 0
     refused = client.get("/api/v1/search")
     assert refused.status_code == 429
     assert refused.headers["retry-after"] == "5"

@@ -11,7 +11,8 @@ import pytest
 from tocsin.app.backtest import Backtest, BacktestPlan
 from tocsin.app.backtest_report import backtest_report
 from tocsin.app.backtest_rules import rules_to_try
-from tocsin.app.history import extent, lanes_by_id, open_history, stretches
+from tocsin.app.history import extent, lanes_by_id, stretches
+from tocsin.app.history_opening import open_history
 from tocsin.detect.bench_events import LANE, Everyday, process_batches
 from tocsin.detect.engine import Engine
 from tocsin.detect.errors import DetectError

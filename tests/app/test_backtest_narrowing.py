@@ -13,7 +13,8 @@ import pytest
 from tocsin.app.backtest import Backtest, BacktestPlan
 from tocsin.app.backtest_narrowing import FieldsRead
 from tocsin.app.backtest_report import backtest_report
-from tocsin.app.history import extent, lanes_by_id, open_history
+from tocsin.app.history import extent, lanes_by_id
+from tocsin.app.history_opening import open_history
 from tocsin.app.hunt_selection import selected
 from tocsin.detect.overlaid import apply_overlays
 from tocsin.detect.overlay import Overlay, RuleException, Scalar

@@ -13,7 +13,7 @@ import pytest
 from tests.server_process import ServerProcess, wait_until
 from tocsin.app.backtest_opening import AskedBacktest
 from tocsin.app.config import load_settings
-from tocsin.app.history import open_history
+from tocsin.app.history_opening import open_history
 from tocsin.app.wiring import open_tocsin
 from tocsin.ingest.lines import split_lines
 

@@ -14,9 +14,18 @@ Searcher = Annotated[Principal, Depends(may_search)]
 
 
 async def _turn(request: Request, house: House, searcher: Searcher) -> AsyncIterator[StopSignal]:
-    async with house.search_turns.turn(searcher.name, request.is_disconnected) as stop:
+    async with house.searching.turns.turn(searcher.name, request.is_disconnected) as stop:
         yield stop
 
 
+async def _export_turn(
+    request: Request, house: House, searcher: Searcher
+) -> AsyncIterator[StopSignal]:
+    async with house.searching.export_turns.turn(searcher.name, request.is_disconnected) as stop:
+        yield stop
+
+
+ExportTurn = Annotated[StopSignal, Depends(_export_turn)]
+"""As ``Turn``, for what gives all events: it is held until the last byte is sent."""
 Turn = Annotated[StopSignal, Depends(_turn)]
 """Stops the search when its time is up or the connection is closed."""

@@ -12,7 +12,8 @@ from tocsin.app.assets import load_assets
 from tocsin.app.backtest import Backtest, BacktestPlan, OnProgress
 from tocsin.app.backtest_report import backtest_report
 from tocsin.app.backtest_rules import rules_to_try
-from tocsin.app.history import STRETCH_ROWS, lanes_by_id, open_history, overlays_kept
+from tocsin.app.history import STRETCH_ROWS, lanes_by_id, overlays_kept
+from tocsin.app.history_opening import open_history
 from tocsin.app.identity import entities_with
 from tocsin.app.shipped import cache_folder, open_normalizer
 from tocsin.detect.ruleset import RuleSet

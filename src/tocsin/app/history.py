@@ -1,18 +1,16 @@
 """Stored history for reading: the stretches it is gone through in, beside a running server or not."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from tocsin.app.history_opening import open_history
 from tocsin.detect.overlay import Overlay
 from tocsin.detect.overlay_book import OverlayBook
 from tocsin.model.lane import Lane
 from tocsin.store.engines.folder_blobs import FolderBlobs
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.sqlite_state import SqliteState
-from tocsin.store.ports import EventStore, Segment, StateStore, StoreError
+from tocsin.store.ports import Segment, StateStore
 from tocsin.triage.finding_events import FINDING_LANE
 
 STRETCH_ROWS = 500_000
@@ -28,21 +26,6 @@ class Stretch:
     start: datetime
     end: datetime
     rows: int
-
-
-@contextmanager
-def open_history(home: Path) -> Iterator[tuple[EventStore, StateStore]]:
-    """The store of a data folder, only to be read; a server may be running on it."""
-    file = home / "state.sqlite"
-    if not file.is_file():
-        raise StoreError(f"{home} is no data folder: give one with --home, or take events in first")
-    state = SqliteState(file)
-    events = ParquetEvents(home / "events", state)
-    try:
-        yield events, state
-    finally:
-        events.close()
-        state.close()
 
 
 def overlays_kept(home: Path, state: StateStore) -> dict[str, Overlay]:

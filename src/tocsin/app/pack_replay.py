@@ -12,7 +12,8 @@ from tocsin.app.assets import load_assets
 from tocsin.app.backtest import Backtest, BacktestPlan, OnProgress
 from tocsin.app.backtest_report import backtest_report
 from tocsin.app.changed_rules import OLD, ChangedRules
-from tocsin.app.history import lanes_by_id, open_history, overlays_kept
+from tocsin.app.history import lanes_by_id, overlays_kept
+from tocsin.app.history_opening import open_history
 from tocsin.app.identity import entities_with
 from tocsin.app.pack_desk import PackPlan
 from tocsin.app.plain import as_json

@@ -14,6 +14,13 @@ class SearchSettings(BaseModel):
     limit_s: float = Field(60.0, gt=0, description="Longest time a search may take, in s.")
     jobs_at_once: int = Field(2, ge=1, description="Search jobs that run at once, one a person.")
     job_limit_s: float = Field(1800.0, gt=0, description="Longest time a search job may run, in s.")
+    exports_at_once: int = Field(2, ge=1, description="Exports that run at once, one a person.")
+    export_limit_s: float = Field(
+        4 * 3600.0, gt=0, description="Longest time an export may run, in s."
+    )
+    process_memory_mb: int = Field(
+        1024, ge=128, description="Memory of a process that exports or answers SQL, in MB."
+    )
     jobs_each: int = Field(20, ge=1, description="Search jobs kept of a person.")
     results_each_bytes: int = Field(
         32 * 1024**2, ge=1024, description="Results kept of a person's jobs, packed, in bytes."

@@ -29,7 +29,7 @@ class SearchTurns:
     """
 
     def __init__(self, at_once: int, each: int, wait_s: float, limit_s: float) -> None:
-        """A search waits up to ``wait_s`` for its turn and then runs up to ``limit_s``."""
+        """It waits up to ``wait_s`` for its turn and then runs up to ``limit_s``."""
         self._at_once = at_once
         self._each = each
         self._wait_s = wait_s
@@ -51,8 +51,8 @@ class SearchTurns:
                 await self._wait(place, gone)
                 stop = StopSignal(
                     self._limit_s,
-                    f"the search took longer than {self._limit_s:g} s and was stopped; narrow "
-                    "the time range or the filter, or run it as a job",
+                    f"it took longer than {self._limit_s:g} s and was stopped; narrow the time "
+                    "range or the filter, or run it as a job",
                 )
                 gone.add_done_callback(lambda _: stop.stop("nobody waits for it any more"))
                 yield stop

@@ -27,7 +27,7 @@ def _moment(value: str | None, name: str) -> datetime | None:
         raise Problem(400, "The time can't be read", f"{name}: {error}") from error
 
 
-def _query(
+def event_query(
     q: str, start: str | None, end: str | None, size: int = 100, cursor: str | None = None
 ) -> EventQuery:
     return EventQuery(q, _moment(start, "from"), _moment(end, "to"), size, cursor)
@@ -44,7 +44,7 @@ def search(
     cursor: str | None = None,
 ) -> dict[str, Any]:
     """Events newest first, with the total and what was searched."""
-    return dict(as_json(house.events.search(_query(q, start, to, size, cursor), turn)))
+    return dict(as_json(house.events.search(event_query(q, start, to, size, cursor), turn)))
 
 
 @router.get("/search/histogram", summary="Count events over time")
@@ -57,7 +57,7 @@ def histogram(
     buckets: Annotated[int, Query(ge=1, le=1000)] = 60,
 ) -> dict[str, Any]:
     """Counts by time, split by OCSF severity id."""
-    return {"buckets": as_json(house.events.histogram(_query(q, start, to), buckets, turn))}
+    return {"buckets": as_json(house.events.histogram(event_query(q, start, to), buckets, turn))}
 
 
 @router.get("/search/top", summary="Most frequent values of a field")
@@ -73,7 +73,7 @@ def top_values(
     """Values and how many events have them."""
     return {
         "field": field,
-        "values": as_json(house.events.top_values(_query(q, start, to), field, size, turn)),
+        "values": as_json(house.events.top_values(event_query(q, start, to), field, size, turn)),
     }
 
 

@@ -53,7 +53,7 @@ def start(house: House, by: Searcher, wanted: WantedSearch, response: Response) 
         wanted.buckets,
         wanted.leave_after_s,
     )
-    job = house.search_jobs.submit(asked, by.name)
+    job = house.searching.jobs.submit(asked, by.name)
     response.headers["location"] = f"/api/v1/search/jobs/{job.id}"
     return job.facts()
 
@@ -61,7 +61,7 @@ def start(house: House, by: Searcher, wanted: WantedSearch, response: Response) 
 @router.get("", summary="One's search jobs")
 def jobs(house: House, by: Searcher) -> dict[str, Any]:
     """Newest first, without counts over time."""
-    return {"jobs": [job.facts(with_buckets=False) for job in house.search_jobs.of(by.name)]}
+    return {"jobs": [job.facts(with_buckets=False) for job in house.searching.jobs.of(by.name)]}
 
 
 @router.get("/{job_id}", summary="How far a search job is")
@@ -94,12 +94,12 @@ def events(
 def cancel(house: House, by: Searcher, job_id: str) -> dict[str, Any]:
     """End a job that waits or runs (what it has found stays), or forget one that is over."""
     job = _known(house, by.name, job_id)
-    house.search_jobs.cancel(job)
+    house.searching.jobs.cancel(job)
     return job.facts(with_buckets=False)
 
 
 def _known(house: Tocsin, by: str, job_id: str) -> SearchJob:
-    job = house.search_jobs.get(job_id, by)
+    job = house.searching.jobs.get(job_id, by)
     if job is None:
         raise Problem(
             404,
