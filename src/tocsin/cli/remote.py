@@ -1,10 +1,13 @@
 """Talks to the server that already runs on a data folder."""
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import httpx2
 
 from tocsin.cli.output import Exit, fail
+from tocsin.store.errors import StoreError
 
 
 class Remote:
@@ -30,6 +33,18 @@ class Remote:
     def delete(self, path: str, **params: Any) -> dict[str, Any]:
         return self._answer("DELETE", path, params=_given(params))
 
+    @contextmanager
+    def stream(self, path: str, **params: Any) -> Iterator[httpx2.Response]:
+        """An answer that is read piece by piece; one that breaks off is a ``StoreError``."""
+        try:
+            with self._client.stream("GET", path, params=_given(params)) as response:
+                if response.is_error:
+                    response.read()
+                    _refused(response)
+                yield response
+        except httpx2.HTTPError as error:
+            raise StoreError(f"the server at {self._client.base_url} broke off: {error}") from error
+
     def _answer(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         try:
             response = self._client.request(method, path, **more)
@@ -38,10 +53,15 @@ class Remote:
                 f"the server at {self._client.base_url} does not answer: {error}",
                 Exit.BAD_CONFIGURATION,
             )
-        body: dict[str, Any] = response.json()
         if response.is_error:
-            fail(f"{body.get('title', response.reason_phrase)}: {body.get('detail', '')}")
+            _refused(response)
+        body: dict[str, Any] = response.json()
         return body
+
+
+def _refused(response: httpx2.Response) -> NoReturn:
+    body = response.json()
+    fail(f"{body.get('title', response.reason_phrase)}: {body.get('detail', '')}")
 
 
 def _given(params: dict[str, Any]) -> dict[str, Any]:

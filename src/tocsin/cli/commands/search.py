@@ -1,14 +1,18 @@
 """``tocsin search``: find events, from the terminal."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from tocsin.app.event_export import ExportFormat
+from tocsin.app.exports import AskedExport
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json as plain
 from tocsin.cli.commands.searches import kept_searches, named
 from tocsin.cli.data_folder import open_house, server_of
+from tocsin.cli.event_files import write_events
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, fail, out, print_json, print_table
 from tocsin.cli.remote import Remote
@@ -34,11 +38,24 @@ def search(
     saved: Annotated[
         str, typer.Option("--saved", help="A saved search's name (see: tocsin searches list).")
     ] = "",
+    how: Annotated[
+        ExportFormat | None, typer.Option("--format", help="Write every event found as this.")
+    ] = None,
+    columns: Annotated[
+        str, typer.Option("--columns", help="With --format: fields, comma-separated.")
+    ] = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="With --format: the file; default: print.")
+    ] = None,
     home: HomeOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find events, newest first."""
+    """Find events, newest first; with --format, write every one of them."""
+    if how is None and (columns or output):
+        fail("--columns and --output go with --format", Exit.BAD_CONFIGURATION)
+    if how is not None and (sql or as_json):
+        fail("--format goes with a filter, without --sql and --json", Exit.BAD_CONFIGURATION)
     facts = server_of(home, config)
     if saved:
         if query or sql:
@@ -51,14 +68,19 @@ def search(
         moments = [parse_moment(text) if text else None for text in (start, end)]
     except ValueError as error:
         fail(str(error), Exit.BAD_CONFIGURATION)
+    if how is not None:
+        chosen = how.columns([name for part in columns.split(",") if (name := part.strip())])
+        asked = AskedExport(EventQuery(query, moments[0], moments[1]), how, chosen)
+        write_events(asked, output, facts, home, config)
+        return
     if facts:
         answer = _ask(Remote(facts), query, sql, moments, size)
     else:
         house = open_house(home, config)
         try:
             if sql:
-                columns, rows = house.events.sql(query, size)
-                answer = {"columns": columns, "rows": plain(rows)}
+                names, rows = house.events.sql(query, size)
+                answer = {"columns": names, "rows": plain(rows)}
             else:
                 answer = plain(house.events.search(EventQuery(query, moments[0], moments[1], size)))
         finally:
