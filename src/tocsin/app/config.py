@@ -20,7 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from tocsin.app.backup_settings import BackupSettings
+from tocsin.app.backup_settings import BackupSettings, IntegritySettings
 from tocsin.app.config_errors import ConfigError
 from tocsin.app.retention_settings import RetentionSettings
 from tocsin.app.search_settings import SearchSettings
@@ -267,6 +267,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     retention: RetentionSettings = RetentionSettings()
     backup: BackupSettings = BackupSettings()
+    integrity: IntegritySettings = IntegritySettings()
     search: SearchSettings = SearchSettings()
     detect: DetectSettings = DetectSettings()
     health: HealthSettings = HealthSettings()

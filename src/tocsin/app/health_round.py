@@ -79,6 +79,8 @@ class HealthRound:
         """Listeners and the share of their connections that is open; said by who opens them."""
         self.storage: Callable[[], Iterable[Measured]] = tuple
         """When the disk will be full, and whether retention stopped; said by who looks at it."""
+        self.safekeeping: Callable[[], Iterable[Measured]] = tuple
+        """How old backups are, and what is damaged; said by who makes and checks them."""
         self._watching = threading.Event()
         self._watching.set()
 
@@ -149,6 +151,7 @@ class HealthRound:
         ]
         numbers += measure_disk(self._watched.folder)
         numbers += self.storage()
+        numbers += self.safekeeping()
         numbers += self._measures_of_platform(now)
         numbers += self._measures_of_rules(now)
         return Measurements(ledgers, rates, numbers)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from tocsin.app.config import Settings
 from tocsin.app.flow import Flow
+from tocsin.app.health_measures import Measured
 from tocsin.app.health_round import HealthRound, Measurements
 from tocsin.app.mapping_keeper import MappingKeeper
 from tocsin.app.rule_book import RuleBook
@@ -97,6 +98,10 @@ class Upkeep:
         """Delete what may go by the rules of retention, and tell when the disk will be full."""
         self._storage = storage
         self._health.storage = storage.measured
+
+    def watch_safekeeping(self, measured: Callable[[], Iterable[Measured]]) -> None:
+        """Let the health rules see how old backups are, and what a check found damaged."""
+        self._health.safekeeping = measured
 
     def history_comes_in(self) -> AbstractContextManager[None]:
         """While old records are being read in, the regular looks at health wait."""

@@ -36,6 +36,7 @@ from tocsin.app.rule_book import RuleBook
 from tocsin.app.rule_budget import RuleBudget
 from tocsin.app.rule_keeper import RuleKeeper
 from tocsin.app.rule_reach import ReachBoard
+from tocsin.app.safekeeping import Safekeeping
 from tocsin.app.search_desk import SearchDesk
 from tocsin.app.shipped import rule_paths
 from tocsin.app.source_tasks import SourceTasks
@@ -108,6 +109,7 @@ class Tocsin:
     webhooks: WebhookDoors = field(init=False)
     retention: Retention = field(init=False)
     storage_watch: StorageWatch = field(init=False)
+    safekeeping: Safekeeping = field(init=False)
     searching: SearchDesk = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,6 +137,8 @@ class Tocsin:
         )
         self.storage_watch = StorageWatch(folder, self.events, self.retention, keeping.interval_s)
         self.upkeep.watch_storage(self.storage_watch)
+        self.safekeeping = Safekeeping(self.settings, self.state)
+        self.upkeep.watch_safekeeping(self.safekeeping.measured)
         self.gap_filler = GapFiller(
             self, self.settings.detect.fill_days, lambda: self.history_jobs.is_busy
         )
@@ -181,6 +185,8 @@ class Tocsin:
         self.upkeep.start()
         self.closers.append(self.gap_filler.stop)
         self.gap_filler.start()
+        self.closers.append(self.safekeeping.stop)
+        self.safekeeping.start()
         self.closers.append(self.pulls.stop)
         self.pulls.start()
         self.closers.append(self.files.stop)

@@ -1,0 +1,192 @@
+"""Backs up and checks the data folder by itself, when the settings say it is time."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from tocsin.app.backup_ledger import BackupRecord, backup_records
+from tocsin.app.backup_round import back_up
+from tocsin.app.config import Settings
+from tocsin.app.health_measures import Measured
+from tocsin.app.integrity import check_integrity
+from tocsin.app.integrity_ledger import LastCheck, last_check, note_check
+from tocsin.app.pacing import Pace, Stopped
+from tocsin.store.errors import StoreError
+from tocsin.store.ports import StateStore
+
+_log = structlog.get_logger()
+_LOOK_S = 60.0
+_AGAIN = timedelta(minutes=15)
+_CLOCKS_DIFFER = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """What runs now: ``backup`` or ``check``, and how far it is, in bytes."""
+
+    what: str
+    since: datetime
+    step: str = ""
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How safe the data folder is: its backups, the last check, and what runs now."""
+
+    target: str
+    interval_h: float
+    keep: int
+    records: tuple[BackupRecord, ...]
+    next_at: datetime | None
+    last_check: LastCheck | None
+    under_way: UnderWay | None
+
+
+class Safekeeping:
+    """One thread that makes backups and checks, one at a time, each held to its rate."""
+
+    def __init__(self, settings: Settings, state: StateStore) -> None:
+        """Nothing runs before ``start``."""
+        self._settings = settings
+        self._home = settings.home
+        self._state = state
+        self._begun_at = datetime.now(UTC)
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._asked_by = ""
+        self._thread: threading.Thread | None = None
+        self._under_way: UnderWay | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="safekeeping")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """What is under way ends at once; what it copied is not copied again."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def ask_for_backup(self, by: str) -> bool:
+        """Make one now, in the background; False when one is under way or no target is set."""
+        running = self._under_way
+        if not self._settings.backup.target or (running and running.what == "backup"):
+            return False
+        self._asked_by = by
+        self._wake.set()
+        return True
+
+    def kept(self, now: datetime) -> Kept:
+        """How safe the data folder is."""
+        backup = self._settings.backup
+        records = backup_records(self._home)
+        return Kept(
+            *(backup.target, backup.interval_h, backup.keep),
+            records=tuple(records.values()),
+            next_at=self._next_backup(records.get(backup.target), now) if backup.target else None,
+            last_check=last_check(self._home),
+            under_way=self._under_way,
+        )
+
+    def measured(self) -> Iterator[Measured]:
+        """What health rules watch of it."""
+        backup, now = self._settings.backup, datetime.now(UTC)
+        record = backup_records(self._home).get(backup.target, BackupRecord(backup.target))
+        age = now - (record.good_at or self._begun_at) if backup.target else timedelta(0)
+        name = backup.target or "tocsin"
+        share = max(0.0, age / timedelta(hours=backup.interval_h))
+        yield Measured("platform", name, "backup_age_share", share)
+        yield Measured("platform", name, "backup_failing", float(record.failed_at is not None))
+        checked = last_check(self._home)
+        damaged = len(checked.damaged) if checked else record.damaged
+        yield Measured("platform", "tocsin", "damaged_files", float(damaged))
+
+    def look(self, now: datetime) -> None:
+        """Do what is due: a backup that was asked for or whose time has come, then a check."""
+        target = self._settings.backup.target
+        by, self._asked_by = self._asked_by, ""
+        if target:
+            record = backup_records(self._home).get(target)
+            if by or now >= self._next_backup(record, now):
+                self._back_up(target, by or "schedule")
+        if now >= self._next_check(now):
+            self._check()
+
+    def _next_backup(self, record: BackupRecord | None, now: datetime) -> datetime:
+        interval = timedelta(hours=self._settings.backup.interval_h)
+        if record is not None and record.failed_at is not None:
+            return min(record.failed_at, now) + min(_AGAIN, interval)
+        return self._after(record.good_at if record else None, interval, now)
+
+    def _next_check(self, now: datetime) -> datetime:
+        """The first one an interval after the start: nothing of a new folder needs one."""
+        checked = last_check(self._home)
+        interval = timedelta(hours=self._settings.integrity.interval_h)
+        return self._after(checked.checked_at if checked else self._begun_at, interval, now)
+
+    @staticmethod
+    def _after(last: datetime | None, interval: timedelta, now: datetime) -> datetime:
+        if last is None or last > now + _CLOCKS_DIFFER:
+            return now
+        return last + interval
+
+    def _back_up(self, target: str, by: str) -> None:
+        settings = self._settings
+        try:
+            back_up(
+                *(settings, target, settings.backup.keep),
+                by=by,
+                on_progress=self._telling("backup", settings.backup.bytes_per_s),
+            )
+        except StoreError as error:
+            _log.error("backup_failed", target=target, reason=str(error))
+        finally:
+            self._under_way = None
+
+    def _check(self) -> None:
+        try:
+            found = check_integrity(
+                *(self._home, self._state),
+                by="schedule",
+                on_progress=self._telling("check", self._settings.integrity.bytes_per_s),
+            )
+        finally:
+            self._under_way = None
+        note_check(self._home, found)
+        for one in found.left:
+            _log.error("damage_found", path=one.path, reason=one.reason, events=one.events)
+
+    def _telling(self, what: str, bytes_per_s: int) -> Callable[[str, int, int], None]:
+        """Notes how far it is, and keeps its pace in bytes; steps before copying have none."""
+        pace, since = Pace(self._stop, bytes_per_s), datetime.now(UTC)
+        before = 0
+        self._under_way = UnderWay(what, since)
+
+        def told(step: str, done: int, total: int) -> None:
+            nonlocal before
+            if step == "state":
+                pace.keep(0)
+            else:
+                pace.keep(max(0, done - before))
+                before = done
+            self._under_way = UnderWay(what, since, step, done, total)
+
+        return told
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.look(datetime.now(UTC))
+            except Stopped:
+                return
+            except Exception:
+                _log.exception("safekeeping_failed", retry_s=_LOOK_S)
+            self._wake.wait(_LOOK_S)
+            self._wake.clear()
