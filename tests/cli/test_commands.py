@@ -132,6 +132,20 @@ def test_hunt_writes_csv_timeline_and_table(
     assert "A password is guessed" in tocsin("hunt", auth_log, "--rules", rules).out
 
 
+def test_hunt_refuses_mappings_it_can_not_use(
+    tocsin: Tocsin, auth_log: Path, rules: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "own" / "door" / "mapping.yml"
+    broken.parent.mkdir(parents=True)
+    told = tocsin("hunt", auth_log, "--rules", rules, "--mappings", tmp_path / "own")
+    assert told.code == 3
+    assert "no <connector>/mapping.yml there" in told.err
+    broken.write_text("connector: door\nvendor: Example\n")
+    told = tocsin("hunt", auth_log, "--rules", rules, "--mappings", tmp_path / "own")
+    assert told.code == 3
+    assert str(broken) in told.err
+
+
 def test_hunt_below_the_level_finds_nothing(tocsin: Tocsin, auth_log: Path, rules: Path) -> None:
     told = tocsin("hunt", auth_log, "--rules", rules, "--level", "high", "--format", "ndjson")
     assert (told.code, told.out) == (0, "")

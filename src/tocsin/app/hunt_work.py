@@ -46,6 +46,7 @@ class Wanted:
 
     ``stateful`` are ids of match rules whose hits correlations need; ``since_us`` and
     ``until_us`` bound the time of events (microseconds since 1970; the end is outside).
+    ``mappings`` is a folder of one's own mappings.
     """
 
     ruleset: RuleSet
@@ -55,6 +56,7 @@ class Wanted:
     with_events: bool = True
     gathered_bytes: int = GATHERED_BYTES
     cache: Path | None = None
+    mappings: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

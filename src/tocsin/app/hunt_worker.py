@@ -48,7 +48,7 @@ def can_fork() -> bool:
 
 def forked(jobs: int, wanted: Wanted) -> list[Worker]:
     """Workers that have all this process has loaded, and share its memory as long as they can."""
-    hunter = Hunter(wanted, hunting_normalizer())
+    hunter = Hunter(wanted, hunting_normalizer(wanted.mappings))
     workers: list[Worker] = []
     fork = get_context("fork")
     with _collector_at_rest():
@@ -96,7 +96,10 @@ def _work_from_scratch(pipe: Connection) -> None:
     _prepare()
     normalizer = hunting_normalizer()
     try:
-        hunter = Hunter(pipe.recv(), normalizer)
+        wanted: Wanted = pipe.recv()
+        if wanted.mappings is not None:
+            normalizer = hunting_normalizer(wanted.mappings)
+        hunter = Hunter(wanted, normalizer)
     except (EOFError, OSError):
         return  # the hunt was over before it began
     spare_long_lived()

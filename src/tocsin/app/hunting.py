@@ -40,7 +40,8 @@ class HuntPlan:
     """What is hunted through, and how. Times are aware UTC; ``until`` is outside the range.
 
     ``jobs`` 0: as many as there are cores, when the input is large enough to make it worth it.
-    ``cache`` is a folder for what the engine compiled.
+    ``cache`` is a folder for what the engine compiled, ``mappings`` one of one's own mappings
+    (``<connector>/mapping.yml``), which go before those that ship.
     """
 
     paths: tuple[Path, ...]
@@ -51,6 +52,7 @@ class HuntPlan:
     task_bytes: int = TASK_BYTES
     gathered_bytes: int = GATHERED_BYTES
     cache: Path | None = None
+    mappings: Path | None = None
 
 
 class Hunt:
@@ -144,7 +146,8 @@ class Hunt:
         if self._crew is not None:
             yield from self._crew.run(tasks, on_found)
             return
-        hunter = Hunter(_wanted(ruleset, self._plan), hunting_normalizer())
+        wanted = _wanted(ruleset, self._plan)
+        hunter = Hunter(wanted, hunting_normalizer(wanted.mappings))
         for task in tasks:
             for found in hunter.work(task):
                 on_found(found)
@@ -196,6 +199,7 @@ def _wanted(ruleset: RuleSet, plan: HuntPlan) -> Wanted:
         with_events=plan.with_events,
         gathered_bytes=plan.gathered_bytes,
         cache=plan.cache,
+        mappings=plan.mappings,
     )
 
 

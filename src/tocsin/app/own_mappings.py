@@ -25,7 +25,12 @@ class OwnMappings:
 
 def own_mapping_paths(home: Path) -> list[Path]:
     """``mappings/<connector>/mapping.yml``; empty where there is no such folder."""
-    return sorted((home / FOLDER).glob("*/mapping.yml"))
+    return mapping_paths_in(home / FOLDER)
+
+
+def mapping_paths_in(folder: Path) -> list[Path]:
+    """``<connector>/mapping.yml`` within ``folder``."""
+    return sorted(folder.glob("*/mapping.yml"))
 
 
 def every_mapping_path(home: Path) -> list[Path]:
@@ -44,10 +49,15 @@ def shipped_mappings(cache: Path) -> list[Mapping]:
 
 
 def read_own_mappings(home: Path) -> OwnMappings:
-    """All of the folder that can be used; one that can't be stops no other."""
+    """All of the data folder's that can be used; one that can't be stops no other."""
+    return read_mappings_in(home / FOLDER)
+
+
+def read_mappings_in(folder: Path) -> OwnMappings:
+    """All of ``<connector>/mapping.yml`` in ``folder`` that can be used."""
     found: dict[str, Mapping] = {}
     problems: list[MappingProblem] = []
-    for path in own_mapping_paths(home):
+    for path in mapping_paths_in(folder):
         try:
             found[path.parent.name] = read_own_mapping(path, path.parent.name)
         except MappingError as error:

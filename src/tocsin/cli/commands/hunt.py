@@ -15,10 +15,11 @@ from tocsin.app.hunt_selection import selected
 from tocsin.app.hunt_summary import HuntSummary
 from tocsin.app.hunting import Hunt, HuntPlan, OnProgress
 from tocsin.app.moment import parse_moment
+from tocsin.app.own_mappings import read_mappings_in
 from tocsin.app.shipped import CONTENT, cache_folder
 from tocsin.cli.hunt_output import Form, Told, write_table, written
 from tocsin.cli.hunt_report import print_problems, print_summary
-from tocsin.cli.output import Exit, fail, item_progress, rate_progress
+from tocsin.cli.output import Exit, err, fail, item_progress, rate_progress
 from tocsin.detect.ruleset import RuleSet, load_rules
 from tocsin.model.severity import Level
 
@@ -64,6 +65,14 @@ Pipelines = Annotated[
     list[Path] | None,
     typer.Option("--pipeline", help="A pySigma pipeline all rules go through; may be given again."),
 ]
+Mappings = Annotated[
+    Path | None,
+    typer.Option(
+        "--mappings",
+        help="A folder of your own mappings, <connector>/mapping.yml each, that go before those "
+        "that ship (of a server: the folder mappings in its data folder).",
+    ),
+]
 LowestLevel = Annotated[Level, typer.Option("--level", help="Lowest level to report.")]
 OneRule = Annotated[
     list[str] | None,
@@ -100,6 +109,7 @@ def hunt(
     paths: Paths,
     rules: Rules = None,
     pipeline: Pipelines = None,
+    mappings: Mappings = None,
     level: LowestLevel = Level.INFORMATIONAL,
     rule: OneRule = None,
     tag: Tag = None,
@@ -119,6 +129,7 @@ def hunt(
         jobs=jobs,
         with_events=form in (Form.NDJSON, Form.CSV),
         cache=cache_folder() / "engine",
+        mappings=_usable(mappings),
     )
     with Hunt(plan) as hunting:
         loaded = _load(rules or [CONTENT / "rules"], pipeline or [], quiet)
@@ -180,6 +191,23 @@ def _load(paths: list[Path], pipelines: list[Path], quiet: bool) -> RuleSet:
             pipelines=pipelines,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
+
+
+def _usable(mappings: Path | None) -> Path | None:
+    """The folder, when it has mappings and all of them can be used."""
+    if mappings is None:
+        return None
+    found = read_mappings_in(mappings)
+    for problem in found.problems:
+        err.print(f"tocsin: {problem}", markup=False)
+    if found.problems:
+        fail("--mappings: see above what is wrong with them", Exit.BAD_CONFIGURATION)
+    if not found.by_connector:
+        fail(
+            f"{mappings}: no <connector>/mapping.yml there; --mappings takes the folder above them",
+            Exit.BAD_CONFIGURATION,
+        )
+    return mappings
 
 
 def _moment(text: str | None) -> datetime | None:
