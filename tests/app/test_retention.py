@@ -256,7 +256,8 @@ def test_nothing_under_hold_goes_until_it_is_lifted(retention, events, state, ta
     retention.holds.lift("case 17", "the court is done", by="lea", now=NOW)
     assert [one.id for one in retention.holds.all() if one.is_lifted] == [hold.id]
     assert entries(state, "hold.lift")[0].detail.endswith("because: the court is done")
-    steps(retention)
+    assert steps(retention) == 0, "there is a day to place it again"
+    steps(retention, NOW + DAY)
     assert {one.time for one in events.search(EventQuery(size=100)).events} == {NOW}
 
 

@@ -1,9 +1,9 @@
 """Legal holds: what nothing deletes, who said so, why, and since when."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, or_, select, update
 
 from tocsin.app.audit import AuditLog
 from tocsin.app.retention_tables import LEGAL_HOLDS, LONGEST_NAME
@@ -13,6 +13,8 @@ from tocsin.store.ports import StateStore
 
 LONGEST_REASON = 4000
 MOST_SOURCES = 200
+GRACE = timedelta(days=1)
+"""So long what a hold spared stays after it was lifted: time to place it again."""
 
 
 class HoldError(Exception):
@@ -32,6 +34,13 @@ class HoldBook:
         with self._state.read() as tx:
             found = [_hold(row) for row in tx.execute(wanted).mappings()]
         return tuple(sorted(found, key=lambda one: one.is_lifted))
+
+    def sparing(self, tx: Connection, now: datetime) -> tuple[Hold, ...]:
+        """Those that nothing deletes at ``now``: in force, or lifted less than ``GRACE`` ago."""
+        columns = LEGAL_HOLDS.c
+        late = or_(columns.lifted_at.is_(None), columns.lifted_at > now - GRACE)
+        wanted = select(LEGAL_HOLDS).where(late).order_by(columns.id)
+        return tuple(_hold(row) for row in tx.execute(wanted).mappings())
 
     def in_force(self, tx: Connection) -> tuple[Hold, ...]:
         wanted = (
@@ -70,7 +79,7 @@ class HoldBook:
         return hold
 
     def lift(self, wanted: str, because: str, *, by: str, now: datetime) -> Hold:
-        """End a hold, by its id or name; raises HoldError. Retention may delete again at once."""
+        """End a hold, by its id or name; raises HoldError. Deleting may begin after ``GRACE``."""
         why = because.strip()
         if not why or len(why) > LONGEST_REASON:
             raise HoldError(f"say why it is lifted, in at most {LONGEST_REASON:,} characters")

@@ -91,10 +91,15 @@ class Retention:
         with self._state.read() as tx:
             return _state(tx)
 
+    def sparing(self, now: datetime) -> tuple[Hold, ...]:
+        """The holds of which nothing is deleted at ``now``."""
+        with self._state.read() as tx:
+            return self.holds.sparing(tx, now)
+
     def due(self, now: datetime, rules: Sequence[RetentionRule] | None = None) -> Due:
         """What would go at ``now`` by ``rules`` (None: those in force); nothing goes."""
         with self._state.read() as tx:
-            in_force, holds = self.book.in_force(tx), self.holds.in_force(tx)
+            in_force, holds = self.book.in_force(tx), self.holds.sparing(tx, now)
             state = _state(tx)
         return self._due(in_force if rules is None else rules, holds, state, now)
 
@@ -105,7 +110,8 @@ class Retention:
         as the reason, and told by the health rules, until someone lets it go on or it is over.
         """
         with self._state.read() as tx:
-            rules, holds, state = self.book.in_force(tx), self.holds.in_force(tx), _state(tx)
+            rules, state = self.book.in_force(tx), _state(tx)
+            holds = self.holds.sparing(tx, now)
         found = self._due(rules, holds, state, now)
         if found.asks:
             self._stop(state, found.asks, now)
@@ -237,7 +243,7 @@ class Retention:
             if not taken.events:
                 return 0
             with self._state.begin() as tx:
-                if (self.book.in_force(tx), self.holds.in_force(tx)) != (rules, holds):
+                if (self.book.in_force(tx), self.holds.sparing(tx, now)) != (rules, holds):
                     return 0  # someone changed them meanwhile: the next look goes by the new ones
                 taken.delete(tx)
                 told = deleted_in_words(taken.lots, planned)

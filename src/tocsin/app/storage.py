@@ -99,7 +99,7 @@ class Storage:
 
 def storage_now(folder: Path, events: EventStore, retention: Retention, now: datetime) -> Storage:
     """Everything counted; ``folder`` is the data folder."""
-    rules, holds = retention.book.rules(), _in_force(retention)
+    rules, holds = retention.book.rules(), retention.sparing(now)
     lots = events.lots()
     disk, files = shutil.disk_usage(folder), os.statvfs(folder)
     told = forecast(lots, rules, holds, disk.free, now)
@@ -122,11 +122,7 @@ def storage_now(folder: Path, events: EventStore, retention: Retention, now: dat
 
 def forecast_now(folder: Path, events: EventStore, retention: Retention, now: datetime) -> Forecast:
     free = shutil.disk_usage(folder).free
-    return forecast(events.lots(), retention.book.rules(), _in_force(retention), free, now)
-
-
-def _in_force(retention: Retention) -> tuple[Hold, ...]:
-    return tuple(one for one in retention.holds.all() if not one.is_lifted)
+    return forecast(events.lots(), retention.book.rules(), retention.sparing(now), free, now)
 
 
 def _by_source(
