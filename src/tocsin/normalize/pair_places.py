@@ -84,8 +84,8 @@ def _at_once(text: pa.StringArray, assign: int, between: int) -> tuple[Pairs, Fl
     buffer = text.buffers()[2]
     found = Pairs(
         rows[is_pair],
-        _slices(buffer, names[is_pair] + first, assigns[is_pair] + first),
-        _slices(buffer, assigns[is_pair] + first + 1, ends[is_pair] + first),
+        slices_of(buffer, names[is_pair] + first, assigns[is_pair] + first),
+        slices_of(buffer, assigns[is_pair] + first + 1, ends[is_pair] + first),
     )
     return found, doubtful
 
@@ -102,14 +102,17 @@ def _names(data: np.ndarray, begins: Numbers, assigns: Numbers, is_asked: Flags)
     return names
 
 
-def _slices(data: pa.Buffer | None, begins: Numbers, ends: Numbers) -> pa.StringArray:
+def slices_of(
+    data: pa.Buffer | None, begins: Numbers, ends: Numbers, *, null_if_empty: bool = False
+) -> pa.StringArray:
     """The given slices, ascending, of ``data``."""
     if not len(begins):
         return pa.array([], pa.string())
     offsets = np.empty(2 * len(begins), np.int32)
     offsets[0::2], offsets[1::2] = begins, ends
     both = pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), data)
-    return both.take(pa.array(np.arange(0, len(offsets), 2)))
+    mask = begins >= ends if null_if_empty else None
+    return both.take(pa.array(np.arange(0, len(offsets), 2), mask=mask))
 
 
 def _one_by_one(text: pa.StringArray, rows: Numbers, assign: str, between: str) -> Pairs:
