@@ -21,6 +21,7 @@ from tocsin.app.bench_traffic import Body, Traffic, bodies
 from tocsin.app.home import running_server
 from tocsin.app.machine import machine_facts
 from tocsin.app.wiring import open_tocsin
+from tocsin.cli.log_lines import configure_logs
 from tocsin.cli.server import Listening, serve_house
 
 _CONNECTIONS = 2
@@ -183,6 +184,7 @@ def _server(home: Path, rules: list[Path] | None) -> Iterator[_Server]:
 
 def _serve(home: str, rules: list[Path] | None, pipe: Connection) -> None:
     """The server's process: serves until the other end of the pipe is closed."""
+    configure_logs()
     settings = settings_in(Path(home), rules)
     settings = settings.model_copy(
         update={"http": settings.http.model_copy(update={"host": "127.0.0.1", "port": 0})}

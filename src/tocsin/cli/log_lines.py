@@ -1,7 +1,10 @@
 """Log lines on standard error; one that can't be written there is counted and stops nobody."""
 
+import logging
 import sys
 import threading
+
+import structlog
 
 
 class StderrLines:
@@ -29,3 +32,19 @@ class StderrLines:
 
     log = debug = info = warn = warning = msg
     fatal = failure = err = error = critical = exception = msg
+
+
+def configure_logs() -> None:
+    """Logs go to stderr, one line an event."""
+    lines = StderrLines()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=lambda *_: lines,
+    )

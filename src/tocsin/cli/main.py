@@ -1,10 +1,8 @@
 """The ``tocsin`` command: one file a command, gathered here."""
 
-import logging
 import sys
 from types import MappingProxyType
 
-import structlog
 import typer
 
 from tocsin import __version__
@@ -12,7 +10,7 @@ from tocsin.app.access_errors import AccessError
 from tocsin.app.config_errors import ConfigError
 from tocsin.app.rehearsal_errors import RehearsalError
 from tocsin.cli.lazy import LazyCommands
-from tocsin.cli.log_lines import StderrLines
+from tocsin.cli.log_lines import configure_logs
 from tocsin.cli.output import Exit, err
 from tocsin.detect.errors import DetectError
 from tocsin.exercise.company import ExerciseError
@@ -81,22 +79,6 @@ _KNOWN = (
     ExerciseError,
     RehearsalError,
 )
-
-
-def configure_logs() -> None:
-    """Logs go to stderr, one line an event."""
-    lines = StderrLines()
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=lambda *_: lines,
-    )
 
 
 def main() -> None:
