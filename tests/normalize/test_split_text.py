@@ -3,11 +3,14 @@
 import csv
 import io
 import re
+from collections.abc import Sequence
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin.normalize import pair_kinds
 from tocsin.normalize.split_text import split_columns, split_pairs
 
 TEXTS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=6)
@@ -64,6 +67,32 @@ WORDS = st.one_of(st.none(), st.lists(PIECES, max_size=12).map("".join))
 
 @given(st.lists(WORDS, min_size=1, max_size=5), st.sampled_from(["= ", ":;", "=, ", "=="]))
 def test_pairs_of_many_rows_are_those_of_each(rows: list[str | None], marks: str) -> None:
+    expected = pairs_of_each(rows, marks)
+    found = split_pairs(pa.array(rows, pa.string()), marks[0], marks[1:])
+    assert {name: column.to_pylist() for name, column in found.items()} == expected
+    assert list(found) == list(expected)
+
+
+ALIKE = st.sampled_from(
+    [
+        *("a=1 b=2", "a=1 b=22", "a=1 c=2", "ab=1 b=", "a= a=7 b=2", "a=1 x b=2", "a=1 y=z=3"),
+        *("-a=1 b=2", "1a=1 b=2", "[a]b=1 c=2", 'a="q" b=2', "a=é b=2", " a=1 b=2", "=1 b=2"),
+        *("a=1\tb=2 c", "", "a:1; b: 2 ;c:3", "a:1; b: 4 ;c:", "a:1,b=2"),
+    ]
+)
+
+
+@given(st.lists(ALIKE, min_size=1, max_size=12), st.sampled_from(["= ", ":;", "=,"]))
+def test_pairs_at_the_same_places_are_those_of_each(rows: list[str], marks: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pair_kinds, "_FEWEST", 1)
+        found = split_pairs(pa.array(rows, pa.string()), marks[0], marks[1:])
+    expected = pairs_of_each(rows, marks)
+    assert {name: column.to_pylist() for name, column in found.items()} == expected
+
+
+def pairs_of_each(rows: Sequence[str | None], marks: str) -> dict[str, list[str | None]]:
+    """What an expression finds in one text after the other."""
     assign, between = marks[0], marks[1:]
     pair = re.compile(
         rf'(?<![\w.\-])([A-Za-z_][\w.\-]*){assign}("(?:[^"\\]|\\.)*"|(?:(?!{between}).)*)',
@@ -77,6 +106,4 @@ def test_pairs_of_many_rows_are_those_of_each(rows: list[str | None], marks: str
                 plain = value[1:-1] if value[0] == '"' else value
                 if column[row] is None:
                     column[row] = plain.strip()
-    found = split_pairs(pa.array(rows, pa.string()), assign, between)
-    assert {name: column.to_pylist() for name, column in found.items()} == expected
-    assert list(found) == list(expected)
+    return expected

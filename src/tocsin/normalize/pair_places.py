@@ -32,7 +32,7 @@ def find_pairs(text: pa.StringArray, assign: str, between: str) -> Pairs:
     Rows with quoted values or letters beyond ASCII are read one by one.
     """
     text = pc.fill_null(text, "") if text.null_count else text
-    if assign == between or not (_is_mark(assign) and _is_mark(between)):
+    if assign == between or not (is_mark(assign) and is_mark(between)):
         return _one_by_one(text, np.arange(len(text)), assign, between)
     found, doubtful = _at_once(text, ord(assign), ord(between))
     if not doubtful.any():
@@ -49,7 +49,7 @@ def find_pairs(text: pa.StringArray, assign: str, between: str) -> Pairs:
     )
 
 
-def _is_mark(separator: str) -> bool:
+def is_mark(separator: str) -> bool:
     """One letter of ASCII that is in no name."""
     return len(separator) == 1 and separator.isascii() and not _WORD[ord(separator)]
 

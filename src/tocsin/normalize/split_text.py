@@ -2,11 +2,13 @@
 
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tocsin.normalize.pair_kinds import read_alike
 from tocsin.normalize.pair_places import Numbers, find_pairs
 
 _SHORT = 1 << 16
@@ -47,22 +49,55 @@ def split_pairs(text: pa.Array, assign: str, between: str) -> dict[str, pa.Array
 
     A value ends at ``between`` or, in double quotes, with them; one that is empty is null.
     """
-    found = find_pairs(text, assign, between)
-    coded = found.names.dictionary_encode()
+    text = pc.fill_null(text, "") if text.null_count else text
+    found: dict[str, list[_Part]] = {}
+    left = np.ones(len(text), np.bool_)
+    for alike in read_alike(text, assign, between):
+        left[alike.rows] = False
+        for place, (name, values) in enumerate(alike.values.items()):
+            if values.null_count < len(values):
+                values = values if between == " " else pc.utf8_trim_whitespace(values)
+                first = int(pc.index(values.is_valid(), True).as_py()) if values.null_count else 0
+                part = _Part((int(alike.rows[first]), place), alike.rows, values)
+                found.setdefault(name, []).append(part)
+    if left.all():
+        _add_others(found, text, np.arange(len(text)), assign, between)
+    elif left.any():
+        rows = np.flatnonzero(left)
+        _add_others(found, text.take(pa.array(rows)), rows, assign, between)
+    names = sorted(found, key=lambda name: min(part.first for part in found[name]))
+    return {name: _spread(found[name], len(text)) for name in names[:MOST_NAMES]}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """Values of a key, the rows they are of, and the row and place where the key is first seen."""
+
+    first: tuple[int, int]
+    rows: Numbers
+    values: pa.StringArray
+
+
+def _add_others(
+    found: dict[str, list[_Part]], text: pa.StringArray, rows: Numbers, assign: str, between: str
+) -> None:
+    """Add the pairs of these rows, which are read pair by pair."""
+    pairs = find_pairs(text, assign, between)
+    coded = pairs.names.dictionary_encode()
     codes = coded.indices.to_numpy(zero_copy_only=False)
     few = len(coded.dictionary) <= _SHORT  # short numbers are sorted by their digits
     order = np.argsort(codes.astype(np.uint16) if few else codes, kind="stable")
-    codes, rows = codes[order], found.rows[order]
+    codes, own = codes[order], pairs.rows[order]
     is_first = np.ones(len(order), np.bool_)
-    is_first[1:] = (codes[1:] != codes[:-1]) | (rows[1:] != rows[:-1])
-    order, codes, rows = order[is_first], codes[is_first], rows[is_first]
-    values = _plain(found.values.take(pa.array(order)))
+    is_first[1:] = (codes[1:] != codes[:-1]) | (own[1:] != own[:-1])
+    order, codes, own = order[is_first], codes[is_first], own[is_first]
+    values = _plain(pairs.values.take(pa.array(order)))
     names = coded.dictionary.to_pylist()[:MOST_NAMES]
     bounds = np.searchsorted(codes, np.arange(len(names) + 1)).tolist()
-    return {
-        name: _spread(rows[start:end], values[start:end], len(text))
-        for name, start, end in zip(names, bounds, bounds[1:], strict=False)
-    }
+    for name, start, end in zip(names, bounds, bounds[1:], strict=False):
+        first = (int(rows[own[start]]), int(order[start]))
+        part = _Part(first, rows[own[start:end]], values[start:end])
+        found.setdefault(name, []).append(part)
 
 
 def _plain(written: pa.StringArray) -> pa.StringArray:
@@ -72,11 +107,13 @@ def _plain(written: pa.StringArray) -> pa.StringArray:
     return pc.utf8_trim_whitespace(written)
 
 
-def _spread(rows: Numbers, values: pa.Array, length: int) -> pa.Array:
-    if len(rows) == length:
-        return values
-    places = np.zeros(length, np.int64)
-    missing = np.ones(length, np.bool_)
-    places[rows] = np.arange(len(rows))
-    missing[rows] = False
-    return values.take(pa.array(places, mask=missing))
+def _spread(parts: list[_Part], length: int) -> pa.Array:
+    if len(parts) == 1 and len(parts[0].rows) == length:
+        return parts[0].values
+    places = np.full(length, -1, np.int64)
+    start = 0
+    for part in parts:
+        places[part.rows] = np.arange(start, start + len(part.rows))
+        start += len(part.rows)
+    values = pa.concat_arrays([part.values for part in parts])
+    return values.take(pa.array(places, mask=places < 0))
