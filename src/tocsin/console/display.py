@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from tocsin.app.moment import span
 
@@ -12,7 +12,7 @@ TEXT_LIMIT = 4096
 
 def visible(value: object, limit: int = TEXT_LIMIT) -> str:
     """A value as text in which nothing hides: control and direction marks get a visible form."""
-    text = _plain(value)
+    text = as_text(value)
     cut = text[:limit]
     shown = "".join(_shown(character) for character in cut) if not cut.isprintable() else cut
     if len(text) <= limit:
@@ -20,7 +20,8 @@ def visible(value: object, limit: int = TEXT_LIMIT) -> str:
     return f"{shown}… ({len(text) - limit:,} more characters)" if limit >= 1000 else f"{shown}…"
 
 
-def _plain(value: object) -> str:
+def as_text(value: object) -> str:
+    """A value as text, whole and as it is: not yet for showing."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -30,7 +31,7 @@ def _plain(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, list | tuple):
-        return ", ".join(_plain(member) for member in value)
+        return ", ".join(as_text(member) for member in value)
     return str(value)
 
 
@@ -95,6 +96,14 @@ def short_count(number: float) -> str:
     return f"{number:.0f}"
 
 
+def share(part: float) -> str:
+    """A share of one as percent; what is there at all is never 0 %."""
+    if 0 < part < 0.001:
+        return "<0.1 %"
+    percent = 100 * part
+    return f"{percent:.1f} %" if 0 < percent < 10 and percent % 1 else f"{percent:.0f} %"
+
+
 def size(size_bytes: float) -> str:
     for unit in ("B", "kB", "MB", "GB"):
         if size_bytes < 1000:
@@ -137,13 +146,21 @@ def clock(moment: datetime, now: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M")
 
 
-def exact(moment: datetime, now: datetime) -> str:
-    """Date where it is not today, and the time to the millisecond (UTC)."""
-    moment = moment.astimezone(UTC)
+def exact(moment: datetime, now: datetime, zone: tzinfo = UTC) -> str:
+    """Date where it is not today, and the time to the millisecond."""
+    moment, now = in_zone(moment, zone), in_zone(now, zone)
     time = moment.strftime("%H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
-    if moment.date() == now.astimezone(UTC).date():
+    if moment.date() == now.date():
         return time
     return f"{moment.strftime('%b %d' if moment.year == now.year else '%Y-%m-%d')} {time}"
+
+
+def in_zone(moment: datetime, zone: tzinfo) -> datetime:
+    """The time in a zone; at the ends of the calendar, where there is none, in UTC."""
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment.astimezone(UTC)
 
 
 def words(name: str) -> str:

@@ -1,8 +1,9 @@
 """The fields people filter by: for completion, for the side bar, and for the summary line."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from tocsin.console.display import visible
+from tocsin.store.fields import NATIVE
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 from tocsin.store.query import StoredEvent
 
@@ -39,21 +40,33 @@ _SUMMARY = (
 _ENDS = (("src_endpoint.ip", "dst_endpoint.ip"),)
 
 
-def complete(prefix: str, limit: int = 12) -> Iterator[tuple[str, str]]:
-    """Fields whose name begins with (then: contains) ``prefix``, each with what it stands for."""
+def complete(prefix: str, seen: Iterable[str], limit: int = 12) -> Iterator[tuple[str, str]]:
+    """Fields whose name begins with (then: contains) ``prefix``, each with what it stands for.
+
+    ``seen`` are names beyond those every store has.
+    """
     wanted = prefix.lower()
     names: dict[str, str] = dict.fromkeys(ENVELOPE, "envelope")
     for column in HOT_COLUMNS:
         names.update(dict.fromkeys(column.aliases, column.path))
     for column in HOT_COLUMNS:
         names.setdefault(column.path, "OCSF")
-    names["native."] = "field as the source names it"
+    for name in seen:
+        names.setdefault(name, "of the source" if name.startswith(NATIVE) else "OCSF")
     found = sorted(
         (name for name in names if wanted in name.lower()),
-        key=lambda name: (not name.lower().startswith(wanted), len(name), name),
+        key=lambda name: (_rank(name, wanted), len(name), name),
     )
     for name in found[:limit]:
         yield name, names[name]
+
+
+def _rank(name: str, wanted: str) -> int:
+    """Names that begin so come first, then native ones whose own name does, then the rest."""
+    plain = name.lower()
+    if plain.startswith(wanted):
+        return 0
+    return 1 if plain.removeprefix(NATIVE).startswith(wanted) else 2
 
 
 def summary(event: StoredEvent) -> str:

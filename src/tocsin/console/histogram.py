@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from tocsin.app.moment import span
+from tocsin.console.display import in_zone
 from tocsin.store.query import Bucket
 
 _STACK: tuple[tuple[str, tuple[int, ...]], ...] = (
@@ -100,8 +101,9 @@ def _bar_span(buckets: Sequence[Bucket]) -> str:
     return span(round(length_s / 60) * 60 if length_s > 600 else length_s)
 
 
-def tick_label(moment: datetime, length: timedelta) -> str:
-    """A label as fine as the whole span needs (UTC)."""
+def tick_label(moment: datetime, length: timedelta, zone: tzinfo = UTC) -> str:
+    """A label as fine as the whole span needs."""
+    moment = in_zone(moment, zone)
     if length <= timedelta(hours=2):
         return moment.strftime("%H:%M:%S")
     if length <= timedelta(days=2):

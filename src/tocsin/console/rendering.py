@@ -51,6 +51,7 @@ def make_environment() -> Environment:
         visible=display.visible,
         count=display.count,
         short_count=display.short_count,
+        share=display.share,
         size=display.size,
         span=span,
         cpu=display.cpu,

@@ -36,6 +36,11 @@ def quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
+def escaped(text: str) -> str:
+    """A text within a word: every character stands for itself, so that stars may stand beside it."""
+    return "".join(f"\\{letter}" if letter in _ESCAPABLE else letter for letter in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """A compiled query. ``sources`` and ``lanes``: None, or the only ones that can match."""
@@ -65,6 +70,17 @@ def check_filter(text: str) -> None:
     """Raises QueryError where the text can't be read, whatever fields there are."""
     if text.strip():
         _parse(text)
+
+
+def clauses(text: str) -> list[str]:
+    """The parts of a query that must all hold, as they are written; raises QueryError."""
+    return _clauses(_parse(text)) if text.strip() else []
+
+
+def _clauses(node: tree.Item) -> list[str]:
+    if isinstance(node, (tree.AndOperation, tree.UnknownOperation)):
+        return [text for part in node.children for text in _clauses(part)]
+    return [str(node).strip()]
 
 
 def _parse(text: str) -> tree.Item:

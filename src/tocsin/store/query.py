@@ -78,15 +78,16 @@ class FieldStatistics:
     """What is known of one field among ``events`` found, ``present`` of which have it.
 
     Values are compared as text: ``least`` and ``greatest`` are by letters. When all of them are
-    numbers those are empty, and ``quantiles`` has (about) the numbers at ``QUANTILES``. Times
-    are of events. ``distinct`` is an estimate where so many events were looked at.
+    numbers those are empty, and ``quantiles`` has the numbers at ``QUANTILES``. Times are of
+    events. Unless ``is_exact``, which is so of many events, ``distinct`` and ``quantiles`` are
+    estimates.
     """
 
     field: str
     events: int
     present: int
     distinct: int
-    is_distinct_exact: bool = True
+    is_exact: bool = True
     least: str = ""
     greatest: str = ""
     first_seen: datetime | None = None

@@ -15,7 +15,7 @@ from tocsin.store.query import QUANTILES, EventQuery, FieldStatistics
 from tocsin.store.stop_signal import StopSignal
 
 EXACT_ROWS = 1_000_000
-"""Distinct values of so many events are counted one by one; of more they are estimated."""
+"""Of so many events distinct values and quantiles are told exactly; of more they are estimated."""
 _VALUE = exp.column("value", quoted=True)
 
 
@@ -70,7 +70,10 @@ def _facts(table: exp.Table, where: exp.Expr, columns: list[Column], is_exact: b
         ),
         *(exp.Anonymous(this=name, expressions=[moment.copy()]) for name in ("min", "max")),
         exp.Anonymous(this="count", expressions=[finite.copy()]),
-        exp.Anonymous(this="approx_quantile", expressions=[finite.copy(), shares]),
+        exp.Anonymous(
+            this="quantile_disc" if is_exact else "approx_quantile",
+            expressions=[finite.copy(), shares],
+        ),
     ).from_(values.subquery("found"))
 
 
@@ -85,7 +88,7 @@ def _statistics(
         events=events,
         present=present,
         distinct=distinct,
-        is_distinct_exact=is_exact,
+        is_exact=is_exact,
         least="" if is_number else least or "",
         greatest="" if is_number else greatest or "",
         first_seen=_aware(first),

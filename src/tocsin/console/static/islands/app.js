@@ -1,13 +1,17 @@
 /** Starts the islands: keys, clock, drop boxes, and what must survive an exchange of the page. */
 
 import { startClock } from "./clock.js";
+import { startCopying } from "./copying.js";
 import { startFilterBar } from "./filter_bar.js";
 import { placeFindings } from "./findings.js";
 import { startHistogram } from "./histogram.js";
 import { startKeys } from "./keys.js";
+import { startLiveTail } from "./live_tail.js";
 import { startPalette } from "./palette.js";
 import { startRows } from "./rows.js";
+import { startSearchPage } from "./search_page.js";
 
+startCopying();
 startKeys();
 startPalette();
 startRows();
@@ -16,6 +20,8 @@ function refresh() {
   startClock();
   startFilterBar();
   startHistogram();
+  startLiveTail();
+  startSearchPage();
   placeFindings();
   fadeToasts();
 }

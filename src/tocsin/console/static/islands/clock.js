@@ -20,14 +20,26 @@ function showLocal() {
   for (const time of document.querySelectorAll("time[datetime]:not([data-relative]):not([data-shown])")) {
     const moment = new Date(time.dateTime);
     const isToday = moment.toDateString() === new Date().toDateString();
-    const parts = time.hasAttribute("data-whole")
-      ? { dateStyle: "medium", timeStyle: "long" }
-      : isToday
-        ? { timeStyle: "medium" }
-        : { month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit" };
+    const parts = partsOf(time, isToday);
     time.textContent = new Intl.DateTimeFormat(undefined, { ...parts, hourCycle: "h23" }).format(moment);
     time.dataset.shown = "local";
   }
+}
+
+function partsOf(time, isToday) {
+  const day = { month: "short", day: "2-digit" };
+  const minute = { hour: "2-digit", minute: "2-digit" };
+  if (time.hasAttribute("data-whole")) return { dateStyle: "medium", timeStyle: "long" };
+  if (time.hasAttribute("data-tick")) {
+    const span = Number(time.dataset.tick);
+    if (span <= 7200) return { ...minute, second: "2-digit" };
+    if (span <= 172800) return minute;
+    return span <= 777600 ? { ...day, ...minute } : day;
+  }
+  if (time.hasAttribute("data-exact")) {
+    return { ...(isToday ? {} : day), ...minute, second: "2-digit", fractionalSecondDigits: 3 };
+  }
+  return isToday ? { timeStyle: "medium" } : { ...day, ...minute };
 }
 
 function tick() {

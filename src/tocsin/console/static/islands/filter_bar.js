@@ -10,6 +10,7 @@ export function startFilterBar() {
 function bind(form, input, list) {
   let at = -1;
   let asked = 0;
+  let pending = null;
 
   const close = () => {
     list.hidden = true;
@@ -35,24 +36,24 @@ function bind(form, input, list) {
     input.focus();
     if (text.endsWith(":")) suggest();
   };
-  const suggest = async () => {
+  const suggest = async (evenOfNothing = false) => {
     const word = wordAt(input);
     const number = ++asked;
-    if (!word.text) return close();
-    const parameters = new URLSearchParams({
-      prefix: word.prefix,
-      field: word.field,
-      from: form.elements.namedItem("from").value,
-      to: form.elements.namedItem("to").value,
-    });
+    pending?.abort();
+    if (!word.text && !evenOfNothing) return close();
+    pending = new AbortController();
     let found = [];
     try {
-      const response = await fetch(`/search/complete?${parameters}`, { headers: { accept: "application/json" } });
+      const response = await fetch(`/search/complete?${parametersOf(form, word)}`, {
+        headers: { accept: "application/json" },
+        signal: pending.signal,
+      });
       if (response.ok && !response.redirected) found = await response.json();
     } catch {
       found = [];
     }
     if (number !== asked) return;
+    if (!word.field) found = [...joining(input, word), ...found];
     show(found, word);
   };
   const show = (found, word) => {
@@ -67,9 +68,14 @@ function bind(form, input, list) {
   input.addEventListener("input", () => {
     input.removeAttribute("aria-invalid");
     clearTimeout(timer);
-    timer = setTimeout(suggest, 120);
+    timer = setTimeout(() => suggest(), 120);
   });
   input.addEventListener("keydown", (event) => {
+    if (event.key === " " && event.ctrlKey) {
+      event.preventDefault();
+      suggest(true);
+      return;
+    }
     if (list.hidden) return;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
@@ -104,8 +110,31 @@ function optionOf(item, word, place) {
   note.textContent = item.note;
   option.append(name, note);
   const ending = item.insert.endsWith(".") ? "" : ":";
-  option.dataset.insert = item.is_value ? `${word.field}:${quoted(item.insert)} ` : `${item.insert}${ending}`;
+  option.dataset.insert = item.is_value
+    ? `${word.field}:${quoted(item.insert)} `
+    : `${item.insert}${item.is_word ? " " : ending}`;
   return option;
+}
+
+/** What the page is asked for, so that values are those of its range, and names of its lanes. */
+function parametersOf(form, word) {
+  const parameters = new URLSearchParams({ prefix: word.prefix, field: word.field });
+  for (const name of ["from", "to", "tz"]) {
+    const kept = form.elements.namedItem(name)?.value;
+    if (kept) parameters.set(name, kept);
+  }
+  const lanes = document.querySelector("[data-lanes]")?.dataset.lanes;
+  if (lanes) parameters.set("lanes", lanes);
+  return parameters;
+}
+
+/** AND, OR and NOT where one may stand: after a part that is whole. */
+function joining(input, word) {
+  const before = input.value.slice(0, word.start).trimEnd();
+  const isAfterPart = before !== "" && !/(?:^|\s|\()(?:AND|OR|NOT)$|\($/.test(before);
+  return (isAfterPart ? ["AND", "OR", "AND NOT"] : ["NOT"])
+    .filter((name) => name.startsWith(word.text))
+    .map((insert) => ({ insert, note: "joins", is_word: true }));
 }
 
 /** The word around the cursor; a quoted value counts as one word. */
@@ -128,7 +157,7 @@ function wordAt(input) {
     end,
     text: word,
     field: colon >= 0 ? word.slice(0, colon) : "",
-    prefix: (colon >= 0 ? word.slice(colon + 1) : word).replace(/^"|"$/g, ""),
+    prefix: (colon >= 0 ? word.slice(colon + 1) : word).replace(/^"|"$/g, "").replaceAll('\\"', '"'),
   };
 }
 

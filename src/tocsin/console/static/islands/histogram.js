@@ -12,6 +12,7 @@ function bind(figure) {
   const bars = [...figure.querySelectorAll("[data-bar]")];
   const brush = figure.querySelector("[data-brush]");
   const label = figure.querySelector("[data-brush-label]");
+  const time = clockOf(figure);
   let anchor = -1;
   let head = -1;
   let dragging = false;
@@ -85,6 +86,13 @@ function bind(figure) {
   });
 }
 
-function time(iso) {
-  return iso.slice(5, 19).replace("T", " ");
+/** A formatter of times in the zone of the page, else in the person's own or UTC. */
+function clockOf(figure) {
+  const isLocal = figure.dataset.zone === "UTC" && document.documentElement.dataset.zone === "local";
+  const format = new Intl.DateTimeFormat("en-GB", {
+    timeZone: isLocal ? undefined : figure.dataset.zone,
+    ...{ month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" },
+    hourCycle: "h23",
+  });
+  return (iso) => format.format(new Date(iso));
 }

@@ -1,4 +1,4 @@
-/** The keyboard: every action of the queue has a letter, g and a letter leads to a page. */
+/** The keyboard: every action has a letter, g and a letter leads to a page. */
 
 import { openPalette } from "./palette.js";
 import { currentRow, markRow, moveRow } from "./rows.js";
@@ -34,7 +34,7 @@ function onKey(event) {
     }
     return;
   }
-  const act = ACTIONS[event.key];
+  const act = ACTIONS[event.key] ?? pressOnPage(event.key);
   if (act && act(event) !== false) event.preventDefault();
 }
 
@@ -81,6 +81,13 @@ function press(letter) {
     box.click();
     document.querySelector(`[data-bulk-key="${letter}"]`)?.click();
   }
+}
+
+/** A letter that only this page knows: it presses a button or link, or leads to a field. */
+function pressOnPage(letter) {
+  const target = document.querySelector(`[data-page-key="${CSS.escape(letter)}"]`);
+  if (!target) return null;
+  return () => (target.matches("input") ? target.focus() : target.click());
 }
 
 function escape(event, isTyping) {

@@ -1,0 +1,72 @@
+"""The columns of a search's list: their titles, and what an event has in each."""
+
+from dataclasses import dataclass
+
+from tocsin.console import fields
+from tocsin.console.display import flatten, stamp, visible
+from tocsin.store.fields import NATIVE
+from tocsin.store.hot_columns import ENVELOPE, hot_column_by_name
+from tocsin.store.query import StoredEvent
+
+SUMMARY = "event"
+_TITLES = {"source": "Source", "host": "Host", "user": "User", SUMMARY: "Event", "lane": "Lane"}
+_LEVELS = {2: "low", 3: "medium", 4: "high", 5: "critical", 6: "critical"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one event has in one column, and the whole of it where it is cut."""
+
+    column: str
+    text: str
+    whole: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event in the list."""
+
+    event: StoredEvent
+    level: str
+    cells: tuple[Cell, ...]
+
+
+def title(column: str) -> str:
+    return _TITLES.get(column, column)
+
+
+def row(event: StoredEvent, columns: tuple[str, ...]) -> EventRow:
+    """The event as a row of these columns."""
+    severity = event.ocsf.get("severity_id")
+    level = _LEVELS.get(severity if isinstance(severity, int) else 0, "informational")
+    native: dict[str, object] | None = None
+    cells = []
+    for column in columns:
+        if column.startswith(NATIVE) and native is None:
+            native = dict(flatten(event.native))
+        cells.append(_cell(event, column, native or {}))
+    return EventRow(event, level, tuple(cells))
+
+
+def _cell(event: StoredEvent, column: str, native: dict[str, object]) -> Cell:
+    if column == SUMMARY:
+        return Cell(column, fields.summary(event) or event.lane)
+    if column == "host":
+        host = event.ocsf.get("device.hostname")
+        return Cell(column, visible(fields.short_host(host), 60), visible(host, 120))
+    if column == "user":
+        user = event.ocsf.get("user.name") or event.ocsf.get("actor.user.name")
+        return Cell(column, visible(user, 60))
+    whole = visible(_value(event, column, native), 1000)
+    return Cell(column, whole[:200], whole)
+
+
+def _value(event: StoredEvent, column: str, native: dict[str, object]) -> object:
+    if column in ENVELOPE:
+        value = getattr(event, column)
+        return stamp(value) if ENVELOPE[column] == "TIMESTAMP" else value
+    if column.startswith(NATIVE):
+        name = column.removeprefix(NATIVE)
+        return native.get(name, event.native.get(name))
+    hot = hot_column_by_name().get(column)
+    return event.ocsf.get(hot.path if hot else column)
