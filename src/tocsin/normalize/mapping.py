@@ -65,7 +65,7 @@ class Expression(Declared):
     template: str | None = None
     """Text with ``{Field}`` in it; null when one of them is, unless ``missing`` stands in."""
     missing: str | None = None
-    null_if: list[str] = []
+    null_if: list[str] = Field(default_factory=list)
     first: bool = False
     """Of a list take the first member."""
     join: str | None = None
@@ -137,9 +137,9 @@ class Pattern(Declared):
     field: str = "message"
     starts: str | None = None
     """Only values that start so are tried: a cheap way to have many patterns."""
-    set: dict[str, str] = {}
+    set: dict[str, str] = Field(default_factory=dict)
     """Fields with a fixed value for the records this pattern reads."""
-    integers: list[str] = []
+    integers: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _says_one_way(self) -> "Pattern":
@@ -166,16 +166,16 @@ class LogSourceNames(Declared):
     """What Sigma calls this log source."""
 
     product: str | None = None
-    categories: list[str] = []
-    services: list[str] = []
+    categories: list[str] = Field(default_factory=list)
+    services: list[str] = Field(default_factory=list)
 
 
 class FurtherLogSource(Declared):
     """What Sigma may call it besides, under another product."""
 
     product: str
-    categories: list[str] = []
-    services: list[str] = []
+    categories: list[str] = Field(default_factory=list)
+    services: list[str] = Field(default_factory=list)
 
 
 _UNKNOWN, _INFORMATIONAL, _NO_NAMES = Expression(const=0), Expression(const=1), LogSourceNames()
@@ -185,26 +185,28 @@ class Shape(Declared):
     """Records of one kind: how they are told, what Sigma calls them, what they mean in OCSF."""
 
     name: str
-    recognize: Recognize = {}
-    any_of: list[Recognize] = []
+    recognize: Recognize = Field(default_factory=dict)
+    any_of: list[Recognize] = Field(default_factory=list)
     """At least one of these must hold too."""
     fallback: bool = False
     """Tried only when no other shape of any connector claims the record."""
-    patterns: list[Pattern] = []
-    rename: dict[str, str] = {}
+    patterns: list[Pattern] = Field(default_factory=list)
+    rename: dict[str, str] = Field(default_factory=dict)
     """Group names to field names, for names RE2 can't spell (``cs_method: cs-method``)."""
-    absent: list[str] = []
+    absent: list[str] = Field(default_factory=list)
     """What a pattern may capture that means "nothing there", such as ``-``."""
     logsource: LogSourceNames = Field(default_factory=lambda: _NO_NAMES)
-    also: list[FurtherLogSource] = []
+    also: list[FurtherLogSource] = Field(default_factory=list)
     time: list[TimeField] | None = None
     class_name: str = Field(default="base_event", alias="class")
     activity: Derived = Field(default_factory=lambda: _UNKNOWN)
     severity: Derived = Field(default_factory=lambda: _INFORMATIONAL)
-    add: dict[str, Derived] = {}
+    let: dict[str, Derived] = Field(default_factory=dict)
+    """Values that ``add``, ``map`` and the like name as if they were fields; none is kept."""
+    add: dict[str, Derived] = Field(default_factory=dict)
     """Native fields to add, under the names Sigma's rules ask for; none is overwritten."""
-    use: list[str] = []
-    map: dict[str, Derived] = {}
+    use: list[str] = Field(default_factory=list)
+    map: dict[str, Derived] = Field(default_factory=dict)
     is_ocsf: bool = False
     """The records are OCSF as they come; their attributes become the columns, class and all."""
 
@@ -236,8 +238,8 @@ class Together(Declared):
 class Part(Declared):
     """A further file of a mapping: shapes and fragments only."""
 
-    fragments: dict[str, dict[str, Derived]] = {}
-    shapes: list[Shape] = []
+    fragments: dict[str, dict[str, Derived]] = Field(default_factory=dict)
+    shapes: list[Shape] = Field(default_factory=list)
 
 
 class Mapping(Part):
@@ -249,18 +251,18 @@ class Mapping(Part):
     """The product as OCSF's ``metadata.product.name`` has it."""
     product: str
     """The product as Sigma's ``logsource`` has it."""
-    also: list[FurtherLogSource] = []
+    also: list[FurtherLogSource] = Field(default_factory=list)
     """Further log sources that every shape answers for."""
     order: int = 100
     """Connectors with a smaller number are asked first whether a record is theirs."""
-    include: list[str] = []
-    recognize: Recognize = {}
-    alias: dict[str, list[str]] = {}
+    include: list[str] = Field(default_factory=list)
+    recognize: Recognize = Field(default_factory=dict)
+    alias: dict[str, list[str]] = Field(default_factory=dict)
     """A field's one name and the paths it may arrive under; counts for recognition too."""
-    lift: list[str] = []
+    lift: list[str] = Field(default_factory=list)
     """Objects (dotted paths) whose members are brought to the top, where no such name is yet."""
-    time: list[TimeField] = []
-    use: list[str] = []
+    time: list[TimeField] = Field(default_factory=list)
+    use: list[str] = Field(default_factory=list)
     """Fragments that every shape uses."""
     together: Together | None = None
 
