@@ -20,7 +20,7 @@ from tocsin.ingest.seen_ids import SeenIds, key_of
 from tocsin.ingest.webhook_signature import WebhookRefused, check_signature
 from tocsin.model.intake import Intake, IntakeState
 from tocsin.model.record import RawBatch
-from tocsin.store.ports import StateStore
+from tocsin.store.ports import Note, StateStore
 
 _REMEMBERED = 160_000
 _REMEMBERED_H = 72.0
@@ -60,7 +60,7 @@ class WebhookDoors:
         self,
         settings: Sequence[WebhookSettings],
         state: StateStore,
-        accept: Callable[[Sequence[RawBatch]], int],
+        accept: Callable[[Sequence[RawBatch], Note], int],
         folder: Path,
     ) -> None:
         """``folder`` is where the deliveries taken lately are kept, over a restart too."""
@@ -75,6 +75,12 @@ class WebhookDoors:
             )
             for one in settings
         }
+
+    def learn(self, source: str, keys: Sequence[bytes]) -> None:
+        """Remember the deliveries that were taken in for ``source`` before a crash."""
+        for door in self._doors.values():
+            if door.source == source:
+                door.taken.learn(keys)
 
     def __contains__(self, name: str) -> bool:
         return name in self._doors
@@ -108,10 +114,9 @@ class WebhookDoors:
                 place=place,
                 connector=door.settings.connector,
             )
-            if batches:
-                self._accept(batches)
             claim.fresh = deliveries
-            claim.keep()
+            if batches:
+                self._accept(batches, claim)
         with door.counting:
             door.count, door.last_at = door.count + 1, now
         return Taken(len(batches))

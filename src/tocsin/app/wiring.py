@@ -63,7 +63,7 @@ from tocsin.store.engines.file_spool import FileSpool
 from tocsin.store.engines.folder_blobs import FolderBlobs
 from tocsin.store.engines.parquet_events import ParquetEvents
 from tocsin.store.engines.sqlite_state import SqliteState
-from tocsin.store.ports import BlobStore, EventStore, StateStore, WorkQueue
+from tocsin.store.ports import BlobStore, EventStore, Note, StateStore, WorkQueue
 from tocsin.triage.alerts import AlertBook
 from tocsin.triage.risk import RiskBoard
 
@@ -128,6 +128,9 @@ class Tocsin:
             *(self.settings.webhooks, self.state, self.keep), self.home.folder / "seen-webhooks"
         )
         self.closers.append(self.webhooks.close)
+        for source, keys in self.spool.kept_keys():
+            self.seen_ids.learn(keys)
+            self.webhooks.learn(source, keys)
         self.searching = SearchDesk(self.home.folder, self.events, self.settings.search)
         self.closers.append(self.searching.close)
         self.upkeep.watch_intakes(self.intakes)
@@ -167,9 +170,9 @@ class Tocsin:
         """Make raw batches durable, then let the flow know; for listeners on the event loop."""
         return await asyncio.to_thread(self.keep, batches)
 
-    def keep(self, batches: Sequence[RawBatch]) -> int:
+    def keep(self, batches: Sequence[RawBatch], note: Note | None = None) -> int:
         """Make raw batches durable, then let the flow know; from any other thread."""
-        position = self.spool.append(batches)
+        position = self.spool.append(batches, note)
         self.flow.wake()
         return position
 

@@ -30,7 +30,11 @@ def key_of(*parts: bytes) -> bytes:
 
 @dataclass(slots=True)
 class Claim:
-    """The keys of one request; no other request is judged by them before this one has ended."""
+    """The keys of one request; no other request is judged by them before this one has ended.
+
+    ``fresh`` are those of what is taken in now. They become durable with the records (the claim
+    goes to the spool as its ``Note``), and what was killed before ``keep`` learns them from there.
+    """
 
     _seen: "SeenIds"
     claimed: set[bytes] = field(default_factory=set)
@@ -49,8 +53,8 @@ class SeenIds:
     """Up to ``most`` keys of the last ``hours``, the oldest forgotten first; safe between threads.
 
     A key costs 16 bytes in memory (the latest 131,072 about 120) and on the disk. Files are
-    written behind the records and not flushed one by one: after a power failure the keys of the
-    last moments may be missing, and what is sent again then is stored twice, never lost.
+    written behind the records and not flushed one by one: what they lack of the last moments
+    before a crash lies beside the records in the spool, to be learned when this is opened.
     """
 
     def __init__(self, folder: Path, *, most: int, hours: float) -> None:
@@ -82,6 +86,12 @@ class SeenIds:
             claim.claimed = keys
             self._claimed |= keys
             return self._known(keys)
+
+    def learn(self, keys: Sequence[bytes]) -> None:
+        """Remember those of the keys that are not known yet."""
+        with self._changed:
+            known = self._known(set(keys))
+            self.remember([key for key in keys if key not in known])
 
     def remember(self, keys: Sequence[bytes]) -> None:
         if not keys:

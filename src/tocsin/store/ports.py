@@ -244,6 +244,19 @@ class SpoolEntry:
     batch: RawBatch
 
 
+class Note(Protocol):
+    """What is to be remembered of records once they are durable, lest they be taken in twice."""
+
+    @property
+    def fresh(self) -> Sequence[bytes]:
+        """Keys of one length that stand for the records."""
+        ...
+
+    def keep(self) -> None:
+        """Remember them; called when the records are durable."""
+        ...
+
+
 class WorkQueue(Protocol):
     """The spool: raw batches, durable before they are acknowledged, read in order."""
 
@@ -252,10 +265,20 @@ class WorkQueue(Protocol):
         """A name that stays the same over restarts; part of every event id."""
         ...
 
-    def append(self, batches: Sequence[RawBatch]) -> int:
+    def append(self, batches: Sequence[RawBatch], note: Note | None = None) -> int:
         """Make the batches durable (fsync, group commit) and return the last one's position.
 
-        Raises ``SpoolFull`` when the spool may not grow further: the caller slows its sender.
+        With a ``note`` all of them become so or none, whatever ends the process, and its keys
+        with them; then it is kept. Raises ``SpoolFull`` when the spool may not grow further: the
+        caller slows its sender.
+        """
+        ...
+
+    def kept_keys(self) -> Iterator[tuple[str, list[bytes]]]:
+        """Keys that became durable with batches lately, by the source of the first batch.
+
+        To be asked before anything is appended: some may not have been noted when the process
+        before this one was killed.
         """
         ...
 

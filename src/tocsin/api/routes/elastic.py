@@ -92,8 +92,7 @@ def _maker(request: Request, who: Principal) -> Maker:
 
 
 def _store(house: Tocsin, bulk: Bulk, claim: Claim) -> int:
-    position = house.keep(bulk.batches) if bulk.batches else house.spool.committed()
-    claim.keep()
+    position = house.keep(bulk.batches, claim) if bulk.batches else house.spool.committed()
     if bulk.repeated:
         with house.state.begin() as tx:
             for source, count in Counter(bulk.repeated.values()).items():

@@ -12,6 +12,7 @@ from tocsin.ingest.lines import split_lines
 from tocsin.ingest.seen_ids import key_of
 from tocsin.model.principal import Permission, Principal
 from tocsin.model.record import Framing, Unreadable
+from tocsin.store.ports import Note
 
 router = APIRouter(tags=["ingest"])
 _SHOWN = 100
@@ -67,10 +68,8 @@ def _take_once(
         if claim.known([key]):
             position = house.spool.committed()
             return {"accepted": 0, "unreadable": 0, "problems": [], "position": position}
-        taken = _take(house, *given)
         claim.fresh = [key]
-        claim.keep()
-        return taken
+        return _take(house, *given, note=claim)
 
 
 def _take(
@@ -81,6 +80,7 @@ def _take(
     framing: Framing,
     place: str,
     first_ordinal: int,
+    note: Note | None = None,
 ) -> dict[str, Any]:
     batches = split_lines(
         body,
@@ -97,8 +97,7 @@ def _take(
         decoded = house.decoding.decode(batch)
         accepted += len(decoded.records)
         problems.extend(decoded.unreadable)
-    position = house.spool.append(batches) if batches else house.spool.committed()
-    house.flow.wake()
+    position = house.keep(batches, note) if batches else house.spool.committed()
     return {
         "accepted": accepted,
         "unreadable": len(problems),

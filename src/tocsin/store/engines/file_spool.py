@@ -15,9 +15,11 @@ from tocsin.model.record import RawBatch
 from tocsin.store.engines import spool_segment as segment_file
 from tocsin.store.engines.spool_recent import RECENT_BYTES, RecentEntries
 from tocsin.store.engines.spool_tables import spool_offsets
-from tocsin.store.ports import SpoolEntry, SpoolFull, StateStore, StoreError
+from tocsin.store.ports import Note, SpoolEntry, SpoolFull, StateStore, StoreError
 
 SEGMENT_BYTES = 64 << 20
+_NOTED_AFTER_S = 600.0
+"""So long after a file was written the keys in it are on the disk elsewhere, whatever happened."""
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _log = structlog.get_logger()
 
@@ -51,6 +53,8 @@ class FileSpool:
         self._tail, self._tail_start = -1, 0
         self._written = self._durable = 0
         self._recent = RecentEntries(recent_bytes)
+        self._unnoted: list[int] = []
+        """Where what is under keys begins, until the keys are noted; those files are not trimmed."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._id = _read_or_make_id(folder)
@@ -66,12 +70,32 @@ class FileSpool:
     def id(self) -> str:
         return self._id
 
-    def append(self, batches: Sequence[RawBatch]) -> int:
+    def append(self, batches: Sequence[RawBatch], note: Note | None = None) -> int:
         with self._writing:
-            self._write(batches)
+            start = self._written
+            self._write(batches, note.fresh if note is not None else ())
             end, generation = self._written, self._generation
-        self._flush(end, generation)
+            if note is not None:
+                self._unnoted.append(start)
+        try:
+            self._flush(end, generation)
+            if note is not None:
+                note.keep()
+        finally:
+            if note is not None:
+                self._unnoted.remove(start)
         return end
+
+    def kept_keys(self) -> Iterator[tuple[str, list[bytes]]]:
+        paths = segment_file.segments(self._folder)
+        written_at = [path.stat().st_mtime for path in paths]
+        for path, at in zip(paths, written_at, strict=True):
+            if at >= max(written_at) - _NOTED_AFTER_S:
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    yield from segment_file.keys_in(descriptor, segment_file.segment_start(path))
+                finally:
+                    os.close(descriptor)
 
     def read(self, after: int, limit_bytes: int) -> Iterator[SpoolEntry]:
         durable = self._durable
@@ -93,6 +117,9 @@ class FileSpool:
                         at = recent.position
                         continue
                     frame = segment_file.read_frame(descriptor, start, at)
+                    if frame is not None and frame.is_keys:
+                        at = frame.end
+                        continue
                     if given and (frame is None or given + frame.payload_bytes > limit_bytes):
                         return
                     if frame is None:
@@ -122,11 +149,12 @@ class FileSpool:
         self._recent.forget_before(position)
 
     def trim(self) -> int:
-        committed = self.committed()
+        behind = self.committed()
+        behind = min([behind, *self._unnoted])  # in this order: what is committed may be unnoted
         paths = segment_file.segments(self._folder)
         freed = 0
         for path, following in itertools.pairwise(paths):
-            if segment_file.segment_start(following) > committed:
+            if segment_file.segment_start(following) > behind:
                 break
             freed += path.stat().st_size
             path.unlink()
@@ -149,9 +177,7 @@ class FileSpool:
         start = segment_file.segment_start(paths[-1]) if paths else self._known_committed
         path = self._folder / segment_file.segment_name(start)
         self._tail = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        end = start
-        for frame in segment_file.whole_frames(self._tail, start):
-            end = frame.end
+        end = segment_file.whole_end(self._tail, start)
         torn = os.fstat(self._tail).st_size - (end - start)
         if torn:
             _log.warning("spool_tail_cut", file=str(path), at_byte=end - start, bytes=torn)
@@ -165,15 +191,20 @@ class FileSpool:
             self._roll(self._known_committed)
             self._written = self._durable = self._known_committed
 
-    def _write(self, batches: Sequence[RawBatch]) -> None:
+    def _write(self, batches: Sequence[RawBatch], keys: Sequence[bytes]) -> None:
         """Put all entries behind the others or leave the file as it was; ``_writing`` is held."""
         pieces: list[bytes] = []
         ends = [self._written]
+        if keys and batches:
+            ends[0] += segment_file.keys_frame_bytes(batches[0].source, keys)
         for batch in batches:
             entry = segment_file.frame(batch, ends[-1])
             ends.append(ends[-1] + sum(map(len, entry)))
             pieces += entry
         end = ends[-1]
+        if keys and batches:
+            about = (batches[0].source, keys, self._written, end - ends[0])
+            pieces[:0] = segment_file.keys_frame(*about)
         self._check_room(end - self._written)
         at = self._written - self._tail_start
         try:

@@ -1,9 +1,13 @@
-"""One file of the spool: framed entries one after another, cut at the first torn one."""
+"""One file of the spool: framed entries one after another, cut at the first torn one.
 
+In front of the entries that were appended together under keys lies a frame with the keys.
+"""
+
+import mmap
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,22 +18,30 @@ from tocsin.model.record import Framing, RawBatch
 
 SUFFIX = ".spool"
 MAGIC = b"TSP1"
+KEYS_MAGIC = b"TSPK"
 _HEAD = struct.Struct("<4sIQQI")  # magic, header bytes, payload bytes, start, CRC-32
 HEAD_BYTES = _HEAD.size
 _SUMMED = struct.Struct("<IQQ")
+_KEYS_HEAD = struct.Struct("<QI")  # bytes of the entries behind it, bytes of a key; the source
 _SCAN_BYTES = 1 << 20
 _LONGEST_HEADER = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where an entry lies: byte positions counted from the beginning of the whole spool."""
+    """Where an entry lies: byte positions counted from the beginning of the whole spool.
+
+    ``until`` is where the last of what was appended with it ends, for a frame of keys; ``end``
+    for an entry.
+    """
 
     start: int
     end: int
     header_bytes: int
     payload_bytes: int
     checksum: int
+    until: int
+    is_keys: bool
 
 
 def segment_name(start: int) -> str:
@@ -59,9 +71,21 @@ def frame(batch: RawBatch, start: int) -> list[bytes]:
             "connector": batch.connector,
         }
     )
-    checksum = _checksum(len(header), len(batch.payload), start, header, batch.payload)
-    head = _HEAD.pack(MAGIC, len(header), len(batch.payload), start, checksum)
-    return [head, header, batch.payload]
+    return _framed(MAGIC, header, batch.payload, start)
+
+
+def keys_frame_bytes(source: str, keys: Sequence[bytes]) -> int:
+    """How long a frame of keys will be."""
+    return HEAD_BYTES + _KEYS_HEAD.size + len(source.encode()) + sum(map(len, keys))
+
+
+def keys_frame(source: str, keys: Sequence[bytes], start: int, covered_bytes: int) -> list[bytes]:
+    """The pieces of a frame of keys, all of one length, for the entries that lie behind it.
+
+    ``source`` is that of the first of them, ``covered_bytes`` how long they are together.
+    """
+    header = _KEYS_HEAD.pack(covered_bytes, len(keys[0])) + source.encode()
+    return _framed(KEYS_MAGIC, header, b"".join(keys), start)
 
 
 def read_frame(descriptor: int, segment: int, start: int) -> Frame | None:
@@ -70,10 +94,17 @@ def read_frame(descriptor: int, segment: int, start: int) -> Frame | None:
     if len(head) < HEAD_BYTES:
         return None
     magic, header_bytes, payload_bytes, told, checksum = _HEAD.unpack(head)
-    if magic != MAGIC or told != start or header_bytes > _LONGEST_HEADER:
+    if magic not in (MAGIC, KEYS_MAGIC) or told != start or header_bytes > _LONGEST_HEADER:
         return None
-    end = start + HEAD_BYTES + header_bytes + payload_bytes
-    return Frame(start, end, header_bytes, payload_bytes, checksum)
+    end = until = start + HEAD_BYTES + header_bytes + payload_bytes
+    if magic == KEYS_MAGIC:
+        began = _pread(descriptor, _KEYS_HEAD.size, start - segment + HEAD_BYTES)
+        if len(began) < _KEYS_HEAD.size:
+            return None
+        covered_bytes, _ = _KEYS_HEAD.unpack(began)
+        until += covered_bytes
+    is_keys = magic == KEYS_MAGIC
+    return Frame(start, end, header_bytes, payload_bytes, checksum, until, is_keys)
 
 
 def read_batch(descriptor: int, segment: int, found: Frame) -> RawBatch | None:
@@ -107,6 +138,43 @@ def whole_frames(descriptor: int, segment: int) -> Iterator[Frame]:
             return
         yield found
         start = found.end
+
+
+def whole_end(descriptor: int, segment: int) -> int:
+    """Where the last whole entry ends, those under keys being whole together or not at all."""
+    whole = until = segment
+    for found in whole_frames(descriptor, segment):
+        until = max(until, found.until)
+        if found.end >= until:
+            whole = found.end
+    return whole
+
+
+def keys_in(descriptor: int, segment: int) -> Iterator[tuple[str, list[bytes]]]:
+    """The keys of each frame of keys, with its source; nobody may write meanwhile."""
+    size = os.fstat(descriptor).st_size
+    if not size:
+        return
+    with mmap.mmap(descriptor, size, access=mmap.ACCESS_READ) as content:
+        at = 0
+        while at + HEAD_BYTES <= size:
+            magic, header_bytes, payload_bytes, told, _ = _HEAD.unpack_from(content, at)
+            header_at = at + HEAD_BYTES
+            payload_at = header_at + header_bytes
+            end = payload_at + payload_bytes
+            if magic not in (MAGIC, KEYS_MAGIC) or told != segment + at or end > size:
+                return
+            if magic == KEYS_MAGIC:
+                _, key_bytes = _KEYS_HEAD.unpack_from(content, header_at)
+                source = content[header_at + _KEYS_HEAD.size : payload_at].decode()
+                starts = range(payload_at, end, key_bytes)
+                yield source, [content[start : start + key_bytes] for start in starts]
+            at = end
+
+
+def _framed(magic: bytes, header: bytes, payload: bytes, start: int) -> list[bytes]:
+    checksum = _checksum(len(header), len(payload), start, header, payload)
+    return [_HEAD.pack(magic, len(header), len(payload), start, checksum), header, payload]
 
 
 def _is_whole(descriptor: int, segment: int, found: Frame) -> bool:
