@@ -26,9 +26,13 @@ class SearchDesk:
             memory_mb=settings.process_memory_mb,
             wait_s=wait_s,
         )
+        self.sql = SearchProcesses(
+            home, most=settings.sql_at_once, memory_mb=settings.process_memory_mb, wait_s=wait_s
+        )
         self.jobs = SearchJobs(events, settings)
 
     def close(self) -> None:
         """End what runs."""
         self.jobs.close()
         self.exports.close()
+        self.sql.close()

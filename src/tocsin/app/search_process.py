@@ -51,6 +51,16 @@ class SearchProcesses:
         finally:
             self._places.release()
 
+    def warm(self) -> None:
+        """Have a process ready for somebody who is about to ask."""
+        with self._guard:
+            is_there = self._is_closed or self._idle or self._working
+        if not is_there and self._places.acquire(blocking=False):
+            try:
+                self._give_back(self._taken())
+            finally:
+                self._places.release()
+
     def close(self) -> None:
         """End every process."""
         with self._guard:

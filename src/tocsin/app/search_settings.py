@@ -14,6 +14,7 @@ class SearchSettings(BaseModel):
     limit_s: float = Field(60.0, gt=0, description="Longest time a search may take, in s.")
     jobs_at_once: int = Field(2, ge=1, description="Search jobs that run at once, one a person.")
     job_limit_s: float = Field(1800.0, gt=0, description="Longest time a search job may run, in s.")
+    sql_at_once: int = Field(2, ge=1, description="SQL statements that run at once.")
     exports_at_once: int = Field(2, ge=1, description="Exports that run at once, one a person.")
     export_limit_s: float = Field(
         4 * 3600.0, gt=0, description="Longest time an export may run, in s."

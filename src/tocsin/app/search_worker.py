@@ -28,10 +28,10 @@ class Asked(Protocol):
 def work(pipe: Connection, home: Path, memory_mb: int) -> None:
     """Until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(_NICE)
     with suppress(EOFError, OSError):
+        asked: Asked = pipe.recv()
+        os.nice(_NICE)  # not before: starting is what people wait for
         while True:
-            asked: Asked = pipe.recv()
             try:
                 with open_history(home, memory_mb=memory_mb) as (events, _):
                     _bound_memory(memory_mb)
@@ -40,6 +40,7 @@ def work(pipe: Connection, home: Path, memory_mb: int) -> None:
                 pipe.send(("error", error))
             else:
                 pipe.send(("done", None))
+            asked = pipe.recv()
 
 
 def _bound_memory(memory_mb: int) -> None:

@@ -19,7 +19,16 @@ from tocsin.store.errors import StoreError as StoreError
 from tocsin.store.errors import StoreMoved as StoreMoved
 from tocsin.store.event_stream import EventStream
 from tocsin.store.keeping import Expiring, Expiry, Lot
-from tocsin.store.query import Bucket, EventPage, EventQuery, FieldStatistics, StoredEvent, TopValue
+from tocsin.store.query import (
+    EVERYTHING,
+    Bucket,
+    EventPage,
+    EventQuery,
+    FieldStatistics,
+    StoredEvent,
+    TopValue,
+)
+from tocsin.store.sql_plan import SqlPlan
 from tocsin.store.stop_signal import StopSignal
 
 
@@ -159,8 +168,21 @@ class EventStore(Protocol):
         """Every name a filter may use, short aliases first; beyond those, fields of ``lanes``."""
         ...
 
-    def sql(self, statement: str, size: int) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Read-only SQL over the view ``events``: column names and at most ``size`` rows."""
+    def sql(
+        self,
+        statement: str,
+        size: int,
+        within: EventQuery = EVERYTHING,
+        stop: StopSignal | None = None,
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Read-only SQL: column names and at most ``size`` rows.
+
+        The view ``events`` has the events of ``within``, whatever its size.
+        """
+        ...
+
+    def explain(self, statement: str, within: EventQuery = EVERYTHING) -> SqlPlan:
+        """How ``sql`` would run the statement."""
         ...
 
     def get(self, event_id: str) -> StoredEvent | None: ...

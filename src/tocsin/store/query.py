@@ -21,6 +21,10 @@ class EventQuery:
     oldest_first: bool = False
 
 
+EVERYTHING = EventQuery()
+"""The query that every event matches."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
     """One event as found: envelope, dotted OCSF fields, native fields (nulls left out)."""

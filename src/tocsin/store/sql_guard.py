@@ -34,16 +34,22 @@ _REFUSED = (
 def checked(statement: str, now: datetime | None = None) -> str:
     """The statement as it may run, times like ``now()`` filled in; QueryError otherwise."""
     tree = _parse(statement)
+    try:
+        return _checked(tree, now or datetime.now(UTC))
+    except RecursionError:
+        raise QueryError("the statement is nested too deeply") from None
+
+
+def _checked(tree: exp.Expr, now: datetime) -> str:
     names = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
     for node in tree.walk():
         if isinstance(node, _REFUSED):
             raise QueryError("only reading is allowed: one SELECT over events")
         if isinstance(node, exp.Table):
             _check_table(node, names)
-    moment = now or datetime.now(UTC)
-    filled = tree.transform(lambda node: _with_time(node, moment))
+    filled = tree.transform(lambda node: _with_time(node, now))
     sql = filled.sql("duckdb")
-    _check_functions(sql)
+    _check_functions(sql, names)
     return sql
 
 
@@ -95,7 +101,7 @@ def _with_time(node: exp.Expr, now: datetime) -> exp.Expr:
     return node
 
 
-def _check_functions(sql: str) -> None:
+def _check_functions(sql: str, names: set[str]) -> None:
     """Every name before a parenthesis, in the very text that will run."""
     tokens = sqlglot.tokenize(sql, read="duckdb")
     for token, following in pairwise(tokens):
@@ -108,4 +114,6 @@ def _check_functions(sql: str) -> None:
             continue
         if name in FUNCTIONS or (not is_quoted and name in WORDS_BEFORE_PARENTHESES):
             continue
+        if name in names:
+            raise QueryError(f"name the columns of {name} within its SELECT, not behind its name")
         raise QueryError(f"function {name} is not among those that may be used")

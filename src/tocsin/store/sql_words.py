@@ -46,7 +46,7 @@ select from where and or not in exists any all some as on using values over part
 having qualify filter within group distinct union intersect except join inner cross lateral
 with then when else between is sets rollup cube interval limit offset materialized exclude
 replace rename lambda decimal numeric varchar text char unpivot pivot for rows window struct
-map end similar to escape ilike like glob asof positional semi anti natural recursive
+map end similar to escape ilike like asof positional semi anti natural recursive
 """
 
 FUNCTIONS = frozenset(_FUNCTIONS.split())

@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from tocsin.api.guard import House
 from tocsin.api.problem import Problem
 from tocsin.api.search_turn import Turn, may_search
+from tocsin.app.asked_sql import AskedPlan, AskedSql, answer_sql, plan_sql
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json
 from tocsin.store.query import EventQuery
@@ -80,15 +81,35 @@ def top_values(
 class SqlQuestion(BaseModel):
     """A read-only statement over the view ``events``."""
 
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
     sql: str
-    size: int = 1000
+    size: int = Field(1000, ge=1, le=10_000, description="Rows to give back.")
+    q: str = Field("", description="Lucene filter: what the view has.")
+    start: str | None = Field(None, alias="from", max_length=40)
+    end: str | None = Field(None, alias="to", max_length=40)
+
+    @property
+    def within(self) -> EventQuery:
+        """The events the view has."""
+        return event_query(self.q, self.start, self.end)
 
 
 @router.post("/search/sql", summary="Ask in SQL")
-def ask_sql(house: House, question: SqlQuestion) -> dict[str, Any]:
-    """One SELECT over ``events``; no files, no network, no settings."""
-    columns, rows = house.events.sql(question.sql, min(max(question.size, 1), 10_000))
-    return {"columns": columns, "rows": as_json(rows)}
+def ask_sql(house: House, turn: Turn, question: SqlQuestion) -> dict[str, Any]:
+    """One SELECT over ``events``; no files, no network, no settings.
+
+    ``is_cut`` says that there are more rows than were asked for.
+    """
+    asked = AskedSql(question.sql, question.size, question.within)
+    return dict(as_json(answer_sql(house.searching.sql, asked, turn)))
+
+
+@router.post("/search/sql/plan", summary="How SQL would be run")
+def plan_of_sql(house: House, turn: Turn, question: SqlQuestion) -> dict[str, Any]:
+    """The operators, and how many segments are left to look into; nothing is run."""
+    asked = AskedPlan(question.sql, question.within)
+    return dict(as_json(plan_sql(house.searching.sql, asked, turn)))
 
 
 @router.get("/events/{event_id}", summary="One event")

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tocsin.app.asked_sql import AskedSql, answer_sql
 from tocsin.app.event_export import ExportFormat
 from tocsin.app.exports import AskedExport
 from tocsin.app.moment import parse_moment
@@ -17,8 +18,10 @@ from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, fail, out, print_json, print_table
 from tocsin.cli.remote import Remote
 from tocsin.store.query import EventQuery
+from tocsin.store.stop_signal import StopSignal
 
 app = typer.Typer()
+_SQL_S = 300.0
 
 
 @app.command("search")
@@ -79,8 +82,9 @@ def search(
         house = open_house(home, config)
         try:
             if sql:
-                names, rows = house.events.sql(query, size)
-                answer = {"columns": names, "rows": plain(rows)}
+                within = EventQuery("", moments[0], moments[1])
+                asked_sql = AskedSql(query, size, within)
+                answer = plain(answer_sql(house.searching.sql, asked_sql, StopSignal(_SQL_S)))
             else:
                 answer = plain(house.events.search(EventQuery(query, moments[0], moments[1], size)))
         finally:
@@ -96,9 +100,10 @@ def search(
 def _ask(
     remote: Remote, query: str, sql: bool, moments: list[datetime | None], size: int
 ) -> dict[str, Any]:
-    if sql:
-        return remote.post("/api/v1/search/sql", json={"sql": query, "size": size})
     start, end = (moment.isoformat() if moment else None for moment in moments)
+    if sql:
+        wanted = {"sql": query, "size": size, "from": start, "to": end}
+        return remote.post("/api/v1/search/sql", json=wanted)
     params = {"q": query, "from": start, "to": end, "size": size}
     return remote.get("/api/v1/search", **params)
 

@@ -4,15 +4,18 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import duckdb
 from sqlglot import exp
 
+from tocsin.store.engines.own_folder import own_folder
 from tocsin.store.ports import QueryStopped, StoreError
 from tocsin.store.stop_signal import StopSignal
 
 Rows = list[tuple[Any, ...]]
+_SPILL_TIMES_MEMORY = 4
 
 
 class DamagedSegment(StoreError):
@@ -35,7 +38,9 @@ class DuckDbReader:
             "autoload_known_extensions": False,
             "python_enable_replacements": False,
             "preserve_insertion_order": False,
+            "max_temp_directory_size": f"{_SPILL_TIMES_MEMORY * memory_mb}MB",
         }
+        self._spill = own_folder(folder / ".spill")
         self._timeout_s = timeout_s
         self._opening = threading.Lock()
         self._database = self._open()
@@ -43,7 +48,8 @@ class DuckDbReader:
     def _open(self) -> duckdb.DuckDBPyConnection:
         database = duckdb.connect(":memory:", config=self._settings)
         folder = str(self._folder).replace("'", "''")
-        database.execute(f"SET temp_directory = '{folder}/.spill'")
+        spill = str(self._spill).replace("'", "''")
+        database.execute(f"SET temp_directory = '{spill}'")
         database.execute(f"SET allowed_directories = ['{folder}/']")
         database.execute("SET enable_external_access = false")
         database.execute("SET lock_configuration = true")
@@ -82,6 +88,7 @@ class DuckDbReader:
 
     def close(self) -> None:
         self._database.close()
+        rmtree(self._spill, ignore_errors=True)
 
 
 def parquet(paths: Sequence[str]) -> exp.Table:

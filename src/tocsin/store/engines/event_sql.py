@@ -1,58 +1,162 @@
 """Read-only SQL over the view ``events``, for what the filter bar can't say."""
 
-from typing import Any
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import duckdb
+from duckdb import DuckDBPyConnection
 from sqlglot import exp
 
+from tocsin.store.engines import event_queries as build
 from tocsin.store.engines import manifest
-from tocsin.store.engines.duckdb_reader import DuckDbReader, parquet
+from tocsin.store.engines.duckdb_reader import DuckDbReader
 from tocsin.store.engines.event_rows import plain_value
-from tocsin.store.engines.event_search import EventSearch
+from tocsin.store.engines.event_search import EventSearch, candidates
 from tocsin.store.engines.segment_scan import Scan
+from tocsin.store.engines.segment_table import events_in
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
-from tocsin.store.ports import QueryError
+from tocsin.store.lucene import compile_filter
+from tocsin.store.ports import QueryError, Segment
+from tocsin.store.query import EventQuery
 from tocsin.store.sql_guard import VIEW, checked
+from tocsin.store.sql_plan import PlanStep, SqlPlan
+from tocsin.store.stop_signal import StopSignal
 
 Answer = tuple[list[str], list[tuple[Any, ...]]]
+_MOST_BYTES = 64 * 1024**2
+_CHUNK_ROWS = 256
+_Told = TypeVar("_Told")
 
 
-def run_sql(search: EventSearch, reader: DuckDbReader, statement: str, size: int) -> Answer:
-    """Column names and at most ``size`` rows; a damaged segment is an error, not a gap."""
-    allowed = checked(statement)
+class EventSql:
+    """Answers statements; a damaged segment is an error, not a gap."""
 
-    def ask(scan: Scan) -> Answer:
-        if scan.problems:
+    def __init__(self, search: EventSearch, reader: DuckDbReader) -> None:
+        self._search = search
+        self._reader = reader
+
+    def run(
+        self, statement: str, size: int, within: EventQuery, stop: StopSignal | None = None
+    ) -> Answer:
+        """Column names and at most ``size`` rows over the events of ``within``."""
+        allowed = checked(statement)
+
+        def rows(cursor: DuckDBPyConnection) -> Answer:
+            cursor.execute(allowed)
+            names = [column[0] for column in cursor.description or []]
+            return names, _rows(cursor, size)
+
+        return self._asked(rows, within, stop)[0]
+
+    def explain(self, statement: str, within: EventQuery) -> SqlPlan:
+        """What running it would do."""
+        allowed = f"EXPLAIN (FORMAT JSON) {checked(statement)}"
+
+        def plan(cursor: DuckDBPyConnection) -> list[PlanStep]:
+            ((_, text),) = cursor.execute(allowed).fetchall()
+            return [step for root in json.loads(text) for step in _steps(root, 0)]
+
+        steps, searched = self._asked(plan, within, None)
+        everything = self._search.answer(
+            lambda scan: scan.segments, lambda tx: manifest.between(tx, None, None)
+        )
+        return SqlPlan(
+            steps=tuple(steps),
+            segments=len(searched),
+            segments_total=len(everything),
+            rows=sum(one.rows for one in searched),
+            rows_total=sum(one.rows for one in everything),
+        )
+
+    def _asked(
+        self,
+        ask: Callable[[DuckDBPyConnection], _Told],
+        within: EventQuery,
+        stop: StopSignal | None,
+    ) -> tuple[_Told, list[Segment]]:
+        """What ``ask`` tells of a connection that has the view, and what the view is over."""
+        found = compile_filter(within.text, self._search.catalogue())
+        where = build.condition(within, found)
+
+        def answer(scan: Scan) -> tuple[_Told, list[Segment]]:
+            if scan.problems:
+                raise QueryError("; ".join(scan.problems))
+            try:
+                with self._reader.cursor(stop) as cursor:
+                    cursor.execute(_view(scan.files(), where))
+                    return ask(cursor), scan.segments
+            except duckdb.OutOfMemoryException as error:
+                raise QueryError(
+                    "the statement needs more memory than it may have: group by less, sort less, "
+                    "join on more, or narrow the time range"
+                ) from error
+            except duckdb.ProgrammingError as error:
+                if not isinstance(error, duckdb.InvalidInputException):
+                    raise QueryError(f"the statement can't be run: {_reason(error)}") from error
+                scan.set_aside(error)
+            except duckdb.Error as error:
+                scan.set_aside(error)
             raise QueryError("; ".join(scan.problems))
-        try:
-            return _run(reader, scan.files(), allowed, size)
-        except duckdb.ProgrammingError as error:
-            if not isinstance(error, duckdb.InvalidInputException):
-                raise QueryError(f"the statement can't be run: {_reason(error)}") from error
-            scan.set_aside(error)
-        except duckdb.Error as error:
-            scan.set_aside(error)
-        raise QueryError("; ".join(scan.problems))
 
-    return search.answer(ask, lambda tx: manifest.between(tx, None, None))
+        return self._search.answer(answer, lambda tx: candidates(tx, within, found), stop)
 
 
-def _run(reader: DuckDbReader, paths: list[str], statement: str, size: int) -> Answer:
-    view = exp.Create(this=exp.to_table(VIEW), kind="VIEW", expression=_events(paths))
+def _rows(cursor: DuckDBPyConnection, size: int) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
+    weight = 0
+    while len(rows) < size:
+        chunk = cursor.fetchmany(min(_CHUNK_ROWS, size - len(rows)))
+        if not chunk:
+            break
+        rows += [tuple(plain_value(value) for value in row) for row in chunk]
+        weight += sum(_weight(row) for row in chunk)
+        if weight > _MOST_BYTES:
+            raise QueryError(
+                f"the answer is larger than {_MOST_BYTES >> 20} MB by row {len(rows):,}: ask for "
+                "fewer columns, shorter texts or fewer rows"
+            )
+    return rows
+
+
+def _weight(value: Any) -> int:
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(len(name) + _weight(inner) for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return 8 + sum(map(_weight, value))
+    return 8
+
+
+def _steps(node: dict[str, Any], depth: int) -> Iterator[PlanStep]:
+    """The operators of a plan, each before those it takes its rows from."""
+    extra = node.get("extra_info") or {}
+    rows = str(extra.pop("Estimated Cardinality", ""))
+    facts = tuple(
+        (name, text[:300])
+        for name, value in extra.items()
+        if name not in ("Filename(s)", "Filenames", "Function")
+        and (text := ", ".join(value) if isinstance(value, list) else str(value))
+    )
+    name = str(node.get("name", "")).strip().replace("_", " ").lower()
+    yield PlanStep(depth, name, int(rows) if rows.isdecimal() else None, facts)
+    for child in node.get("children", ()):
+        yield from _steps(child, depth + 1)
+
+
+def _view(paths: list[str], where: exp.Expr) -> str:
+    view = exp.Create(this=exp.to_table(VIEW), kind="VIEW", expression=_events(paths, where))
     view.set("properties", exp.Properties(expressions=[exp.TemporaryProperty()]))
-    with reader.cursor() as cursor:
-        cursor.execute(view.sql("duckdb"))
-        cursor.execute(statement)
-        names = [column[0] for column in cursor.description or []]
-        rows = cursor.fetchmany(size)
-    return names, [tuple(plain_value(value) for value in row) for row in rows]
+    return view.sql("duckdb")
 
 
-def _events(paths: list[str]) -> exp.Select:
+def _events(paths: list[str], where: exp.Expr) -> exp.Select:
     kinds = {**ENVELOPE, **{column.name: column.type for column in HOT_COLUMNS}}
     kinds |= {"ocsf": "VARIANT", "native": "VARIANT", "raw": "BLOB"}
     if paths:
-        return exp.select(*(exp.column(name, quoted=True) for name in kinds)).from_(parquet(paths))
+        columns = [exp.column(name, quoted=True) for name in kinds]
+        return exp.select(*columns).from_(events_in(paths)).where(where)
     nothing = [
         exp.alias_(
             exp.Cast(this=exp.null(), to=exp.DataType.build(kind, dialect="duckdb")),

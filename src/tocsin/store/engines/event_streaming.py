@@ -5,13 +5,13 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 
 import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
 from tocsin.store.engines.duckdb_reader import DuckDbReader, parquet
+from tocsin.store.engines.own_folder import own_folder
 from tocsin.store.engines.segment_scan import Scan, SegmentsChanged
 from tocsin.store.event_stream import WHOLE_EVENT
 from tocsin.store.fields import MARK, FieldCatalogue
@@ -30,10 +30,7 @@ def held(folder: Path, scan: Scan, segments: Sequence[Segment]) -> Iterator[list
 
     Raises ``SegmentsChanged`` when one has gone already.
     """
-    above = folder / _HELD
-    above.mkdir(exist_ok=True)
-    _sweep(above)
-    place = Path(mkdtemp(prefix=f"{os.getpid()}-", dir=above))
+    place = own_folder(folder / _HELD)
     try:
         paths = []
         for number, segment in enumerate(segments):
@@ -46,14 +43,6 @@ def held(folder: Path, scan: Scan, segments: Sequence[Segment]) -> Iterator[list
         yield paths
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _sweep(above: Path) -> None:
-    """Remove what a process left that was killed."""
-    for place in above.iterdir():
-        pid = place.name.partition("-")[0]
-        if not pid.isdecimal() or not Path(f"/proc/{pid}").exists():
-            shutil.rmtree(place, ignore_errors=True)
 
 
 def batches(

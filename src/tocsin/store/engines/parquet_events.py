@@ -15,7 +15,7 @@ from tocsin.model.lane import Lane
 from tocsin.store.engines import facts_book, manifest
 from tocsin.store.engines.duckdb_reader import DuckDbReader
 from tocsin.store.engines.event_search import EventSearch
-from tocsin.store.engines.event_sql import run_sql
+from tocsin.store.engines.event_sql import EventSql
 from tocsin.store.engines.field_facts import statistics
 from tocsin.store.engines.merge_plan import MergePlan
 from tocsin.store.engines.segment_census import Census
@@ -29,7 +29,16 @@ from tocsin.store.engines.writers_lock import WritersLock
 from tocsin.store.event_stream import EventStream
 from tocsin.store.keeping import Expiring, Expiry, Lot
 from tocsin.store.ports import Damage, ReplayQuery, SeenField, Segment, StateStore, StoreError
-from tocsin.store.query import Bucket, EventPage, EventQuery, FieldStatistics, StoredEvent, TopValue
+from tocsin.store.query import (
+    EVERYTHING,
+    Bucket,
+    EventPage,
+    EventQuery,
+    FieldStatistics,
+    StoredEvent,
+    TopValue,
+)
+from tocsin.store.sql_plan import SqlPlan
 from tocsin.store.stop_signal import StopSignal
 
 _log = structlog.get_logger()
@@ -59,6 +68,7 @@ class ParquetEvents:
             self._folder, threads=threads, memory_mb=memory_mb, timeout_s=timeout_s
         )
         self._search = EventSearch(self._folder, state, self._reader)
+        self._sql = EventSql(self._search, self._reader)
         self._guard = threading.Lock()
         self._unpublished: set[str] = set()
         self._known_fields: frozenset[SeenField] = frozenset()
@@ -131,8 +141,17 @@ class ParquetEvents:
     ) -> AbstractContextManager[EventStream]:
         return self._search.stream(query, columns, stop)
 
-    def sql(self, statement: str, size: int) -> tuple[list[str], list[tuple[Any, ...]]]:
-        return run_sql(self._search, self._reader, statement, size)
+    def sql(
+        self,
+        statement: str,
+        size: int,
+        within: EventQuery = EVERYTHING,
+        stop: StopSignal | None = None,
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        return self._sql.run(statement, size, within, stop)
+
+    def explain(self, statement: str, within: EventQuery = EVERYTHING) -> SqlPlan:
+        return self._sql.explain(statement, within)
 
     def get(self, event_id: str) -> StoredEvent | None:
         return self._search.get(event_id)

@@ -1,0 +1,62 @@
+"""People's SQL, answered in a process that a hostile statement may take down."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tocsin.app.plain import as_json
+from tocsin.app.search_process import SearchProcesses
+from tocsin.app.search_worker import Send
+from tocsin.store.ports import EventStore
+from tocsin.store.query import EventQuery
+from tocsin.store.sql_plan import SqlPlan
+from tocsin.store.stop_signal import StopSignal
+
+
+@dataclass(frozen=True, slots=True)
+class SqlAnswer:
+    """At most as many rows as were asked for, as JSON; ``is_cut``: there are more."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskedSql:
+    """A statement over the events of ``within``."""
+
+    statement: str
+    size: int
+    within: EventQuery
+
+    def run(self, events: EventStore, send: Send) -> None:
+        """Sends the names of the columns and the rows as JSON, one more than asked for."""
+        names, rows = events.sql(self.statement, self.size + 1, self.within, StopSignal())
+        send((names, orjson.dumps(as_json(rows), default=str)))
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPlan:
+    """How a statement would be run."""
+
+    statement: str
+    within: EventQuery
+
+    def run(self, events: EventStore, send: Send) -> None:
+        send(events.explain(self.statement, self.within))
+
+
+def answer_sql(processes: SearchProcesses, asked: AskedSql, stop: StopSignal) -> SqlAnswer:
+    """Raises ``QueryError`` for what can't be run, ``QueryStopped`` and ``SearchesBusy``."""
+    ((names, packed),) = processes.parts(asked, stop)
+    rows = orjson.loads(packed)
+    return SqlAnswer(names, rows[: asked.size], len(rows) > asked.size)
+
+
+def plan_sql(processes: SearchProcesses, asked: AskedPlan, stop: StopSignal) -> SqlPlan:
+    """Raises as ``answer_sql``."""
+    plan: SqlPlan
+    (plan,) = processes.parts(asked, stop)
+    return plan
