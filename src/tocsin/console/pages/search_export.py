@@ -1,89 +1,53 @@
-"""The events of a search as a file: NDJSON with every field, or CSV of the main ones."""
+"""The events of a search as a file: NDJSON, CSV or Parquet."""
 
-import csv
-import io
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Annotated
 
-import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.responses import Response, StreamingResponse
 
-from tocsin.app.plain import as_json
+from tocsin.app.event_export import ExportFormat
+from tocsin.app.exports import AskedExport, begin_export, note_export
 from tocsin.console.search_asked import Asked, Hunter
+from tocsin.console.search_columns import SUMMARY
 from tocsin.console.search_state import SearchState
-from tocsin.console.visit import Missing, Visit
-from tocsin.store.ports import QueryError
-from tocsin.store.query import EventPage, StoredEvent
+from tocsin.console.visit import Missing
+from tocsin.store.ports import StoreError
+from tocsin.store.stop_signal import StopSignal
 
 router = APIRouter(prefix="/search")
-EXPORT_ROWS = 100_000
+
+
+async def _turn(visit: Hunter) -> AsyncIterator[StopSignal]:
+    turns = visit.tocsin.searching.export_turns
+    async with turns.turn(visit.principal.name, visit.request.is_disconnected) as stop:
+        yield stop
 
 
 @router.get("/export")
-def export(visit: Hunter, query: Asked, kind: str = "ndjson") -> Response:
-    """All events found (at most 100,000), as NDJSON with every field or CSV of the main ones."""
+def export(
+    visit: Hunter,
+    query: Asked,
+    turn: Annotated[StopSignal, Depends(_turn)],
+    kind: ExportFormat = ExportFormat.NDJSON,
+) -> Response:
+    """All events found: with every field, or as a table of the columns that are shown."""
+    columns = _shown(query) if kind is ExportFormat.CSV else ()
     try:
-        first = visit.tocsin.events.search(query.query(visit.now, 1000))
-    except (QueryError, ValueError) as error:
-        raise Missing(f"The query can't be run: {error}") from error
-    with visit.tocsin.state.begin() as tx:
-        visit.note(tx, "events.export", kind, query.q[:1000])
-    events = _all_events(visit, query, first)
-    if kind == "csv":
-        return _download(_csv(events), "text/csv; charset=utf-8", "events.csv")
-    lines = (orjson.dumps(as_json(event)) + b"\n" for event in events)
-    return _download(lines, "application/x-ndjson", "events.ndjson")
-
-
-def _download(content: Iterator[bytes], kind: str, name: str) -> Response:
-    return StreamingResponse(
-        content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'}
+        asked = AskedExport(query.query(visit.now), kind, kind.columns(columns))
+        begun = begin_export(visit.tocsin.searching.exports, asked, turn)
+    except (StoreError, ValueError) as error:
+        raise Missing(f"The search can't be exported: {error}") from error
+    note_export(
+        visit.tocsin.state, visit.tocsin.audit, asked, by=visit.principal.name, now=visit.now
     )
+    headers = {"content-disposition": f'attachment; filename="events.{kind.value}"'}
+    return StreamingResponse(begun.pieces, media_type=kind.media_type, headers=headers)
 
 
-def _all_events(visit: Visit, query: SearchState, page: EventPage) -> Iterator[StoredEvent]:
-    given = 0
-    while True:
-        for event in page.events:
-            yield event
-            given += 1
-            if given >= EXPORT_ROWS:
-                return
-        if not page.next_cursor:
-            return
-        following = SearchState(query.q, query.start, query.to, page.next_cursor)
-        page = visit.tocsin.events.search(following.query(visit.now, 1000))
-
-
-_CSV_COLUMNS = (
-    "device.hostname",
-    "user.name",
-    "actor.user.name",
-    "src_endpoint.ip",
-    "dst_endpoint.ip",
-    "process.cmd_line",
-    "message",
-)
-
-
-def _csv(events: Iterator[StoredEvent]) -> Iterator[bytes]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(["time", "event_id", "source", "lane", "severity_id", *_CSV_COLUMNS])
-    for event in events:
-        row: list[Any] = [event.time.isoformat(), event.event_id, event.source, event.lane]
-        row += [event.ocsf.get(name, "") for name in ("severity_id", *_CSV_COLUMNS)]
-        writer.writerow([_harmless(value) for value in row])
-        if buffer.tell() > 64_000:
-            yield buffer.getvalue().encode()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue().encode()
-
-
-def _harmless(value: object) -> object:
-    """Text that a spreadsheet would take for a formula gets an apostrophe before it."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"
-    return value
+def _shown(query: SearchState) -> tuple[str, ...]:
+    """The columns chosen, if any are, with what tells one event from another."""
+    if not query.columns:
+        return ()
+    chosen = ["message" if name == SUMMARY else name for name in query.shown_columns()]
+    return ("time", "event_id", *chosen)
