@@ -13,11 +13,12 @@ from tests.ingest.certificates import Authority
 _PROGRAMS = "/usr/sbin:/usr/bin:/sbin:/bin"
 RSYSLOGD = shutil.which("rsyslogd", path=_PROGRAMS)
 _MODULES = Path("/usr/lib")
-_QUEUE = (
+_QUEUE_KEPT = (
     'queue.type="LinkedList" queue.maxDiskSpace="200m" queue.saveOnShutdown="on" '
-    'queue.timeoutEnqueue="60000" action.resumeRetryCount="-1" action.resumeInterval="1"'
+    'queue.timeoutEnqueue="60000"'
 )
-_NUMBER = re.compile(r'\\"number\\": (\d+)')
+_WITHOUT_END = 'action.resumeRetryCount="-1" action.resumeInterval="1"'
+_NUMBER = re.compile(r'number\\*": ?(\d+)')
 _EVERY_S = 0.1
 _LINES = 10
 PATIENCE_S = 60.0
@@ -66,7 +67,7 @@ class Forwarder:
         self._writer.join(PATIENCE_S)
 
     def given_up(self) -> set[int]:
-        """What rsyslog was told is not taken in, and did not send again: its error file has it."""
+        """What rsyslog did not send again after it was refused: its error file has it."""
         errors = self._folder / "elastic.errors"
         text = errors.read_text() if errors.is_file() else ""
         return {int(number) for number in _NUMBER.findall(text)}
@@ -99,7 +100,7 @@ class Forwarder:
         )
 
     def _action(self, way: str, doors: Doors) -> str:
-        common = f'template="{way}" queue.filename="{way}" {_QUEUE}'
+        common = f'template="{way}" queue.filename="{way}" {_QUEUE_KEPT} {_WITHOUT_END}'
         forward = 'type="omfwd" target="127.0.0.1" protocol="tcp" TCP_Framing="octet-counted"'
         match way:
             case "rsyslog-tcp":
@@ -111,12 +112,23 @@ class Forwarder:
                     f'StreamDriver.CAFile="{doors.authority.certificate}"'
                 )
                 return f'action({forward} port="{doors.syslog_tls}" {tls} {common})'
-        return (
-            'module(load="omelasticsearch")\n'
-            f'action(type="omelasticsearch" server="127.0.0.1" serverport="{doors.http}" '
+        target = (
+            f'type="omelasticsearch" server="127.0.0.1" serverport="{doors.http}" '
             f'uid="soak" pwd="{doors.token}" searchIndex="soak" searchType="" bulkmode="on" '
-            f'retryfailures="on" errorfile="{self._folder}/elastic.errors" {common})'
+            'retryfailures="on" retryruleset="again" ratelimit.interval="0" '
+            f'errorfile="{self._folder}/elastic.errors"'
         )
+        return f"""
+module(load="omelasticsearch")
+template(name="again" type="string" string="%$!%")
+ruleset(name="again" queue.filename="again" {_QUEUE_KEPT}) {{
+  if $.omes!status == 429 or $.omes!status >= 500 then {{
+    action({target} template="again" {_WITHOUT_END})
+  }} else {{
+    action(type="omfile" file="{self._folder}/elastic.errors")
+  }}
+}}
+action({target} {common})"""
 
 
 def _template(way: str, *, is_syslog: bool) -> str:

@@ -16,6 +16,7 @@ import httpx2
 BATCH = 20
 _PATIENCE_S = 10.0
 _PAUSE_S = 0.2
+_CONFLICT = 409
 Record = dict[str, Any]
 
 
@@ -25,10 +26,14 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """``send`` returns when it was told that the records are safe, and raises when it was not."""
+    """``send`` returns when it was told that the records are safe, and raises when it was not.
+
+    ``is_named``: the protocol names what is sent, so that what is sent again is stored once.
+    """
 
     send: Callable[[Sequence[Record]], None]
     close: Callable[[], None]
+    is_named: bool = False
 
 
 class Sender(threading.Thread):
@@ -43,6 +48,11 @@ class Sender(threading.Thread):
         self.tries: Counter[int] = Counter()
         """By the first number of a batch: how often it was sent, when more than once."""
         self.refusals: Counter[str] = Counter()
+
+    @property
+    def most_copies(self) -> int:
+        """How many records more than one of each may be stored: those that were sent again."""
+        return 0 if self._client.is_named else sum(self.tries.values()) * BATCH
 
     def run(self) -> None:
         try:
@@ -84,17 +94,18 @@ def _kind(error: Exception) -> str:
 
 
 def ndjson_client(url: str, token: str) -> Client:
-    """``POST /api/v1/events``."""
+    """``POST /api/v1/events``, each body under a name."""
     client = _http(url, f"Bearer {token}")
 
     def send(records: Sequence[Record]) -> None:
         body = b"\n".join(json.dumps(record).encode() for record in records)
-        answer = client.post("/api/v1/events", content=body, params={"source": "soak-ndjson"})
+        about = {"source": "soak-ndjson", "once": str(records[0]["number"])}
+        answer = client.post("/api/v1/events", content=body, params=about)
         _demand(answer, 200)
-        if answer.json()["accepted"] != len(records):
+        if answer.json()["accepted"] not in (len(records), 0):  # 0: it had come before
             raise Refused(f"accepted {answer.json()['accepted']} of {len(records)}")
 
-    return Client(send, client.close)
+    return Client(send, client.close, is_named=True)
 
 
 def hec_client(url: str, token: str) -> Client:
@@ -116,18 +127,21 @@ def hec_client(url: str, token: str) -> Client:
 
 
 def elastic_client(url: str, token: str) -> Client:
-    """The bulk helper of Elastic's own client, told to leave trying again to the sender."""
+    """The bulk helper of Elastic's own client with ids; trying again is left to the sender."""
     client = elasticsearch.Elasticsearch(
         url, api_key=("soak", token), max_retries=0, request_timeout=_PATIENCE_S
     )
 
     def send(records: Sequence[Record]) -> None:
-        actions = [{"_index": "soak", "_op_type": "create", **record} for record in records]
+        about = {"_index": "soak", "_op_type": "create"}
+        actions = [{**about, "_id": str(record["number"]), **record} for record in records]
         done, failed = elasticsearch.helpers.bulk(client, actions, raise_on_error=False)
-        if done != len(records):
+        assert isinstance(failed, list)
+        known = [one for one in failed if one["create"]["status"] == _CONFLICT]  # it is there
+        if done + len(known) != len(records):
             raise Refused(f"bulk took {done}, failed {failed!r:.200}")
 
-    return Client(send, client.close)
+    return Client(send, client.close, is_named=True)
 
 
 CLIENTS: dict[str, Callable[[str, str], Client]] = {

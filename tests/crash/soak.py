@@ -30,6 +30,8 @@ from tocsin.app.wiring import open_tocsin
 from tocsin.model.principal import Role
 
 PATIENCE_S = 600.0
+QUIET_S = 60.0
+WORK_S = 10.0
 DISK_BYTES = 256 << 20
 
 
@@ -47,7 +49,7 @@ class Verdict:
     extra: int
     """Copies beyond the first: of batches that were sent again because no answer came."""
     explained: int
-    """The most copies that sending again can have made."""
+    """The most copies that sending again can have made; none where what is sent has a name."""
     refusals: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -96,9 +98,20 @@ class Soak:
             time.sleep(self.chance.uniform(0.0, 2.5))
         else:
             self.server.await_ready()
-            time.sleep(self.chance.uniform(0.0, 3.0))
+            self._let_senders_work(self.chance.randrange(30))
+            time.sleep(self.chance.uniform(0.0, 0.5))
         self.server.kill()
         self.kills += 1
+
+    def _let_senders_work(self, batches: int) -> None:
+        """Until so many more were acknowledged, or ``WORK_S`` are over."""
+        deadline = time.monotonic() + WORK_S
+        wanted = self._acknowledged() + batches * BATCH
+        while self._acknowledged() < wanted and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def _acknowledged(self) -> int:
+        return sum(sender.acknowledged for sender in self.senders)
 
     def fill_once(self, disk: SmallDisk, *, kill: bool) -> None:
         """Fill the disk under the working server, and free it; in between kill it, or do not."""
@@ -151,26 +164,39 @@ class Soak:
             stored=stored,
             missing=sender.acknowledged - stored,
             extra=copies - stored,
-            explained=sum(sender.tries.values()) * BATCH,
+            explained=sender.most_copies,
             refusals=dict(sender.refusals),
         )
 
     def _of_way(self, forwarder: Forwarder, way: str) -> Verdict:
-        wait_until(lambda: self._has(way, forwarder.written - 1), f"the last of {way}", PATIENCE_S)
+        is_told = way == "rsyslog-elastic"
+        if is_told:
+            self._await_all(way, forwarder.written)
+        else:
+            last = forwarder.written - 1
+            wait_until(lambda: self._has(way, last), f"the last of {way}", PATIENCE_S)
         self._await_empty_spool()
         stored, copies = self._stored(way, forwarder.written)
-        refused = forwarder.given_up() if way == "rsyslog-elastic" else set()
-        is_told = way == "rsyslog-elastic" and not refused  # what it gives up it books roughly
+        refused = forwarder.given_up() if is_told else set()
         return Verdict(
             sender=way,
-            told=forwarder.written - len(refused) if is_told else None,
+            told=forwarder.written if is_told else None,
             sent=forwarder.written,
             stored=stored,
-            missing=forwarder.written - len(refused) - stored,
+            missing=forwarder.written - stored,
             refusals={"given up": len(refused)} if refused else {},
             extra=copies - stored,
             explained=(self.kills + 1) * 2048 if is_told else 0,
         )
+
+    def _await_all(self, way: str, count: int) -> None:
+        """Until all are stored, or nothing new has come for ``QUIET_S``: they come in any order."""
+        stored, since = 0, time.monotonic()
+        while stored < count and time.monotonic() - since < QUIET_S:
+            now, _ = self._stored(way, count)
+            if now > stored:
+                stored, since = now, time.monotonic()
+            time.sleep(0.2)
 
     def _await_empty_spool(self) -> None:
         client = self.server.client
