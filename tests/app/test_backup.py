@@ -395,7 +395,10 @@ def test_the_last_backup_without_damage_outlives_its_time(
 
 def test_a_place_is_of_one_data_folder(kept: KeptHome, vault: FolderVault, tmp_path: Path) -> None:
     make_backup(kept.folder, vault)
-    with KeptHome(tmp_path / "other") as other, pytest.raises(BackupError, match="another data"):
+    with (
+        KeptHome(tmp_path / "other") as other,
+        pytest.raises(VaultError, match="place of their own"),
+    ):
         make_backup(other.folder, vault)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from tocsin import __version__
 from tocsin.app.backup_content import Still, Wanted, blobs, forget_hold, hold_still, secrets_in
 from tocsin.app.backup_generation import (
-    ABOUT,
     Absent,
     BackedFile,
     BackupError,
@@ -21,6 +20,8 @@ from tocsin.app.backup_generation import (
     read_generation,
     write_generation,
 )
+from tocsin.app.vault_owner import BACKUPS, claim
+from tocsin.store.engines.segment_places import is_cold
 from tocsin.store.engines.sqlite_snapshot import faults
 from tocsin.store.ports import Segment
 from tocsin.store.vault import Unreadable, Vault, WrongContent
@@ -88,7 +89,7 @@ def make_backup(home: Path, vault: Vault, on_progress: OnProgress = lambda *_: N
     with _alone(home):
         try:
             still = hold_still(home, lambda what, share: on_progress(what, int(share * 100), 100))
-            _claim(home, vault)
+            claim(home, vault, BACKUPS)
             wrong = faults(home / ".backup" / "state.sqlite", thorough=False)
             if wrong:
                 raise BackupError(
@@ -121,6 +122,7 @@ def _copy(
         files=tuple(work.files),
         secrets=secrets_in(wanted),
         damaged=tuple(work.damaged),
+        elsewhere=tuple(absent(one, "lies in a bucket") for one in filter(is_cold, still.segments)),
         new_bytes=work.new_bytes,
     )
     write_generation(vault, generation)
@@ -151,18 +153,6 @@ def absent(segment: Segment, reason: str) -> Absent:
         *(segment.path, reason, segment.rows),
         *(segment.first_time, segment.last_time, segment.sources),
     )
-
-
-def _claim(home: Path, vault: Vault) -> None:
-    """A vault is of one data folder (and of what was restored from it): objects are thinned out."""
-    own = (home / "spool" / "id").read_bytes() if (home / "spool" / "id").is_file() else b""
-    found = vault.read_document(ABOUT)
-    if found is None:
-        vault.write_document(ABOUT, own)
-    elif found != own:
-        raise BackupError(
-            f"{vault.url} holds backups of another data folder: give {home} a place of its own"
-        )
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import URL, create_engine
 
 from tocsin.store.engines import manifest
+from tocsin.store.engines.segment_places import is_cold
 from tocsin.store.engines.sqlite_snapshot import snapshot
 from tocsin.store.migrations import chain
 from tocsin.store.ports import Segment, StoreError
@@ -106,6 +107,8 @@ def _state_and_segments(home: Path, work: Path, on_step: Callable[[str, float], 
         revision, segments = _named(database)
         still, moved = Still(revision, segments), False
         for segment in segments:
+            if is_cold(segment):
+                continue
             held, path = work / "segments" / segment.id, home / "events" / segment.path
             if not held.exists() and not _link(path, held):
                 moved = moved or not _counts_still(home, segment)

@@ -14,7 +14,6 @@ from tocsin.store.vault import Vault
 FORMAT = 1
 _PREFIX = "generation-"
 _SUFFIX = ".json"
-ABOUT = "about.json"
 
 
 class BackupError(StoreError):

@@ -79,10 +79,10 @@ def set_aside(folder: Path, state: StateStore, segment: Segment) -> Segment | No
     meanwhile. At a stop in between the file has two names, and the next sweep removes one.
     """
     moved = replace(segment, path=moved_to(QUARANTINE, segment.path))
-    (folder / QUARANTINE).mkdir(exist_ok=True)
+    (folder / moved.path).parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileNotFoundError, FileExistsError):  # it is gone; it was linked before a stop
         os.link(folder / segment.path, folder / moved.path)
-    return moved if _renamed(folder, state, segment, moved) else None
+    return moved if renamed(folder, state, segment, moved) else None
 
 
 def mend(folder: Path, state: StateStore, segment: Segment, vault: Vault) -> bool:
@@ -93,11 +93,12 @@ def mend(folder: Path, state: StateStore, segment: Segment, vault: Vault) -> boo
         vault.fetch(segment.checksum, folder / where, lambda _: None)
     except (MissingObject, WrongContent):
         return False
-    return where == segment.path or _renamed(folder, state, segment, mended)
+    return where == segment.path or renamed(folder, state, segment, mended)
 
 
-def _renamed(folder: Path, state: StateStore, old: Segment, new: Segment) -> bool:
+def renamed(folder: Path, state: StateStore, old: Segment, new: Segment) -> bool:
     """Let the manifest name the new path, then remove what is under the other one."""
+    (folder / new.path).parent.mkdir(parents=True, exist_ok=True)
     flush_folder((folder / new.path).parent)
     here = segments_table.c
     with state.begin() as tx:

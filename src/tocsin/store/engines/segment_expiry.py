@@ -13,6 +13,7 @@ import structlog
 
 from tocsin.store.engines.segment_census import Census, lots_of
 from tocsin.store.engines.segment_file import checksum
+from tocsin.store.engines.segment_places import is_cold
 from tocsin.store.engines.segment_withdrawal import without
 from tocsin.store.keeping import (
     FIRST_EVENT,
@@ -73,7 +74,10 @@ def due(folder: Path, segment: Segment, lots: Sequence[Lot], expiries: ByPair) -
         return None
     going = [lot for fate, lot in fates if fate is _Fate.GOES]
     mixed = [lot for fate, lot in fates if fate is _Fate.MIXED]
-    if mixed:
+    if is_cold(segment):  # nobody writes anew what lies in a bucket: it goes when all of it may
+        if len(going) < len(fates):
+            return None
+    elif mixed:
         table = pq.ParquetFile(folder / segment.path).read(_COLUMNS)
         pairs = {(lot.tenant, lot.source) for lot in mixed}
         narrowed = {pair: one for pair, one in expiries.items() if pair in pairs}

@@ -1,7 +1,7 @@
 """Gives the events of segments back as event batches, straight from their Parquet columns."""
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -41,6 +41,8 @@ class Replay:
     wanted: ReplayQuery
     lane_of: Callable[[str], Lane]
     on_damage: Callable[[Damage], None]
+    bring: Callable[[Sequence[Segment]], Mapping[str, str]] = lambda _: {}
+    """Fetches cold segments; by id why one could not be."""
 
     def batches(self, segments: Sequence[Segment]) -> Iterator[EventBatch]:
         """The next part of a segment is read while the one before is being worked on."""
@@ -69,6 +71,8 @@ class Replay:
 
     def _content(self, segment: Segment) -> bytes:
         path = self.folder / segment.path
+        if reason := self.bring([segment]).get(segment.id):
+            raise ValueError(reason)
         try:
             content = path.read_bytes()
         except FileNotFoundError:
