@@ -119,6 +119,26 @@ def test_one_may_be_asked_for_at_any_time(
     assert not Safekeeping(load_settings(home=kept.folder), kept.state).ask_for_backup("ada")
 
 
+def test_old_segments_go_to_their_bucket_and_a_bucket_that_refuses_is_told(
+    kept: KeptHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bucket(*_told: object) -> FolderVault:
+        return FolderVault(tmp_path / "bucket", writing=True)
+
+    monkeypatch.setattr("tocsin.app.safekeeping.open_bucket", bucket)
+    settings = load_settings(home=kept.folder, cold__target="s3://old/tocsin")
+    keeping = Safekeeping(settings, kept.state)
+    (tmp_path / "bucket").write_text("not a bucket")
+    keeping.look(datetime.now(UTC))
+    assert numbers(keeping)["cold_failing"] == 1
+    (tmp_path / "bucket").unlink()
+    keeping.look(datetime.now(UTC) + timedelta(hours=1))
+    assert numbers(keeping)["cold_failing"] == 1
+    keeping.look(datetime.now(UTC) + timedelta(hours=7))
+    assert numbers(keeping)["cold_failing"] == 0
+    assert all(one.path.startswith("cold/") for one in kept.events.segments(None, None))
+
+
 def test_its_thread_ends_when_it_is_told_to(
     kept: KeptHome, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from tocsin.app.backup_settings import BackupSettings, IntegritySettings
+from tocsin.app.cold_settings import ColdSettings
 from tocsin.app.config_errors import ConfigError
 from tocsin.app.retention_settings import RetentionSettings
 from tocsin.app.search_settings import SearchSettings
@@ -266,6 +267,7 @@ class Settings(BaseSettings):
     enrich: EnrichSettings = EnrichSettings()
     store: StoreSettings = StoreSettings()
     retention: RetentionSettings = RetentionSettings()
+    cold: ColdSettings = ColdSettings()
     backup: BackupSettings = BackupSettings()
     integrity: IntegritySettings = IntegritySettings()
     search: SearchSettings = SearchSettings()

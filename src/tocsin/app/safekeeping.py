@@ -1,4 +1,4 @@
-"""Backs up and checks the data folder by itself, when the settings say it is time."""
+"""Backs up, checks and moves what is old by itself, when the settings say it is time."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,12 +8,15 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from tocsin.app.backup_ledger import BackupRecord, backup_records
+from tocsin.app.backup_place import open_bucket
 from tocsin.app.backup_round import back_up
 from tocsin.app.config import Settings
 from tocsin.app.health_measures import Measured
 from tocsin.app.integrity import check_integrity
 from tocsin.app.integrity_ledger import LastCheck, last_check, note_check
 from tocsin.app.pacing import Pace, Stopped
+from tocsin.app.vault_owner import COLD_SEGMENTS, claim
+from tocsin.store.engines.cold_move import drop_forgotten, move_cold
 from tocsin.store.errors import StoreError
 from tocsin.store.ports import StateStore
 
@@ -25,7 +28,7 @@ _CLOCKS_DIFFER = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """What runs now: ``backup`` or ``check``, and how far it is, in bytes."""
+    """What runs now: ``backup``, ``check`` or ``cold``, and how far it is, in bytes."""
 
     what: str
     since: datetime
@@ -48,7 +51,7 @@ class Kept:
 
 
 class Safekeeping:
-    """One thread that makes backups and checks, one at a time, each held to its rate."""
+    """One thread for backups, checks and cold segments, one at a time, each held to its rate."""
 
     def __init__(self, settings: Settings, state: StateStore) -> None:
         """Nothing runs before ``start``."""
@@ -59,6 +62,8 @@ class Safekeeping:
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._asked_by = ""
+        self._moved_at: datetime | None = None
+        self._why_not_moved = ""
         self._thread: threading.Thread | None = None
         self._under_way: UnderWay | None = None
 
@@ -107,6 +112,8 @@ class Safekeeping:
         checked = last_check(self._home)
         damaged = len(checked.damaged) if checked else record.damaged
         yield Measured("platform", "tocsin", "damaged_files", float(damaged))
+        name = self._settings.cold.target or "tocsin"
+        yield Measured("platform", name, "cold_failing", float(bool(self._why_not_moved)))
 
     def look(self, now: datetime) -> None:
         """Do what is due: a backup that was asked for or whose time has come, then a check."""
@@ -118,6 +125,12 @@ class Safekeeping:
                 self._back_up(target, by or "schedule")
         if now >= self._next_check(now):
             self._check()
+        cold = self._settings.cold
+        if cold.target and now >= self._after(
+            self._moved_at, timedelta(hours=cold.interval_h), now
+        ):
+            self._move_cold(now)
+            self._moved_at = now
 
     def _next_backup(self, record: BackupRecord | None, now: datetime) -> datetime:
         interval = timedelta(hours=self._settings.backup.interval_h)
@@ -162,6 +175,28 @@ class Safekeeping:
         note_check(self._home, found)
         for one in found.left:
             _log.error("damage_found", path=one.path, reason=one.reason, events=one.events)
+
+    def _move_cold(self, now: datetime) -> None:
+        cold, folder = self._settings.cold, self._home / "events"
+        pace = Pace(self._stop, cold.bytes_per_s)
+        before = now - timedelta(days=cold.after_days)
+        self._under_way = UnderWay("cold", now)
+        try:
+            vault = open_bucket(cold.target, cold.endpoint_url, cold.region)
+            try:
+                claim(self._home, vault, COLD_SEGMENTS)
+                drop_forgotten(folder, self._state, vault)
+                moved = move_cold(folder, self._state, vault, before, pace.keep)
+            finally:
+                vault.close()
+        except StoreError as error:
+            self._why_not_moved = str(error)
+            _log.error("segments_not_moved", target=cold.target, reason=str(error))
+        else:
+            self._why_not_moved = ""
+            _log.info("segments_moved", target=cold.target, segments=moved.segments)
+        finally:
+            self._under_way = None
 
     def _telling(self, what: str, bytes_per_s: int) -> Callable[[str, int, int], None]:
         """Notes how far it is, and keeps its pace in bytes; steps before copying have none."""

@@ -39,6 +39,7 @@ METRICS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("platform", "backup_age_share"): "age of the last good backup, as a share of the time set between two",
         ("platform", "backup_failing"): "1 while the last backup has failed, else 0",
         ("platform", "damaged_files"): "files of the store that the last check found damaged",
+        ("platform", "cold_failing"): "1 while old segments can't be moved to their bucket, else 0",
         ("rule", "paused_s"): "time for which it has been pausing, as it is over its budget of processor time",
         ("rule", "cpu_share"): "share of a processor core it uses",
         ("platform", "evicted_entries"): "entries correlations gave up for want of room",
