@@ -69,6 +69,24 @@ def test_a_hint_asks_that_connector_first_and_loses_nothing() -> None:
     assert lanes == {"alpha.rest": [{"kind": "b.x"}], "unknown.record": [{"q": 1}]}
 
 
+def test_what_is_let_can_be_named_and_is_not_kept() -> None:
+    shape: dict[str, object] = {
+        "name": "line", "recognize": {"message": {"present": True}}, "class": "base_event",
+        "let": {"head": {"field": "message", "extract": "^(.*?) end"}},
+        "add": {"word": {"field": "head", "extract": "^(\\w+)"}, "same": ["head", "message"]},
+        "map": {"device.hostname": {"field": "head", "upper": True}, "message": "message"},
+    }  # fmt: skip
+    records: list[dict[str, object]] = [
+        {"message": f"{'ab cd' if n % 3 else 'x'} end {n}" if n % 5 else "none"} for n in range(600)
+    ]
+    (batch,) = Normalizer([_mapping("alpha", [shape])]).normalize(_decoded(records), ORIGIN)
+    heads = [None if n % 5 == 0 else "ab cd" if n % 3 else "x" for n in range(600)]
+    assert set(batch.native.schema.names) == {"message", "word", "same"}
+    assert batch.native["word"].to_pylist() == [head and head.split()[0] for head in heads]
+    assert batch.native["same"].to_pylist() == [head or "none" for head in heads]
+    assert batch.ocsf["device.hostname"].to_pylist() == heads
+
+
 def test_objects_are_lifted_and_what_is_in_the_way_stays() -> None:
     records: list[dict[str, object]] = [
         {"kind": "k", "data": {"a": 1, "kind": "inner"}},

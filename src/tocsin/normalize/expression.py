@@ -1,7 +1,7 @@
 """Compiles a declared expression to columnar operations."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +12,7 @@ from tocsin.normalize.ocsf_types import (
     as_json,
     meaningful,
     on_distinct,
+    texts,
     to_boolean,
     to_integer,
     to_text,
@@ -28,9 +29,12 @@ _UP_TO_GROUP = re.compile(r"((?:\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?|[^\\\[(])*)\
 class Fields:
     """The native columns of one lane's records, found by dotted path and remembered."""
 
-    def __init__(self, batch: pa.RecordBatch) -> None:
+    def __init__(
+        self, batch: pa.RecordBatch, let: Mapping[str, pa.Array | None] | None = None
+    ) -> None:
+        """``let`` are columns to be found beside those of the batch, and before them."""
         self.batch = batch
-        self._found: dict[str, pa.Array | None] = {}
+        self._found: dict[str, pa.Array | None] = dict(let or {})
 
     def __len__(self) -> int:
         return int(self.batch.num_rows)
@@ -81,17 +85,15 @@ def _first_of(parts: Sequence[Computed]) -> Computed:
     def compute(fields: Fields) -> pa.Array | None:
         found: pa.Array | None = None
         for part in parts:
-            array = part(fields)
-            if array is None:
-                continue
             if found is None:
-                found = array
+                found = part(fields)
                 continue
-            if pa.types.is_string(found.type):
-                found = meaningful(found)
-            if not found.null_count:
-                break
-            found = _coalesce(found, array)
+            told = meaningful(found) if pa.types.is_string(found.type) else found
+            if not told.null_count:
+                return told
+            array = part(fields)
+            if array is not None:
+                found = _coalesce(told, array)
         return found
 
     return compute
@@ -178,7 +180,7 @@ def _extract(regex: str) -> Callable[[pa.Array], pa.Array]:
     def captured(text: pa.Array) -> pa.Array:
         return empty(pc.struct_field(pc.extract_regex(text, options=options), _FIRST))
 
-    return lambda array: on_distinct(to_text(array), captured)
+    return lambda array: on_distinct(texts(array), captured)
 
 
 def _split(separator: str, part: int) -> Callable[[pa.Array], pa.Array]:
@@ -210,7 +212,7 @@ def _lookup(table: dict[str, Scalar]) -> Callable[[pa.Array], pa.Array]:
     def found(text: pa.Array) -> pa.Array:
         return values.take(pc.index_in(pc.utf8_lower(text), options=known))
 
-    return lambda array: on_distinct(to_text(array), found)
+    return lambda array: on_distinct(texts(array), found)
 
 
 def _on_distinct(

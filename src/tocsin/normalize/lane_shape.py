@@ -15,7 +15,7 @@ from tocsin.normalize.expression import Computed, Fields, compile_expression, re
 from tocsin.normalize.mapping import Expression, Mapping, Shape
 from tocsin.normalize.ocsf_classes import CLASS_UIDS, category_uid
 from tocsin.normalize.ocsf_columns import ocsf_columns
-from tocsin.normalize.ocsf_types import Fitting, fitting, to_integer, to_text
+from tocsin.normalize.ocsf_types import Fitting, coded, fitting, to_integer, to_text
 from tocsin.normalize.ocsf_version import OCSF_VERSION
 from tocsin.normalize.patterns import captured
 from tocsin.normalize.timestamps import event_times
@@ -56,6 +56,10 @@ class LaneShape:
     def _alias(self) -> dict[str, Computed]:
         aliases = self._mapping.alias.items()
         return _compiled({name: _first_of(name, paths) for name, paths in aliases})
+
+    @cached_property
+    def _let(self) -> dict[str, Computed]:
+        return _compiled(self._shape.let)
 
     @cached_property
     def _added(self) -> dict[str, Computed]:
@@ -101,15 +105,23 @@ class LaneShape:
             shape = self._shape
             found = captured(Fields(native), shape.patterns, shape.rename, shape.absent)
             native = _with(native, found)
+        let = self._let_of(Fields(native))
         if self._added:
-            native = _with(native, self._computed(native, self._added))
-        fields = Fields(native)
-        ocsf, times = self._ocsf(fields, received_us)
+            native = _with(native, self._computed(native, self._added, let))
+        ocsf, times = self._ocsf(Fields(native, let), received_us)
         return native, ocsf, times
 
+    def _let_of(self, fields: Fields) -> dict[str, pa.Array | None]:
+        found = {name: compute(fields) for name, compute in self._let.items()}
+        return {name: None if array is None else coded(array) for name, array in found.items()}
+
     @staticmethod
-    def _computed(native: pa.RecordBatch, computed: dict[str, Computed]) -> dict[str, pa.Array]:
-        fields = Fields(native)
+    def _computed(
+        native: pa.RecordBatch,
+        computed: dict[str, Computed],
+        let: dict[str, pa.Array | None] | None = None,
+    ) -> dict[str, pa.Array]:
+        fields = Fields(native, let)
         arrays: dict[str, pa.Array] = {}
         for name, compute in computed.items():
             at = native.schema.get_field_index(name)

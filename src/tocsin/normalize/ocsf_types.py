@@ -88,6 +88,8 @@ def to_text(array: pa.Array) -> pa.Array:
     """Text of anything: truth as ``true``/``false``, whole floats without ``.0``, else JSON."""
     if pa.types.is_string(array.type):
         return array
+    if pa.types.is_dictionary(array.type):
+        return array.dictionary_decode()
     if pa.types.is_nested(array.type):
         return as_json(array)
     if pa.types.is_floating(array.type):
@@ -163,12 +165,23 @@ def _text_lists(array: pa.Array) -> pa.Array:
 
 def on_distinct(text: pa.Array, compute: Fitting) -> pa.Array:
     """``compute`` of a text column; of each distinct value once where many are the same."""
-    if len(text) < _FEW or _differs(text):
+    text = coded(text)
+    if not pa.types.is_dictionary(text.type):
         return compute(text)
-    coded = text.dictionary_encode()
-    if len(coded.dictionary) * 2 > len(text):
-        return compute(text)
-    return compute(coded.dictionary).take(coded.indices)
+    return compute(text.dictionary).take(text.indices)
+
+
+def coded(array: pa.Array) -> pa.Array:
+    """A text column as a dictionary and codes where many values are the same; others as they are."""
+    if not pa.types.is_string(array.type) or len(array) < _FEW or _differs(array):
+        return array
+    found = array.dictionary_encode()
+    return array if len(found.dictionary) * 2 > len(array) else found
+
+
+def texts(array: pa.Array) -> pa.Array:
+    """``to_text``, but what is ``coded`` stays so."""
+    return array if pa.types.is_dictionary(array.type) else to_text(array)
 
 
 def _differs(text: pa.Array) -> bool:

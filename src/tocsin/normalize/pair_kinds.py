@@ -13,6 +13,8 @@ from tocsin.normalize.pair_places import Flags, Numbers, is_mark, slices_of
 _END, _QUOTE = 0xFF, ord('"')
 _FIRST_BEYOND_ASCII, _BLANK = 0x80, 32
 _FEWEST, _MOST_KINDS, _MOST_MARKS = 64, 200, 400
+_AT_ONCE = 8_000
+"""As many as a processor keeps at hand."""
 _WORD = 8
 _PADDING = np.full(_WORD, _END, np.uint8)
 _NAME = re.compile(rb"(?<![\w.\-])[A-Za-z_][\w.\-]*\Z")
@@ -46,6 +48,12 @@ def read_alike(text: pa.StringArray, assign: str, between: str) -> Iterator[Alik
     """
     if len(text) < _FEWEST or assign == between or not (is_mark(assign) and is_mark(between)):
         return
+    for start in range(0, len(text), _AT_ONCE):
+        for alike in _read_some(text.slice(start, _AT_ONCE), assign, between):
+            yield Alike(alike.rows + start, alike.values)
+
+
+def _read_some(text: pa.StringArray, assign: str, between: str) -> Iterator[Alike]:
     marks = _marks(text, ord(assign), ord(between))
     if len(marks.firsts) != len(text):
         return
