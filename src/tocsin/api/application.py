@@ -7,6 +7,7 @@ from tocsin.api.problem import Problem, install_problem_handlers
 from tocsin.api.routes import (
     alerts,
     audit,
+    backups,
     cases,
     elastic,
     elastic_handshake,
@@ -63,6 +64,7 @@ ROUTERS = (
     retention,
     holds,
     audit,
+    backups,
     feeds,
     platform_health,
 )
