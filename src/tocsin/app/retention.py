@@ -127,14 +127,14 @@ class Retention:
         """Put a rule in force. Where much would go at once, ``seen_events`` must be that many."""
         due = self._agreed(self.book.with_rule(rule), now, seen_events)
         kept = self.book.put(rule, by=by, now=now)
-        self._allow(due, by, now)
+        self._allow(due, seen_events, by, now)
         return kept
 
     def remove(self, name: str, *, by: str, now: datetime, seen_events: int | None = None) -> None:
         """Take a rule that was set at run time out of force, as ``put`` does."""
         due = self._agreed(self.book.without_rule(name), now, seen_events)
         self.book.remove(name, by=by, now=now)
-        self._allow(due, by, now)
+        self._allow(due, seen_events, by, now)
 
     def go_on(self, *, by: str, now: datetime, seen_events: int) -> Due:
         """Let what is due go although it is odd; ``seen_events`` is how many the person saw."""
@@ -143,7 +143,7 @@ class Retention:
             raise RetentionError(
                 f"{found.events:,} events may go by now, not {seen_events:,}: look at them again"
             )
-        self._allow(found, by, now)
+        self._allow(found, seen_events, by, now)
         with self._state.begin() as tx:
             detail = f"{found.events:,} events may go; it had stopped: {found.asks or 'not at all'}"
             self._audit.append(
@@ -199,19 +199,16 @@ class Retention:
             )
         return found
 
-    def _allow(self, due: Due, by: str, now: datetime) -> None:
-        """Let so many events go; whoever says so has seen how many, and that the clock is right."""
-        allowed = due.events if due.asks else 0
-        _log.info("retention_changed", by=by, due_events=due.events, allowed_events=allowed)
+    def _allow(self, due: Due, seen_events: int | None, by: str, now: datetime) -> None:
+        """Let what was seen go; who has seen it says as well that the clock is right."""
+        has_seen = seen_events is not None and 0 < due.events <= seen_events
+        _log.info("retention_changed", by=by, due_events=due.events, seen_events=seen_events)
         with self._state.begin() as tx:
-            state = replace(
-                _state(tx),
-                allowed_events=allowed,
-                allowed_until=now + _ALLOWED_FOR if allowed else None,
-                stopped_at=None,
-                stopped_because="",
-            )
-            _keep(tx, replace(state, looked_at=now) if due.asks else state)
+            state = replace(_state(tx), stopped_at=None, stopped_because="")
+            if has_seen:
+                until = now + _ALLOWED_FOR
+                state = RetentionState(now, allowed_events=due.events, allowed_until=until)
+            _keep(tx, state)
 
     def _stop(self, state: RetentionState, because: str, now: datetime) -> None:
         if state.stopped_because:

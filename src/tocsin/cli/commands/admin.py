@@ -9,6 +9,9 @@ from tocsin.app.config_errors import ConfigError
 from tocsin.app.doorkeeper import Doorkeeper, open_doorkeeper
 from tocsin.cli.commands.admin_backup import backup, backups, restore_backup
 from tocsin.cli.commands.admin_check import check
+from tocsin.cli.commands.admin_hold import app as hold
+from tocsin.cli.commands.admin_retention import app as retention
+from tocsin.cli.commands.admin_storage import storage
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, out, print_json, print_table
 from tocsin.model.principal import Role
@@ -26,6 +29,9 @@ app.command("backup")(backup)
 app.command("backups")(backups)
 app.command("restore")(restore_backup)
 app.command("check")(check)
+app.command("storage")(storage)
+app.add_typer(retention, name="retention")
+app.add_typer(hold, name="hold")
 
 Roles = Annotated[list[Role], typer.Option("--role", help="A role; may be given again.")]
 

@@ -1,0 +1,46 @@
+"""Storage and retention alone, for commands that manage them while a server may be running."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import disk_usage
+
+from tocsin.app.audit import AuditLog
+from tocsin.app.config import Settings
+from tocsin.app.config_errors import ConfigError
+from tocsin.app.retention import Retention
+from tocsin.app.unfinished_restore import refuse_unfinished
+from tocsin.store.engines.parquet_events import ParquetEvents
+from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.ports import EventStore
+
+
+@dataclass(frozen=True, slots=True)
+class StorageDesk:
+    """What commands look at; nothing is deleted here, that is the server's work."""
+
+    folder: Path
+    events: EventStore
+    retention: Retention
+
+
+@contextmanager
+def open_storage(settings: Settings) -> Iterator[StorageDesk]:
+    """Raises ConfigError where there is no data folder."""
+    folder = settings.home
+    refuse_unfinished(folder)
+    if not (folder / "state.sqlite").exists():
+        raise ConfigError(f"{folder}: no data folder here; give one with --home")
+    state = SqliteState(folder / "state.sqlite")
+    try:
+        events = ParquetEvents(folder / "events", state)
+        try:
+            retention = Retention(
+                *(settings.retention, state, events, AuditLog()), lambda: disk_usage(folder).free
+            )
+            yield StorageDesk(folder, events, retention)
+        finally:
+            events.close()
+    finally:
+        state.close()
