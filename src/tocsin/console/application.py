@@ -10,6 +10,7 @@ from starlette.types import Scope
 
 from tocsin.app.exception_preview import FindingsAtHand
 from tocsin.app.finding_days import FindingCounter
+from tocsin.app.search_turns import SearchesBusy
 from tocsin.app.wiring import Tocsin
 from tocsin.console.headers import FORM_LIMIT_BYTES, SafeHeaders
 from tocsin.console.pages import PAGES
@@ -50,6 +51,7 @@ def create_console(tocsin: Tocsin) -> FastAPI:
     console.add_exception_handler(Forbidden, _forbidden)
     console.add_exception_handler(Missing, _missing)
     console.add_exception_handler(Refused, _refused)
+    console.add_exception_handler(SearchesBusy, _busy)
     console.add_exception_handler(HTTPException, _http)
     console.add_exception_handler(Exception, _broken)
     console.add_middleware(GZipMiddleware, minimum_size=800)
@@ -88,6 +90,10 @@ def _leave(request: Request, to: str) -> Response:
 
 def _forbidden(request: Request, error: Exception) -> Response:
     return _trouble(request, 403, "Not for your role", f"{error}.")
+
+
+def _busy(request: Request, error: Exception) -> Response:
+    return _trouble(request, 429, "Too many searches at once", f"{error}.")
 
 
 def _missing(request: Request, error: Exception) -> Response:

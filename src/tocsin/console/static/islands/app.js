@@ -10,6 +10,7 @@ import { startLiveTail } from "./live_tail.js";
 import { startPalette } from "./palette.js";
 import { startRows } from "./rows.js";
 import { startSearchPage } from "./search_page.js";
+import { startSqlEditor } from "./sql_editor.js";
 
 startCopying();
 startKeys();
@@ -22,6 +23,7 @@ function refresh() {
   startHistogram();
   startLiveTail();
   startSearchPage();
+  startSqlEditor();
   placeFindings();
   fadeToasts();
 }

@@ -1,0 +1,81 @@
+"""SQL, jobs and exports: what of Search takes long or leaves the page."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.console.conftest import Desks, Visitors
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_question_in_sql(desks: Desks) -> None:
+    desk = desks()
+    page = desk.page
+    desk.open("/search/sql?from=now-7d")
+    page.get_by_role("link", name="Bytes out by hour and host").click()
+    expect(page.locator("#sql")).to_have_value(
+        r"SELECT time_bucket(INTERVAL 1 HOUR, time) AS hour, device_hostname,"
+        "\n       sum(traffic_bytes_out) AS bytes_out\nFROM events\nWHERE traffic_bytes_out > 0\nGROUP BY ALL ORDER BY bytes_out DESC LIMIT 100"
+    )
+    expect(page.locator("#answer")).to_contain_text("rows")
+    desk.ready()
+    page.locator("#sql").fill("SELECT , count(*) AS n FROM events GROUP BY ALL ORDER BY n DESC")
+    page.locator("#sql").evaluate("editor => editor.setSelectionRange(7, 7)")
+    page.locator(".schema button", has_text="source").first.click()
+    expect(page.locator("#sql")).to_have_value(
+        "SELECT source, count(*) AS n FROM events GROUP BY ALL ORDER BY n DESC"
+    )
+    page.locator("#sql").focus()
+    desk.press("Control+Enter")
+    expect(page.locator("#answer table")).to_contain_text("okta")
+    desk.look("search-sql")
+    page.get_by_role("button", name="Plan").click()
+    expect(page.locator("#answer")).to_contain_text("Segments looked into")
+    desk.look("search-sql-plan")
+    desk.open("/search/sql?sql=select+user_nam+from+events")
+    expect(page.locator("#answer [role=alert]")).to_contain_text("user_nam")
+    desk.open("/search/sql?sql=select+*+from+read_text('/etc/passwd')")
+    expect(page.locator("#answer [role=alert]")).to_contain_text("the only table is events")
+    desk.look("search-sql-refused")
+    desk.assert_quiet()
+
+
+def test_a_search_runs_as_a_job(desks: Desks) -> None:
+    desk = desks()
+    page = desk.page
+    desk.open("/search?q=source:okta&from=now-7d")
+    page.get_by_text("More", exact=True).click()
+    page.get_by_role("button", name="Run as a job").click()
+    expect(page.locator("#job [role=status]")).to_contain_text("Done")
+    expect(page.locator("#job table.events tbody tr").first).to_be_visible()
+    desk.look("search-job")
+    desk.open("/search/jobs")
+    expect(page.locator("table")).to_contain_text("source:okta")
+    desk.look("search-jobs")
+    page.get_by_role("button", name="Forget source:okta").click()
+    expect(page.locator("#toasts")).to_contain_text("forgotten")
+    desk.assert_quiet()
+
+
+def test_rows_of_sql_are_exported_without_formulas(living_visitors: Visitors) -> None:
+    ada = living_visitors("ada.lind")
+    asked = {"sql": "select '=1+1' as \"-x\", count(*) as n from events", "kind": "csv"}
+    got = ada.get("/search/sql/export", params=asked)
+    assert got.text.splitlines()[0] == "'-x,n"
+    assert got.text.splitlines()[1].startswith("'=1+1,")
+    lines = ada.get("/search/sql/export", params={**asked, "kind": "ndjson"}).text.splitlines()
+    assert lines[0].startswith('{"-x":"=1+1","n":')
+    refused = ada.get("/search/sql/export", params={"sql": "drop table events"})
+    assert refused.status_code == 404
+    assert "only reading is allowed" in refused.text
+
+
+def test_the_jobs_of_others_are_not_seen(living_visitors: Visitors) -> None:
+    ada, otto = living_visitors("ada.lind"), living_visitors("otto.berg")
+    started = ada.post("/search/jobs", q="source:okta", **{"from": "now-1h"})
+    place = started.headers["location"]
+    assert ada.get(place).status_code == 200
+    assert otto.get(place).status_code == 404
+    told = ada.post("/search/jobs", q="a AND (")
+    assert told.status_code == 303
+    assert "It was not started" in ada.get("/search/jobs").text
