@@ -69,6 +69,8 @@ LOOKS = [
     Look("quarantine-record", "/sources/quarantine", ("j", "Enter"), "#panel pre"),
     Look("health", "/health", person="root.admin", wait=".tile", width=1920),
     Look("health-narrow", "/health", person="root.admin", wait=".tile", width=420),
+    Look("storage", "/storage", person="root.admin", wait=".disk"),
+    Look("storage-narrow", "/storage", person="root.admin", wait=".disk", width=420),
     Look("rules", "/rules"),
     Look("rule", "/rules/{rule}"),
     Look("rule-correlation", "/rules/{correlation}"),

@@ -28,6 +28,7 @@ PLACES = (
     Place("Leases", "/leases", "lease", "l", Permission.RESPONSE_READ, "Respond", "leases"),
     Place("Sources", "/sources", "source", "o", Permission.SOURCES_READ, "Operate", "silent"),
     Place("Health", "/health", "status", "h", Permission.SOURCES_READ, "Operate"),
+    Place("Storage", "/storage", "storage", "d", Permission.SOURCES_READ, "Operate"),
     Place("Rules", "/rules", "rule", "r", Permission.RULES_READ, "Operate"),
     Place("Coverage", "/coverage", "coverage", "v", Permission.RULES_READ, "Operate"),
 )

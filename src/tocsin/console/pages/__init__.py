@@ -36,6 +36,7 @@ from tocsin.console.pages import (
     source_draft,
     source_setup,
     sources,
+    storage,
 )
 
 PAGES = tuple(
@@ -65,6 +66,7 @@ PAGES = tuple(
         quarantine,
         sources,
         health,
+        storage,
         coverage,
         packs,
         rules,
