@@ -61,6 +61,8 @@ EXPECTED = {
     ("GET", "/api/v1/search"): Permission.EVENTS_SEARCH,
     ("GET", "/api/v1/search/histogram"): Permission.EVENTS_SEARCH,
     ("GET", "/api/v1/search/top"): Permission.EVENTS_SEARCH,
+    ("GET", "/api/v1/search/fields"): Permission.EVENTS_SEARCH,
+    ("GET", "/api/v1/search/statistics"): Permission.EVENTS_SEARCH,
     ("POST", "/api/v1/search/sql"): Permission.EVENTS_SEARCH,
     ("POST", "/api/v1/search/sql/plan"): Permission.EVENTS_SEARCH,
     ("GET", "/api/v1/search/export"): Permission.EVENTS_SEARCH,

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
+from tocsin.app.event_field import field_of
 from tocsin.console import fields
-from tocsin.console.display import flatten, stamp, visible
-from tocsin.store.fields import NATIVE
-from tocsin.store.hot_columns import ENVELOPE, hot_column_by_name
+from tocsin.console.display import visible
 from tocsin.store.query import StoredEvent
 
 SUMMARY = "event"
@@ -39,16 +38,10 @@ def row(event: StoredEvent, columns: tuple[str, ...]) -> EventRow:
     """The event as a row of these columns."""
     severity = event.ocsf.get("severity_id")
     level = _LEVELS.get(severity if isinstance(severity, int) else 0, "informational")
-    native: dict[str, object] | None = None
-    cells = []
-    for column in columns:
-        if column.startswith(NATIVE) and native is None:
-            native = dict(flatten(event.native))
-        cells.append(_cell(event, column, native or {}))
-    return EventRow(event, level, tuple(cells))
+    return EventRow(event, level, tuple(_cell(event, column) for column in columns))
 
 
-def _cell(event: StoredEvent, column: str, native: dict[str, object]) -> Cell:
+def _cell(event: StoredEvent, column: str) -> Cell:
     if column == SUMMARY:
         return Cell(column, fields.summary(event) or event.lane)
     if column == "host":
@@ -57,16 +50,5 @@ def _cell(event: StoredEvent, column: str, native: dict[str, object]) -> Cell:
     if column == "user":
         user = event.ocsf.get("user.name") or event.ocsf.get("actor.user.name")
         return Cell(column, visible(user, 60))
-    whole = visible(_value(event, column, native), 1000)
+    whole = visible(field_of(event, column), 1000)
     return Cell(column, whole[:200], whole)
-
-
-def _value(event: StoredEvent, column: str, native: dict[str, object]) -> object:
-    if column in ENVELOPE:
-        value = getattr(event, column)
-        return stamp(value) if ENVELOPE[column] == "TIMESTAMP" else value
-    if column.startswith(NATIVE):
-        name = column.removeprefix(NATIVE)
-        return native.get(name, event.native.get(name))
-    hot = hot_column_by_name().get(column)
-    return event.ocsf.get(hot.path if hot else column)

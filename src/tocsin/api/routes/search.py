@@ -1,5 +1,6 @@
 """Ask any question of any event: search, histogram, top values, one record, SQL."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -43,9 +44,11 @@ def search(
     to: To = None,
     size: Annotated[int, Query(ge=0, le=10_000)] = 100,
     cursor: str | None = None,
+    oldest_first: bool = False,
 ) -> dict[str, Any]:
-    """Events newest first, with the total and what was searched."""
-    return dict(as_json(house.events.search(event_query(q, start, to, size, cursor), turn)))
+    """Events newest first unless asked otherwise, with the total and what was searched."""
+    asked = replace(event_query(q, start, to, size, cursor), oldest_first=oldest_first)
+    return dict(as_json(house.events.search(asked, turn)))
 
 
 @router.get("/search/histogram", summary="Count events over time")

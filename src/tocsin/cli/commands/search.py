@@ -1,5 +1,6 @@
 """``tocsin search``: find events, from the terminal."""
 
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,11 +12,13 @@ from tocsin.app.event_export import ExportFormat
 from tocsin.app.exports import AskedExport
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json as plain
+from tocsin.app.wiring import Tocsin
 from tocsin.cli.commands.searches import kept_searches, named
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.event_files import write_events
+from tocsin.cli.event_table import show_events, show_histogram
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
-from tocsin.cli.output import Exit, fail, out, print_json, print_table
+from tocsin.cli.output import Exit, fail, print_json, print_table
 from tocsin.cli.remote import Remote
 from tocsin.store.query import EventQuery
 from tocsin.store.stop_signal import StopSignal
@@ -45,8 +48,11 @@ def search(
         ExportFormat | None, typer.Option("--format", help="Write every event found as this.")
     ] = None,
     columns: Annotated[
-        str, typer.Option("--columns", help="With --format: fields, comma-separated.")
+        str, typer.Option("--columns", help="Fields to show or write, comma-separated.")
     ] = "",
+    bars: Annotated[
+        int, typer.Option("--histogram", min=0, max=200, help="Show counts in so many spans.")
+    ] = 0,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="With --format: the file; default: print.")
     ] = None,
@@ -54,11 +60,9 @@ def search(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find events, newest first; with --format, write every one of them."""
-    if how is None and (columns or output):
-        fail("--columns and --output go with --format", Exit.BAD_CONFIGURATION)
-    if how is not None and (sql or as_json):
-        fail("--format goes with a filter, without --sql and --json", Exit.BAD_CONFIGURATION)
+    """Find events, newest first; with --format, write every one; with --histogram, count them."""
+    chosen = [name for part in columns.split(",") if (name := part.strip())]
+    _check_options(how, output, chosen, bars, is_sql=sql, is_json=as_json)
     facts = server_of(home, config)
     if saved:
         if query or sql:
@@ -67,62 +71,78 @@ def search(
         query = one["query"]
         start = start or (one["start"] if one["start"] != "all" else None)
         end = end or one["until"]
-    try:
-        moments = [parse_moment(text) if text else None for text in (start, end)]
-    except ValueError as error:
-        fail(str(error), Exit.BAD_CONFIGURATION)
+    moments = _moments(start, end)
     if how is not None:
-        chosen = how.columns([name for part in columns.split(",") if (name := part.strip())])
-        asked = AskedExport(EventQuery(query, moments[0], moments[1]), how, chosen)
+        asked = AskedExport(EventQuery(query, moments[0], moments[1]), how, how.columns(chosen))
         write_events(asked, output, facts, home, config)
         return
     if facts:
-        answer = _ask(Remote(facts), query, sql, moments, size)
+        answer = _ask(Remote(facts), query, sql, moments, size, bars)
     else:
-        house = open_house(home, config)
-        try:
-            if sql:
-                within = EventQuery("", moments[0], moments[1])
-                asked_sql = AskedSql(query, size, within)
-                answer = plain(answer_sql(house.searching.sql, asked_sql, StopSignal(_SQL_S)))
-            else:
-                answer = plain(house.events.search(EventQuery(query, moments[0], moments[1], size)))
-        finally:
-            house.close()
+        with closing(open_house(home, config)) as house:
+            answer = plain(_look(house, query, sql, moments, size, bars))
     if as_json:
         print_json(answer)
-    elif sql:
-        print_table("", answer["columns"], answer["rows"])
     else:
-        _show(answer)
+        _show(answer, chosen)
+
+
+def _check_options(
+    how: ExportFormat | None,
+    output: Path | None,
+    columns: list[str],
+    bars: int,
+    *,
+    is_sql: bool,
+    is_json: bool,
+) -> None:
+    """Ends the command when options are given that don't go together."""
+    if how is None and output:
+        fail("--output goes with --format", Exit.BAD_CONFIGURATION)
+    if how is not None and (is_sql or is_json):
+        fail("--format goes with a filter, without --sql and --json", Exit.BAD_CONFIGURATION)
+    if columns and (is_sql or (is_json and how is None)):
+        fail("--columns goes with a table or --format", Exit.BAD_CONFIGURATION)
+    if bars and (is_sql or how is not None or columns):
+        fail("--histogram goes with a filter alone", Exit.BAD_CONFIGURATION)
+
+
+def _show(answer: dict[str, Any], columns: list[str]) -> None:
+    if "rows" in answer:
+        print_table("", answer["columns"], answer["rows"])
+    elif "buckets" in answer:
+        show_histogram(answer["buckets"])
+    else:
+        show_events(answer, columns)
+
+
+def _moments(start: str | None, end: str | None) -> list[datetime | None]:
+    try:
+        return [parse_moment(text) if text else None for text in (start, end)]
+    except ValueError as error:
+        fail(str(error), Exit.BAD_CONFIGURATION)
+
+
+def _look(
+    house: Tocsin, query: str, sql: bool, moments: list[datetime | None], size: int, bars: int
+) -> object:
+    if sql:
+        asked = AskedSql(query, size, EventQuery("", moments[0], moments[1]))
+        return answer_sql(house.searching.sql, asked, StopSignal(_SQL_S))
+    wanted = EventQuery(query, moments[0], moments[1], size)
+    if bars:
+        return {"buckets": house.events.histogram(wanted, bars)}
+    return house.events.search(wanted)
 
 
 def _ask(
-    remote: Remote, query: str, sql: bool, moments: list[datetime | None], size: int
+    remote: Remote, query: str, sql: bool, moments: list[datetime | None], size: int, bars: int
 ) -> dict[str, Any]:
     start, end = (moment.isoformat() if moment else None for moment in moments)
     if sql:
         wanted = {"sql": query, "size": size, "from": start, "to": end}
         return remote.post("/api/v1/search/sql", json=wanted)
-    params = {"q": query, "from": start, "to": end, "size": size}
-    return remote.get("/api/v1/search", **params)
-
-
-def _show(answer: dict[str, Any]) -> None:
-    rows = [
-        (
-            event["time"],
-            event["source"],
-            event["lane"],
-            event["ocsf"].get("device.hostname", ""),
-            event["ocsf"].get("user.name") or event["ocsf"].get("actor.user.name", ""),
-            str(event["ocsf"].get("message", ""))[:120],
-        )
-        for event in answer["events"]
-    ]
-    print_table("", ("time", "source", "lane", "host", "user", "message"), rows)
-    shown, total = len(rows), answer["total"]
-    out.print(
-        f"{shown} of {total} events; {answer['searched_rows']} searched in {answer['took_ms']:.0f} ms",
-        markup=False,
-    )
+    params = {"q": query, "from": start, "to": end}
+    if bars:
+        return remote.get("/api/v1/search/histogram", **params, buckets=bars)
+    return remote.get("/api/v1/search", **params, size=size)
