@@ -34,7 +34,7 @@ class _Commands(LazyCommands):
             "case": "Read cases.",
             "playbook": "Check, simulate and list CACAO playbooks.",
             "bench": "Measure this machine: reproducible, prints JSON.",
-            "admin": "Users, tokens and the audit chain; backup, restore and check.",
+            "admin": "Users, tokens and the audit chain; backup, restore, check and export.",
         }
     )
 

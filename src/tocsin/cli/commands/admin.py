@@ -9,6 +9,7 @@ from tocsin.app.config_errors import ConfigError
 from tocsin.app.doorkeeper import Doorkeeper, open_doorkeeper
 from tocsin.cli.commands.admin_backup import backup, backups, restore_backup
 from tocsin.cli.commands.admin_check import check
+from tocsin.cli.commands.admin_export import export
 from tocsin.cli.commands.admin_hold import app as hold
 from tocsin.cli.commands.admin_retention import app as retention
 from tocsin.cli.commands.admin_storage import storage
@@ -17,7 +18,8 @@ from tocsin.cli.output import Exit, out, print_json, print_table
 from tocsin.model.principal import Role
 
 app = typer.Typer(
-    help="Users, tokens and the audit chain; backup, restore and check.", no_args_is_help=True
+    help="Users, tokens and the audit chain; backup, restore, check and export.",
+    no_args_is_help=True,
 )
 user = typer.Typer(help="People who sign in.", no_args_is_help=True)
 token = typer.Typer(help="Tokens for programs.", no_args_is_help=True)
@@ -29,6 +31,7 @@ app.command("backup")(backup)
 app.command("backups")(backups)
 app.command("restore")(restore_backup)
 app.command("check")(check)
+app.command("export")(export)
 app.command("storage")(storage)
 app.add_typer(retention, name="retention")
 app.add_typer(hold, name="hold")
