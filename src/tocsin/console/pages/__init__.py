@@ -37,6 +37,7 @@ from tocsin.console.pages import (
     source_setup,
     sources,
     storage,
+    storage_backups,
 )
 
 PAGES = tuple(
@@ -67,6 +68,7 @@ PAGES = tuple(
         sources,
         health,
         storage,
+        storage_backups,
         coverage,
         packs,
         rules,
