@@ -426,3 +426,10 @@ def test_a_full_disk_under_the_backups_is_told_and_nothing_counts(
     monkeypatch.undo()
     assert generation_ids(vault) == []
     assert not (kept.folder / ".backup").exists()
+
+
+def test_a_place_in_the_data_folder_is_refused(kept: KeptHome) -> None:
+    inside = FolderVault(kept.folder / "backups", writing=True)
+    with pytest.raises(BackupError, match="lies in the data folder"):
+        make_backup(kept.folder, inside)
+    inside.close()

@@ -85,6 +85,11 @@ def make_backup(home: Path, vault: Vault, on_progress: OnProgress = lambda *_: N
     """
     if not (home / "state.sqlite").is_file():
         raise BackupError(f"{home} is no data folder: give one with --home")
+    if "://" not in vault.url and home.resolve() in (place := Path(vault.url).resolve()).parents:
+        raise BackupError(
+            f"{place} lies in the data folder: a backup there is lost with it, and would be in the "
+            "next one. Give a folder on another disk"
+        )
     begun = datetime.now(UTC)
     with _alone(home):
         try:
