@@ -29,6 +29,22 @@ def plain(array: pa.Array) -> pa.Array:
     return array.cast(target, safe=not pa.types.is_temporal(kind))  # nanoseconds are cut off
 
 
+def plain_within(array: pa.Array) -> pa.Array:
+    """The same, and within lists and structs too."""
+    array = plain(array)
+    gone = array.is_null() if array.null_count else None
+    if pa.types.is_struct(array.type) and array.type.num_fields:
+        fields = [plain_within(field) for field in array.flatten()]
+        names = [field.name for field in array.type]
+        return pa.StructArray.from_arrays(fields, names=names, mask=gone)
+    if is_list(array.type):
+        sizes = array.value_lengths().fill_null(0).cast(pa.int32())
+        ends = pc.cumulative_sum(sizes) if len(sizes) else sizes
+        offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
+        return pa.ListArray.from_arrays(offsets, plain_within(array.flatten()), mask=gone)
+    return array
+
+
 def kind_of(array: pa.Array) -> str:
     """``object``, ``list`` or the type's name, for arrays that went through ``plain``."""
     if pa.types.is_struct(array.type):
