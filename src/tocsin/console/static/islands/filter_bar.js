@@ -11,6 +11,7 @@ function bind(form, input, list) {
   let at = -1;
   let asked = 0;
   let pending = null;
+  let timer = 0;
 
   const close = () => {
     list.hidden = true;
@@ -39,6 +40,7 @@ function bind(form, input, list) {
   const suggest = async (evenOfNothing = false) => {
     const word = wordAt(input);
     const number = ++asked;
+    clearTimeout(timer);
     pending?.abort();
     if (!word.text && !evenOfNothing) return close();
     pending = new AbortController();
@@ -64,7 +66,6 @@ function bind(form, input, list) {
     input.setAttribute("aria-expanded", "true");
   };
 
-  let timer = 0;
   input.addEventListener("input", () => {
     input.removeAttribute("aria-invalid");
     clearTimeout(timer);
