@@ -10,6 +10,7 @@ from shutil import disk_usage
 from tocsin.app.access import Access
 from tocsin.app.assets import AssetRegister, load_assets
 from tocsin.app.audit import AuditLog
+from tocsin.app.backup_place import open_bucket
 from tocsin.app.config import Settings
 from tocsin.app.correlation_memory import remember
 from tocsin.app.decoding_ahead import DecodingAhead
@@ -41,6 +42,7 @@ from tocsin.app.search_desk import SearchDesk
 from tocsin.app.shipped import rule_paths
 from tocsin.app.source_tasks import SourceTasks
 from tocsin.app.storage_watch import StorageWatch
+from tocsin.app.stores import Stores, open_events, open_state, settle_stores
 from tocsin.app.unknown_replay import UnknownReplay
 from tocsin.app.upkeep import Upkeep
 from tocsin.app.webhook_doors import WebhookDoors
@@ -61,8 +63,6 @@ from tocsin.normalize.normalizer import Normalizer
 from tocsin.respond.desk import ResponseDesk
 from tocsin.store.engines.file_spool import FileSpool
 from tocsin.store.engines.folder_blobs import FolderBlobs
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.sqlite_state import SqliteState
 from tocsin.store.ports import BlobStore, EventStore, Note, StateStore, WorkQueue
 from tocsin.triage.alerts import AlertBook
 from tocsin.triage.risk import RiskBoard
@@ -292,12 +292,20 @@ def _open_budget(settings: Settings, engine: Engine, flow: Flow) -> RuleBudget:
 
 def _open_stores(
     settings: Settings, closers: list[Callable[[], None]]
-) -> tuple[SqliteState, ParquetEvents, FolderBlobs, FileSpool]:
+) -> tuple[StateStore, EventStore, FolderBlobs, FileSpool]:
     """The four stores of the data folder; segments no manifest names are swept."""
     folder = settings.home
-    state = SqliteState(folder / "state.sqlite")
+    chosen = settle_stores(folder, Stores(settings.store.state, settings.store.events))
+    state = open_state(folder, chosen, is_server=True)
     closers.append(state.close)
-    events = ParquetEvents(folder / "events", state)
+    cold = settings.cold
+    events = open_events(
+        *(folder, state, chosen),
+        cold=partial(open_bucket, cold.target, cold.endpoint_url, cold.region)
+        if cold.target
+        else None,
+        cold_cache_bytes=cold.cache_bytes,
+    )
     closers.append(events.close)
     spool = FileSpool(folder / "spool", state, limit_bytes=settings.spool.limit_bytes)
     closers.append(spool.close)

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from tocsin.store.engines import event_queries as build
 from tocsin.store.engines import event_streaming, manifest
+from tocsin.store.engines.cold_shelf import ColdShelf
 from tocsin.store.engines.duckdb_reader import DuckDbReader
 from tocsin.store.engines.event_rows import event_columns, stored_event
 from tocsin.store.engines.segment_scan import Scan, SegmentsChanged
@@ -49,8 +50,11 @@ class _Found:
 class EventSearch:
     """Looks into the segments of one folder; safe to use from many threads."""
 
-    def __init__(self, folder: Path, state: StateStore, reader: DuckDbReader) -> None:
+    def __init__(
+        self, folder: Path, state: StateStore, reader: DuckDbReader, shelf: ColdShelf
+    ) -> None:
         self._folder = folder
+        self._shelf = shelf
         self._state = state
         self._reader = reader
         self._known = (0, FieldCatalogue())
@@ -133,7 +137,7 @@ class EventSearch:
 
             def begin(scan: Scan) -> EventStream:
                 hits = _hits(scan, query, found)
-                segments = [hit.segment for hit in hits]
+                segments = scan.at_hand([hit.segment for hit in hits])
                 paths = stack.enter_context(event_streaming.held(self._folder, scan, segments))
                 where = build.condition(query, found)
                 batches = event_streaming.batches(self._reader, paths, selected, where, stop)
@@ -166,7 +170,11 @@ class EventSearch:
             with self._state.read() as tx:
                 segments = choose(tx)
             try:
-                return ask(Scan(self._folder, self._state, self._reader, segments, stop))
+                scan = Scan(
+                    *(self._folder, self._state, self._reader, segments, stop),
+                    cold=self._shelf.hold(),
+                )
+                return ask(scan)
             except SegmentsChanged:
                 continue
         raise QueryError("segments kept changing while the query ran; ask again")

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from tocsin.model.event import EventBatch
 from tocsin.model.lane import Lane
 from tocsin.store.engines import facts_book, manifest
+from tocsin.store.engines.cold_shelf import ColdShelf
 from tocsin.store.engines.duckdb_reader import DuckDbReader
 from tocsin.store.engines.event_search import EventSearch
 from tocsin.store.engines.event_sql import EventSql
@@ -40,6 +41,7 @@ from tocsin.store.query import (
 )
 from tocsin.store.sql_plan import SqlPlan
 from tocsin.store.stop_signal import StopSignal
+from tocsin.store.vault import Vault
 
 _log = structlog.get_logger()
 
@@ -48,6 +50,7 @@ class ParquetEvents:
     """``EventStore`` in a folder; safe to share between threads, one process writes.
 
     ``merge_at`` segments of similar size become one. A query is stopped after ``timeout_s``.
+    ``cold`` opens the bucket of cold segments, of which ``cold_cache_bytes`` are kept here.
     """
 
     def __init__(
@@ -59,6 +62,8 @@ class ParquetEvents:
         memory_mb: int = 1024,
         timeout_s: float = 60,
         merge_at: int = 8,
+        cold: Callable[[], Vault] | None = None,
+        cold_cache_bytes: int = 10 * 1024**3,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder.resolve()
@@ -67,7 +72,8 @@ class ParquetEvents:
         self._reader = DuckDbReader(
             self._folder, threads=threads, memory_mb=memory_mb, timeout_s=timeout_s
         )
-        self._search = EventSearch(self._folder, state, self._reader)
+        self._shelf = ColdShelf(self._folder, cold, cold_cache_bytes)
+        self._search = EventSearch(self._folder, state, self._reader, self._shelf)
         self._sql = EventSql(self._search, self._reader)
         self._guard = threading.Lock()
         self._unpublished: set[str] = set()
@@ -162,7 +168,8 @@ class ParquetEvents:
         lane_of: Callable[[str], Lane],
         on_damage: Callable[[Damage], None],
     ) -> Iterator[EventBatch]:
-        return Replay(self._folder, self._state, wanted, lane_of, on_damage).batches(
+        hold = self._shelf.hold()
+        return Replay(self._folder, self._state, wanted, lane_of, on_damage, hold.bring).batches(
             [
                 one
                 for one in self.segments(wanted.start, wanted.end)
@@ -176,6 +183,9 @@ class ParquetEvents:
         with self._merging:
             with self._state.read() as tx:
                 held = manifest.overlapping(tx, min(event_ids), max(event_ids))
+            hold = self._shelf.hold()
+            if away := hold.bring(held):
+                raise StoreError(f"nothing was changed: a segment {next(iter(away.values()))}")
             goes = among(event_ids)
             changed = [
                 (one, without(self._folder, one, goes))
@@ -223,6 +233,7 @@ class ParquetEvents:
                 for one in pair:
                     if one is not None and one.path not in counting:
                         remove(self._folder / one.path)
+                        self._shelf.forget(one)
 
     def segments(self, start: datetime | None, end: datetime | None) -> list[Segment]:
         with self._state.read() as tx:
@@ -263,6 +274,7 @@ class ParquetEvents:
 
     def close(self) -> None:
         self._reader.close()
+        self._shelf.close()
         self._writers.close()
 
     def _sweep(self) -> int:

@@ -10,9 +10,10 @@ import structlog
 from sqlglot import exp
 
 from tocsin.store.engines import manifest
+from tocsin.store.engines.cold_shelf import Hold
 from tocsin.store.engines.duckdb_reader import DuckDbReader, Rows, parquet
 from tocsin.store.engines.segment_file import checksum
-from tocsin.store.engines.segment_places import is_quarantined
+from tocsin.store.engines.segment_places import is_cold, is_quarantined
 from tocsin.store.ports import QueryError, Segment, StateStore
 from tocsin.store.stop_signal import StopSignal
 
@@ -29,6 +30,9 @@ _ABOUT_THE_QUERY = (
 
 Query = Callable[[exp.Table], exp.Expr]
 _SHOWN = 3
+_MEND = (
+    "; put the file back from a backup (tocsin admin check --mend-from BACKUP) and check the disk"
+)
 
 
 class SegmentsChanged(Exception):
@@ -44,6 +48,7 @@ class Scan:
     reader: DuckDbReader
     segments: list[Segment]
     stop: StopSignal | None = None
+    cold: Hold | None = None
     problems: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.perf_counter)
     _damaged: set[str] = field(default_factory=set)
@@ -63,7 +68,7 @@ class Scan:
         query itself can't be run.
         """
         chosen = self.segments if segments is None else segments
-        whole = [segment for segment in chosen if segment.id not in self._damaged]
+        whole = self.at_hand(chosen)
         if not whole:
             return []
         try:
@@ -77,7 +82,16 @@ class Scan:
 
     def files(self) -> list[str]:
         """The files of all segments whose content is as it was written."""
-        return [self.path(segment) for segment in self.segments if segment.id not in self._damaged]
+        return [self.path(segment) for segment in self.at_hand(self.segments)]
+
+    def at_hand(self, segments: Sequence[Segment]) -> list[Segment]:
+        """Those that are not damaged, cold ones brought here; what can't be brought is told."""
+        whole = [segment for segment in segments if segment.id not in self._damaged]
+        reasons = self.cold.bring(whole) if self.cold is not None else {}
+        for segment in whole:
+            if segment.id in reasons:
+                self._leave_out(segment, reasons[segment.id], "")
+        return [segment for segment in whole if segment.id not in reasons]
 
     def set_aside(self, error: duckdb.Error) -> None:
         """Find what is damaged after a query over all ``files`` failed with ``error``."""
@@ -96,6 +110,9 @@ class Scan:
             reason = self._fault(segment)
             if reason and segment.path not in counting:
                 raise SegmentsChanged
+            if reason and is_cold(segment):
+                (self.folder / segment.path).unlink(missing_ok=True)  # the bucket has it whole
+                raise SegmentsChanged
             if reason:
                 found = True
                 self._leave_out(segment, reason)
@@ -103,13 +120,12 @@ class Scan:
         if not found:
             raise QueryError(f"the query can't be run: {_first_line(error)}") from error
 
-    def _leave_out(self, segment: Segment, reason: str) -> None:
+    def _leave_out(self, segment: Segment, reason: str, advice: str = _MEND) -> None:
         self._damaged.add(segment.id)
         times = f"{segment.first_time:%Y-%m-%d %H:%M} to {segment.last_time:%Y-%m-%d %H:%M} UTC"
         self.problems.append(
             f"segment {segment.path} {reason}: its {segment.rows:,} events of "
-            f"{_some(segment.sources)}, {times}, are missing from this answer; put the file back "
-            "from a backup (tocsin admin check --mend-from BACKUP) and check the disk"
+            f"{_some(segment.sources)}, {times}, are missing from this answer{advice}"
         )
 
     def _fails(self, segment: Segment, build: Query) -> bool:
