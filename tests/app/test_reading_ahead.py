@@ -23,21 +23,22 @@ def raw(text: str, ordinal: int = 1) -> RawBatch:
 def test_the_same_bytes_are_decoded_once() -> None:
     decoding = DecodingAhead()
     first = decoding.decode(raw('{"a": 1}'))
-    assert decoding.taken(raw('{"a": 1}')) is first
-    assert decoding.taken(raw('{"a": 1}')) is not first  # it was forgotten
+    assert decoding.taken([raw('{"a": 1}')])[0] is first
+    assert decoding.taken([raw('{"a": 1}')])[0] is not first  # it was forgotten
 
 
 def test_other_bytes_of_the_same_size_are_never_taken_for_it() -> None:
     decoding = DecodingAhead()
     decoding.decode(raw('{"a": 1}'))
-    assert list(decoding.taken(raw('{"a": 2}')).records) == [{"a": 2}]
+    assert list(decoding.taken([raw('{"a": 2}')])[0].records) == [{"a": 2}]
 
 
 def test_what_waits_too_long_is_forgotten_and_decoded_anew() -> None:
     decoding = DecodingAhead(limit_bytes=20)
     kept = [decoding.decode(raw('{"a": 1}', ordinal)) for ordinal in (1, 2, 3)]
-    assert decoding.taken(raw('{"a": 1}', 3)) is kept[2]
-    assert decoding.taken(raw('{"a": 1}', 1)) is not kept[0]
+    taken = decoding.taken([raw('{"a": 1}', 3), raw('{"a": 1}', 1)])
+    assert taken[0] is kept[2]
+    assert taken[1] is not kept[0]
 
 
 def post(house: Tocsin, source: str, count: int) -> None:
@@ -117,6 +118,6 @@ def test_a_door_and_the_flow_decode_alike() -> None:
     batch = raw('{"a": 1}\nnot json\n{"a": "x"}\n')
     ahead = DecodingAhead()
     ahead.decode(batch)
-    ours, plain = ahead.taken(replace(batch)), decode(batch)
+    ours, plain = ahead.taken([replace(batch)])[0], decode(batch)
     assert list(ours.records) == list(plain.records)
     assert ours.unreadable == plain.unreadable

@@ -53,7 +53,7 @@ def any_regex(rng: Random) -> str:
 
 
 @given(st.randoms(use_true_random=True))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_any_expression_is_read_as_re2_reads_it(rng: Random) -> None:
     regex = any_regex(rng)
     reader = regex_reader(regex)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.normalize import pair_kinds
@@ -82,6 +82,7 @@ ALIKE = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(ALIKE, min_size=1, max_size=12), st.sampled_from(["= ", ":;", "=,"]))
 def test_pairs_at_the_same_places_are_those_of_each(rows: list[str], marks: str) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -2,9 +2,10 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from datetime import datetime
 
-from tocsin.ingest.decode import decode
+from tocsin.ingest.decode import decode, decode_all
 from tocsin.model.record import Decoded, RawBatch
 
 LIMIT_BYTES = 64 << 20
@@ -35,13 +36,19 @@ class DecodingAhead:
                 self._forget(next(iter(self._kept)))
         return decoded
 
-    def taken(self, raw: RawBatch) -> Decoded:
-        """What was decoded of this batch, which is forgotten here, or what is decoded now."""
+    def taken(self, raws: Sequence[RawBatch]) -> list[Decoded]:
+        """What was decoded of these batches, which is forgotten here, or what is decoded now."""
+        found = [self._known(raw) for raw in raws]
+        missing = decode_all([raw for raw, one in zip(raws, found, strict=True) if one is None])
+        others = iter(missing)
+        return [next(others) if one is None else one for one in found]
+
+    def _known(self, raw: RawBatch) -> Decoded | None:
         with self._lock:
             known, decoded = self._kept.get(_key(raw), (None, None))
             if known is not None:
                 self._forget(_key(raw))
-        return decoded if decoded is not None and known == raw else decode(raw)
+        return decoded if known == raw else None
 
     def _forget(self, key: _Key) -> None:
         raw, _ = self._kept.pop(key, (None, None))

@@ -113,9 +113,9 @@ class ReadingAhead:
     def _read(self, entries: Sequence[SpoolEntry]) -> Reading:
         reading = Reading(entries)
         parts: list[tuple[Decoded, Origin]] = []
-        for entry in entries:
+        taken = self._decoding.taken([entry.batch for entry in entries])
+        for entry, decoded in zip(entries, taken, strict=True):
             raw = entry.batch
-            decoded = self._decoding.taken(raw)
             key = (raw.tenant, raw.source)
             reading.received[key] += len(decoded.records) + len(decoded.unreadable)
             reading.received_bytes[key] += len(raw.payload)

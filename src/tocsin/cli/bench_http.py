@@ -49,7 +49,7 @@ def bench_http(
     warm_up = list(_first(sent, _WARM_UP))
     measured = list(sent)
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
-        with _server(Path(folder), rules) as server:
+        with bench_server(Path(folder), rules) as server:
             server.send(warm_up)
             before = server.wait_for(sum(body.records for body in warm_up))
             started, cpu = time.perf_counter(), server.cpu_s()
@@ -79,13 +79,14 @@ def bench_http(
         }
 
 
-class _Server:
+class BenchServer:
     """A running server of our own and how it is spoken to."""
 
-    def __init__(self, process: psutil.Process, port: int, token: str) -> None:
+    def __init__(self, process: psutil.Process, port: int, facts: dict[str, Any]) -> None:
         self._process = process
         self._port = port
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._headers = {"Authorization": f"Bearer {facts['token']}"}
+        self.syslog_port = int(facts["syslog_tcp"])
         self.peak_rss_mb = 0.0
 
     def send(self, sent: list[Body]) -> float:
@@ -165,9 +166,12 @@ class _Server:
 
 
 @contextmanager
-def _server(home: Path, rules: list[Path] | None) -> Iterator[_Server]:
+def bench_server(
+    home: Path, rules: list[Path] | None, *, syslog: bool = False
+) -> Iterator[BenchServer]:
+    """A server in a process of its own, which listens for ``syslog`` too where that is wanted."""
     ours, theirs = _SPAWN.Pipe()
-    process = _SPAWN.Process(target=_serve, args=(str(home), rules, theirs), daemon=True)
+    process = _SPAWN.Process(target=_serve, args=(str(home), rules, syslog, theirs), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -176,18 +180,23 @@ def _server(home: Path, rules: list[Path] | None) -> Iterator[_Server]:
         except EOFError:
             raise RuntimeError("the server did not start; its error is above") from None
         facts = running_server(home) or {}
-        yield _Server(psutil.Process(process.pid), port, facts["token"])
+        yield BenchServer(psutil.Process(process.pid), port, facts)
     finally:
         ours.close()
         process.join(_PATIENCE_S)
 
 
-def _serve(home: str, rules: list[Path] | None, pipe: Connection) -> None:
+def _serve(home: str, rules: list[Path] | None, syslog: bool, pipe: Connection) -> None:
     """The server's process: serves until the other end of the pipe is closed."""
     configure_logs()
     settings = settings_in(Path(home), rules)
     settings = settings.model_copy(
-        update={"http": settings.http.model_copy(update={"host": "127.0.0.1", "port": 0})}
+        update={
+            "http": settings.http.model_copy(update={"host": "127.0.0.1", "port": 0}),
+            "syslog": settings.syslog.model_copy(
+                update={"enabled": syslog, "host": "127.0.0.1", "udp_port": 0, "tcp_port": 0}
+            ),
+        }
     )
     house = open_tocsin(settings)
     stop = asyncio.Event()

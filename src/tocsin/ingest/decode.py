@@ -1,11 +1,13 @@
 """Raw batches into native records: each record's format is told from its own bytes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from tocsin.ingest.audit_line import read_audit
 from tocsin.ingest.carried import finish_object, read_carried, read_text
+from tocsin.ingest.decode_divided import divided
 from tocsin.ingest.decode_shaped import shape_lines, worth_shaping
 from tocsin.ingest.decode_shapes import Templates
 from tocsin.ingest.decode_text import TextColumns, worth_columns
@@ -57,6 +59,31 @@ def decode(batch: RawBatch, *, read_text: bool = True) -> Decoded:
         case _:
             read = _line_reader(batch.received_at)
     return _decode_lines(batch, enumerate(lines), read)
+
+
+def decode_all(batches: Sequence[RawBatch]) -> list[Decoded]:
+    """``decode`` of each; small ones that came in together are read together as columns."""
+    found: list[Decoded | None] = [None] * len(batches)
+    for numbers in _small_together(batches):
+        some = [batches[number] for number in numbers]
+        payload = b"\n".join(batch.payload for batch in some)
+        if worth_columns(payload):
+            whole = decode(replace(some[0], payload=payload, first_ordinal=0))
+            for number, decoded in zip(numbers, divided(whole, some), strict=True):
+                found[number] = decoded
+    return [
+        decode(batch) if decoded is None else decoded
+        for batch, decoded in zip(batches, found, strict=True)
+    ]
+
+
+def _small_together(batches: Sequence[RawBatch]) -> Iterable[list[int]]:
+    """The numbers of syslog's small batches that were received at the same moment."""
+    together: dict[datetime, list[int]] = {}
+    for number, batch in enumerate(batches):
+        if batch.framing is Framing.SYSLOG and not worth_columns(batch.payload):
+            together.setdefault(batch.received_at, []).append(number)
+    return [numbers for numbers in together.values() if len(numbers) > 1]
 
 
 def _decode_shaped(batch: RawBatch, read_text: bool) -> Decoded:

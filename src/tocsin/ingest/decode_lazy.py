@@ -24,6 +24,10 @@ class LazyLines(Sequence[bytes]):
             return [self[row] for row in range(*at.indices(len(self)))]
         return self.data[int(self._starts[at]) : int(self._ends[at])]
 
+    def part(self, start: int, end: int) -> "LazyLines":
+        """Some of the lines that follow each other, still uncut."""
+        return LazyLines(self.data, self._starts[start:end], self._ends[start:end])
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)
 
@@ -40,6 +44,10 @@ class LazyRecords(Sequence[dict[str, Any]]):
 
     def __init__(self, lines: Sequence[bytes], read: Callable[[bytes], dict[str, Any]]) -> None:
         self._lines, self._read = lines, read
+
+    def of(self, lines: Sequence[bytes]) -> "LazyRecords":
+        """The records of other lines, read in the same way."""
+        return LazyRecords(lines, self._read)
 
     def __len__(self) -> int:
         return len(self._lines)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from tocsin.ingest.limits import BATCH_BYTES
+from tocsin.ingest.limits import BATCH_BYTES, BATCH_RECORDS
 from tocsin.ingest.syslog_escape import escape
 from tocsin.ingest.syslog_source import SourceNames
 from tocsin.model.record import Framing, RawBatch
@@ -15,7 +15,6 @@ from tocsin.store.ports import StoreError
 
 Accept = Callable[[Sequence[RawBatch]], Awaitable[int]]
 LINGER_S = 0.05
-BATCH_MESSAGES = 1_000
 _FIRST_RETRY_S = 0.05
 _LONGEST_RETRY_S = 2.0
 _log = structlog.get_logger()
@@ -79,7 +78,7 @@ class SyslogIntake:
         self._count += 1
         self._size_bytes += len(message)
         self._first.set()
-        if self._count >= BATCH_MESSAGES or self._size_bytes >= BATCH_BYTES:
+        if self._count >= BATCH_RECORDS or self._size_bytes >= BATCH_BYTES:
             self._full.set()
             self._room.clear()
 

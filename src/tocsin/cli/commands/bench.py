@@ -15,6 +15,7 @@ from tocsin.app.bench_rules import bench_rules
 from tocsin.app.bench_traffic import Traffic
 from tocsin.app.shipped import CONTENT, cache_folder
 from tocsin.cli.bench_http import bench_http
+from tocsin.cli.bench_syslog import bench_syslog
 from tocsin.cli.commands.bench_backtest import backtest
 from tocsin.cli.commands.bench_mapping import mapping
 from tocsin.cli.commands.bench_senders import senders
@@ -31,7 +32,10 @@ class Door(StrEnum):
 
     SPOOL = "spool"
     HTTP = "http"
+    SYSLOG_TCP = "syslog-tcp"
 
+
+_BENCHES = {Door.SPOOL: bench_ingest, Door.HTTP: bench_http, Door.SYSLOG_TCP: bench_syslog}
 
 app = typer.Typer(help="Measure this machine: reproducible, prints JSON.", no_args_is_help=True)
 app.command("backtest")(backtest)
@@ -105,12 +109,13 @@ def ingest(
         Traffic, typer.Option("--traffic", help="What the records are like.")
     ] = Traffic.DAY,
     door: Annotated[
-        Door, typer.Option("--door", help="Straight to the spool, or over HTTP to a server.")
+        Door,
+        typer.Option("--door", help="Straight to the spool, or to a server over HTTP or syslog."),
     ] = Door.SPOOL,
     as_json: JsonOption = False,
 ) -> None:
     """Taking in: from the sender's record to stored events and alerts, all rooms on."""
-    bench = bench_http if door is Door.HTTP else bench_ingest
+    bench = _BENCHES[door]
     with item_progress() as progress:
         task = progress.add_task("taking in", total=events)
         result = bench(

@@ -1,0 +1,62 @@
+"""Takes apart what was decoded of several payloads together."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tocsin.ingest.decode_lazy import LazyLines, LazyRecords
+from tocsin.model.record import Decoded, RawBatch
+from tocsin.model.shaped_records import ShapedRecords, ShapedTable
+
+
+def divided(whole: Decoded, batches: Sequence[RawBatch]) -> list[Decoded]:
+    """What ``decode`` makes of each batch, from what it made of their payloads, a line between each."""
+    sizes = [batch.payload.count(b"\n") + 1 for batch in batches]
+    lines = np.cumsum([0, *sizes])
+    bounds = np.searchsorted(np.asarray(whole.ordinals, np.int64), lines).tolist()
+    return [
+        _part(whole, batch, (start, end), (first, last))
+        for batch, start, end, first, last in zip(
+            batches, bounds, bounds[1:], lines.tolist(), lines[1:].tolist(), strict=False
+        )
+    ]
+
+
+def _part(
+    whole: Decoded, batch: RawBatch, rows: tuple[int, int], lines: tuple[int, int]
+) -> Decoded:
+    start, end = rows
+    first, last = lines
+    own = whole.lines
+    kept = own.part(start, end) if isinstance(own, LazyLines) else own[start:end]
+    records = whole.records
+    return Decoded(
+        records=records.of(kept) if isinstance(records, LazyRecords) else records[start:end],
+        lines=kept,
+        ordinals=[ordinal - first for ordinal in whole.ordinals[start:end]],
+        unreadable=[
+            replace(
+                one,
+                source=batch.source,
+                place=batch.place,
+                ordinal=batch.first_ordinal + one.ordinal - first,
+            )
+            for one in whole.unreadable
+            if first <= one.ordinal < last
+        ],
+        keep_raw=frozenset(row - start for row in whole.keep_raw if start <= row < end),
+        shaped=None if whole.shaped is None else _rows_of(whole.shaped, start, end),
+    )
+
+
+def _rows_of(shaped: ShapedRecords, start: int, end: int) -> ShapedRecords:
+    tables: list[ShapedTable] = []
+    for table in shaped.tables:
+        begin, stop = np.searchsorted(table.rows, (start, end)).tolist()
+        if begin < stop:
+            columns = tuple(column.slice(begin, stop - begin) for column in table.columns)
+            rows = table.rows[begin:stop] - start
+            tables.append(replace(table, rows=rows, columns=columns))
+    loose = {row - start: shaped.loose[row] for row in shaped.loose if start <= row < end}
+    return ShapedRecords(shaped.texts, shaped.scalars, (), loose, tuple(tables))
