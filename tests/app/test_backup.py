@@ -16,6 +16,7 @@ from tocsin.app.backup import make_backup, thin_out
 from tocsin.app.backup_generation import BackupError, generation_ids, read_generation
 from tocsin.app.home import Home
 from tocsin.app.restore import damaged_files, restore
+from tocsin.app.stores import Stores, keep_stores
 from tocsin.store.engines.folder_vault import FolderVault
 from tocsin.store.errors import StoreError
 from tocsin.store.vault import VaultError
@@ -433,3 +434,13 @@ def test_a_place_in_the_data_folder_is_refused(kept: KeptHome) -> None:
     with pytest.raises(BackupError, match="lies in the data folder"):
         make_backup(kept.folder, inside)
     inside.close()
+
+
+def test_stores_elsewhere_are_not_passed_over(kept: KeptHome, vault: FolderVault) -> None:
+    keep_stores(kept.folder, Stores(events="clickhouse://events:secret@db:8123/tocsin"))
+    made = make_backup(kept.folder, vault)
+    assert [one.path for one in made.elsewhere] == ["events"]
+    assert "stores.json" in made.secrets
+    keep_stores(kept.folder, Stores(state="postgresql://tocsin@db/tocsin"))
+    with pytest.raises(BackupError, match="pg_dump"):
+        make_backup(kept.folder, vault)

@@ -20,12 +20,14 @@ from tocsin.app.backup_generation import (
     read_generation,
     write_generation,
 )
+from tocsin.app.stores import stores_of
 from tocsin.app.vault_owner import BACKUPS, claim
 from tocsin.store.engines.segment_places import is_cold
 from tocsin.store.engines.sqlite_snapshot import faults
 from tocsin.store.ports import Segment
 from tocsin.store.vault import Unreadable, Vault, WrongContent
 
+IN_CLICKHOUSE = "are kept by ClickHouse: back them up with its own BACKUP DATABASE"
 OnProgress = Callable[[str, int, int], None]
 """What is done, bytes done, bytes in all; it may raise to stop the backup."""
 
@@ -83,6 +85,12 @@ def make_backup(home: Path, vault: Vault, on_progress: OnProgress = lambda *_: N
     backups there were, and what was copied need not be copied again. Raises BackupError, or what
     the vault or ``on_progress`` raises.
     """
+    stores = stores_of(home)
+    if stores.state:
+        raise BackupError(
+            f"the state of {home} is kept by PostgreSQL, and a backup without it is none: back the "
+            "database up with pg_dump, and after it copy the data folder"
+        )
     if not (home / "state.sqlite").is_file():
         raise BackupError(f"{home} is no data folder: give one with --home")
     if "://" not in vault.url and home.resolve() in (place := Path(vault.url).resolve()).parents:
@@ -101,13 +109,18 @@ def make_backup(home: Path, vault: Vault, on_progress: OnProgress = lambda *_: N
                     f"the state store of {home} is damaged ({wrong[0]}): a backup of it would be "
                     "too. Restore an earlier one; see: tocsin admin check"
                 )
-            return _copy(home, vault, still, begun, on_progress)
+            return _copy(home, vault, still, begun, on_progress, bool(stores.events))
         finally:
             forget_hold(home)
 
 
 def _copy(
-    home: Path, vault: Vault, still: Still, begun: datetime, on_progress: OnProgress
+    home: Path,
+    vault: Vault,
+    still: Still,
+    begun: datetime,
+    on_progress: OnProgress,
+    has_events_elsewhere: bool,
 ) -> Generation:
     wanted = still.files + [
         Wanted(f"blobs/{path.parent.name}/{path.name}", path, size, path.name)
@@ -127,7 +140,10 @@ def _copy(
         files=tuple(work.files),
         secrets=secrets_in(wanted),
         damaged=tuple(work.damaged),
-        elsewhere=tuple(absent(one, "lies in a bucket") for one in filter(is_cold, still.segments)),
+        elsewhere=(
+            *(absent(one, "lies in a bucket") for one in filter(is_cold, still.segments)),
+            *((Absent("events", IN_CLICKHOUSE),) if has_events_elsewhere else ()),
+        ),
         new_bytes=work.new_bytes,
     )
     write_generation(vault, generation)

@@ -23,7 +23,7 @@ _LEFT_OUT = frozenset(
     | {"events", "blobs", "spool", "runs"}
     | {"state.sqlite", "state.sqlite-wal", "state.sqlite-shm"}
 )
-_SECRET_NAMES = ("*.pem", "*.key", "*secret*", "*token*", "*password*")
+_SECRET_NAMES = ("stores.json", "*.pem", "*.key", "*secret*", "*token*", "*password*")
 _TRIES = 10
 
 

@@ -8,7 +8,7 @@ from tocsin.app.backup_generation import Generation
 from tocsin.app.backup_ledger import note_failed, note_good
 from tocsin.app.backup_place import open_vault
 from tocsin.app.config import Settings
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.app.stores import has_state, open_state
 from tocsin.store.errors import StoreError
 
 
@@ -30,7 +30,7 @@ def back_up(
             made = make_backup(home, vault, on_progress)
             gone = thin_out(vault, keep)
     except StoreError as error:
-        if (home / "state.sqlite").is_file():
+        if has_state(home):
             note_failed(home, place, at=datetime.now(UTC), error=str(error))
             _audit(settings, by, place, "failed", str(error))
         raise
@@ -49,7 +49,7 @@ def back_up(
 
 
 def _audit(settings: Settings, by: str, place: str, outcome: str, detail: str) -> None:
-    state = SqliteState(settings.home / "state.sqlite")
+    state = open_state(settings.home)
     try:
         with state.begin() as tx:
             AuditLog().append(

@@ -1,13 +1,13 @@
 """``tocsin admin backup``, ``backups`` and ``restore``: nothing kept is lost with the machine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import Progress
 
-from tocsin.app.backup_generation import generation_ids, read_generation
+from tocsin.app.backup_generation import Absent, generation_ids, read_generation
 from tocsin.app.backup_place import open_vault
 from tocsin.app.backup_round import back_up
 from tocsin.app.restore import Restored, damaged_files, restore
@@ -55,6 +55,7 @@ def backup(
             markup=False,
         )
         out.print("secret, and in it: " + "; ".join(made.secrets), markup=False)
+        _tell_elsewhere(made.elsewhere)
         for one in made.damaged:
             out.print(f"NOT in it, as damaged: {one.path}: {one.reason}", markup=False)
         for dropped in gone:
@@ -149,13 +150,20 @@ def _tell(told: Restored) -> None:
     )
     for one in told.left_out:
         out.print(f"NOT restored: {one.path}: {one.reason}", markup=False)
-    if told.elsewhere:
-        events = sum(one.events for one in told.elsewhere)
-        out.print(f"{events:,} events stay in the bucket of cold segments", markup=False)
+    _tell_elsewhere(told.elsewhere)
     out.print(
         f"Make sure that the old server is stopped for good, then: tocsin serve --home {told.home}",
         markup=False,
     )
+
+
+def _tell_elsewhere(elsewhere: Sequence[Absent]) -> None:
+    events = sum(one.events for one in elsewhere)
+    if events:
+        out.print(f"{events:,} events stay in the bucket of cold segments", markup=False)
+    for one in elsewhere:
+        if not one.events:
+            out.print(f"NOT in it: {one.path} {one.reason}", markup=False)
 
 
 def _state(damaged: int, unreadable: list[dict[str, str]] | None) -> str:

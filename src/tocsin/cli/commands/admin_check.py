@@ -9,9 +9,9 @@ from tocsin.app.backup_place import open_vault
 from tocsin.app.config_errors import ConfigError
 from tocsin.app.integrity import Damaged, Integrity, check_integrity
 from tocsin.app.integrity_ledger import note_check
+from tocsin.app.stores import has_state, open_state
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, byte_progress, out, print_json, print_table
-from tocsin.store.engines.sqlite_state import SqliteState
 
 
 def check(
@@ -35,10 +35,10 @@ def check(
     when something is damaged still.
     """
     settings = settings_for(home, config)
-    if not (settings.home / "state.sqlite").exists():
+    if not has_state(settings.home):
         raise ConfigError(f"{settings.home}: no data folder here; give one with --home")
     with ExitStack() as stack:
-        state = SqliteState(settings.home / "state.sqlite")
+        state = open_state(settings.home)
         stack.callback(state.close)
         backup = stack.enter_context(open_vault(mend_from, settings.backup)) if mend_from else None
         progress = stack.enter_context(byte_progress())

@@ -9,9 +9,9 @@ import typer
 from tocsin.app.config_errors import ConfigError
 from tocsin.app.moment import parse_moment
 from tocsin.app.segment_export import export_segments
+from tocsin.app.stores import has_state, open_state
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, byte_progress, fail, out, print_json
-from tocsin.store.engines.sqlite_state import SqliteState
 
 
 def export(
@@ -32,9 +32,9 @@ def export(
     set changes in one go. A server may be running. Exit code 2 when a segment could not be given.
     """
     settings = settings_for(home, config)
-    if not (settings.home / "state.sqlite").exists():
+    if not has_state(settings.home):
         raise ConfigError(f"{settings.home}: no data folder here; give one with --home")
-    state = SqliteState(settings.home / "state.sqlite")
+    state = open_state(settings.home)
     try:
         with byte_progress() as progress:
             task = progress.add_task("exporting", total=None)
