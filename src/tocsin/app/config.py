@@ -169,7 +169,18 @@ class EnrichSettings(_Section):
 
 
 class StoreSettings(_Section):
-    """Segments and their upkeep."""
+    """Where state and events are kept, and their upkeep."""
+
+    state: str = Field(
+        "",
+        description="PostgreSQL that keeps state and durable runs, `postgresql://user@host/database`; "
+        "empty: the data folder.",
+    )
+    events: str = Field(
+        "",
+        description="ClickHouse that keeps events, `clickhouse://user@host:8123/database` "
+        "(`clickhouses://`: TLS); empty: the data folder.",
+    )
 
     merge_interval_s: float = Field(
         30.0, gt=0, description="Time between looks for small segments to merge, in s."

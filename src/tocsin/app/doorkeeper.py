@@ -6,8 +6,8 @@ from types import TracebackType
 from tocsin.app.access import Access
 from tocsin.app.audit import AuditLog
 from tocsin.app.config import Settings
+from tocsin.app.stores import open_state
 from tocsin.app.unfinished_restore import refuse_unfinished
-from tocsin.store.engines.sqlite_state import SqliteState
 from tocsin.store.ports import StateStore
 
 
@@ -35,7 +35,7 @@ def open_doorkeeper(settings: Settings) -> Doorkeeper:
     """Open the state store of the data folder; a server may be using it at the same time."""
     refuse_unfinished(settings.home)
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    state = SqliteState(settings.home / "state.sqlite")
+    state = open_state(settings.home)
     audit = AuditLog()
     return Doorkeeper(state, open_access(settings, state, audit), audit)
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from tocsin.app.history_opening import open_history
+from tocsin.app.stores import has_state
 from tocsin.detect.overlay import Overlay
 from tocsin.detect.overlay_book import OverlayBook
 from tocsin.model.lane import Lane
@@ -37,7 +38,7 @@ def overlays_kept(home: Path, state: StateStore) -> dict[str, Overlay]:
 
 def decided_on(home: Path) -> dict[str, Overlay]:
     """What people decided, by rule id; nothing when there is no data folder."""
-    if not (home / "state.sqlite").is_file():
+    if not has_state(home):
         return {}
     with open_history(home) as (_, state):
         return overlays_kept(home, state)

@@ -17,12 +17,12 @@ from tocsin.app.pack_content import PackRefused
 from tocsin.app.pack_install import PackSource
 from tocsin.app.pack_shelf import Manifest, PackShelf, check_name, installed_at
 from tocsin.app.shipped import rule_paths
+from tocsin.app.stores import open_state
 from tocsin.detect.overlay import LifeState, Overlay
 from tocsin.detect.overlay_book import OverlayBook
 from tocsin.detect.rule_update import RuleUpdate, updates
 from tocsin.detect.ruleset import RuleSet, load_rules
 from tocsin.store.engines.folder_blobs import FolderBlobs
-from tocsin.store.engines.sqlite_state import SqliteState
 from tocsin.store.ports import BlobStore, StateStore
 
 OnRules = Callable[[int, int], None]
@@ -259,7 +259,7 @@ def _previous(before: Manifest | None, digest: str) -> str:
 @contextmanager
 def open_pack_desk(settings: Settings) -> Iterator[PackDesk]:
     """The desk over a data folder, beside a server that may run on it."""
-    state = SqliteState(settings.home / "state.sqlite")
+    state = open_state(settings.home)
     try:
         yield PackDesk(settings, state, FolderBlobs(settings.home / "blobs"), AuditLog())
     finally:

@@ -12,6 +12,7 @@ import psutil
 
 from tocsin.app.config import Settings
 from tocsin.app.shipped import PACKAGE, PLAYBOOKS, POLICIES
+from tocsin.app.stores import open_runs
 from tocsin.model.response import Target
 from tocsin.respond.action import Action, ActionContext
 from tocsin.respond.blast_radius import AssetDirectory
@@ -20,7 +21,6 @@ from tocsin.respond.parts import ResponseParts
 from tocsin.respond.policy import Policy, load_policy
 from tocsin.respond.signature import open_signer
 from tocsin.respond.witness import AuditTrail, CaseJournal
-from tocsin.store.engines.dbos_runs import DbosRuns
 from tocsin.store.ports import StateStore
 
 
@@ -44,7 +44,7 @@ def open_response(settings: Settings, state: StateStore, witnesses: Witnesses) -
     return ResponseDesk(
         ResponseParts(
             state=state,
-            runs=DbosRuns(settings.home / "runs"),
+            runs=open_runs(settings.home),
             actions={action.name: action for action in find_actions(context)},
             assets=witnesses.assets,
             audit=witnesses.audit,

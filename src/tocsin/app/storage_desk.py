@@ -10,9 +10,8 @@ from tocsin.app.audit import AuditLog
 from tocsin.app.config import Settings
 from tocsin.app.config_errors import ConfigError
 from tocsin.app.retention import Retention
+from tocsin.app.stores import has_state, open_events, open_state
 from tocsin.app.unfinished_restore import refuse_unfinished
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.sqlite_state import SqliteState
 from tocsin.store.ports import EventStore
 
 
@@ -30,11 +29,11 @@ def open_storage(settings: Settings) -> Iterator[StorageDesk]:
     """Raises ConfigError where there is no data folder."""
     folder = settings.home
     refuse_unfinished(folder)
-    if not (folder / "state.sqlite").exists():
+    if not has_state(folder):
         raise ConfigError(f"{folder}: no data folder here; give one with --home")
-    state = SqliteState(folder / "state.sqlite")
+    state = open_state(folder)
     try:
-        events = ParquetEvents(folder / "events", state)
+        events = open_events(folder, state)
         try:
             retention = Retention(
                 *(settings.retention, state, events, AuditLog()), lambda: disk_usage(folder).free

@@ -7,6 +7,7 @@ import typer
 
 from tocsin.app.config_errors import ConfigError
 from tocsin.app.doorkeeper import Doorkeeper, open_doorkeeper
+from tocsin.app.stores import has_state
 from tocsin.cli.commands.admin_backup import backup, backups, restore_backup
 from tocsin.cli.commands.admin_check import check
 from tocsin.cli.commands.admin_export import export
@@ -148,7 +149,7 @@ def verify(
 ) -> None:
     """Check every link of the audit chain. Exit code 2 when one is broken."""
     settings = settings_for(home, config)
-    if not (settings.home / "state.sqlite").exists():
+    if not has_state(settings.home):
         raise ConfigError(f"{settings.home}: no data folder here; give one with --home")
     with _door(home, config) as door, door.state.read() as tx:
         verdict = door.audit.verify(tx, anchor=anchor)

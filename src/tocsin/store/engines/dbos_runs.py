@@ -1,4 +1,4 @@
-"""Durable runs on DBOS, with a SQLite file of its own in the data folder.
+"""Durable runs on DBOS, with a SQLite file of its own in the data folder, or on PostgreSQL.
 
 What DBOS does not do by itself and this file does: WAL with synchronous FULL, a stable executor
 id that only one process may hold, a pinned application version (otherwise changed code strands
@@ -34,7 +34,8 @@ from tocsin.store.durable import (
     StepFailed,
     Workflow,
 )
-from tocsin.store.engines.runs_folder import executor_id, hold_folder, release_folder, sqlite_engine
+from tocsin.store.engines.runs_database import postgres_engine, sqlite_engine
+from tocsin.store.engines.runs_folder import executor_id, hold_folder, release_folder
 
 APPLICATION_VERSION = "walker-1"
 """Raise only when a workflow's *order of steps* changes; runs of an older version then stay put."""
@@ -56,12 +57,14 @@ Entry = Callable[..., Coroutine[Any, Any, JsonObject]]
 class DbosRuns:
     """The eight calls on DBOS.
 
+    With ``address`` (of PostgreSQL) they are kept in its schema ``dbos`` instead of a file.
     ``poll_s`` bounds how long a message takes to be noticed; each waiting run costs a look at the
     database in that time (about 0.2 ms of one core).
     """
 
-    def __init__(self, folder: Path, poll_s: float = 0.5) -> None:
+    def __init__(self, folder: Path, poll_s: float = 0.5, address: str = "") -> None:
         self._folder = folder
+        self._address = address
         self._poll_s = poll_s
         self._workflows: dict[str, Workflow] = {}
         self._entries: dict[str, Entry] = {}
@@ -82,7 +85,11 @@ class DbosRuns:
             raise DurableError("the engine of durable runs is already open")
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = hold_folder(self._folder)
-        self._database = sqlite_engine(self._folder / "runs.sqlite")
+        self._database = (
+            postgres_engine(self._address)
+            if self._address
+            else sqlite_engine(self._folder / "runs.sqlite")
+        )
         self._steps = _StepCount()
         self._callers = ThreadPoolExecutor(_CALLERS, thread_name_prefix="durable-call")
         self._loop = asyncio.new_event_loop()
@@ -107,7 +114,7 @@ class DbosRuns:
     def _config(self) -> DBOSConfig:
         return DBOSConfig(
             name="tocsin",
-            system_database_url=f"sqlite:///{self._folder / 'runs.sqlite'}",
+            system_database_url=self._address or f"sqlite:///{self._folder / 'runs.sqlite'}",
             system_database_engine=self._database,
             executor_id=executor_id(self._folder),
             application_version=APPLICATION_VERSION,

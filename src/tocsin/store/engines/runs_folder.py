@@ -1,29 +1,11 @@
-"""The folder durable runs live in: its database, its executor id and the lock on both."""
+"""The folder durable runs live in: the executor id and the lock on it."""
 
 import fcntl
 import os
 from pathlib import Path
-from typing import Any
-
-import sqlalchemy as sa
 
 from tocsin.model.identifier import new_id
 from tocsin.store.ports import HomeInUse
-
-
-def sqlite_engine(path: Path) -> sa.Engine:
-    """SQLite in WAL with synchronous FULL: a commit survives a power cut; writers queue 30 s."""
-    engine = sa.create_engine(f"sqlite:///{path}", pool_size=8, max_overflow=8, pool_timeout=30)
-    sa.event.listen(engine, "connect", _prepare)
-    return engine
-
-
-def _prepare(connection: Any, record: object) -> None:
-    connection.isolation_level = "IMMEDIATE"
-    connection.execute("PRAGMA busy_timeout=30000")
-    connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
 
 
 def executor_id(folder: Path) -> str:
