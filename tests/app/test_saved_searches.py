@@ -114,3 +114,12 @@ def test_nobody_keeps_without_end(searches: SavedSearches, monkeypatch: pytest.M
         keep(searches, "three")
     keep(searches, "one", "source:zeek")
     keep(searches, "three", by="otto")
+
+
+def test_how_a_search_is_shown_is_kept_and_nothing_else(searches: SavedSearches) -> None:
+    shown = "cols=user%2Cnative.a+b&sort=oldest&tz=Asia%2FTokyo&q=evil&record=x"
+    kept = keep(searches, "Columns", shown=shown)
+    assert kept.shown == "cols=user%2Cnative.a+b&sort=oldest&tz=Asia%2FTokyo"
+    assert keep(searches, "columns").shown == ""
+    with pytest.raises(SavedSearchError, match="at most 8,000"):
+        keep(searches, "Long", shown="cols=" + "x" * 8000)

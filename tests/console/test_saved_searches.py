@@ -12,7 +12,7 @@ QUERY = "source:okta AND status_id:2"
 def test_a_search_is_kept_and_found_again(desks: Desks) -> None:
     desk = desks()
     page, name = desk.page, "Refused at Okta"
-    desk.open(f"/search?q={QUERY}&from=now-7d")
+    desk.open(f"/search?q={QUERY}&from=now-7d&cols=user,event&sort=oldest")
     saved = page.locator("details.drop", has_text="Saved")
     saved.locator("summary").click()
     saved.get_by_label("Keep this search as").fill(name)
@@ -25,6 +25,7 @@ def test_a_search_is_kept_and_found_again(desks: Desks) -> None:
     with page.expect_navigation():
         saved.get_by_role("link", name=name).click()
     expect(page.locator("#q")).to_have_value(QUERY)
+    assert "cols=user%2Cevent&sort=oldest" in page.url
     desk.ready()
     saved.locator("summary").click()
     expect(saved.get_by_role("link", name=name)).to_have_attribute("aria-current", "true")

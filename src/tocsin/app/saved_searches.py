@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy import (
     Boolean,
@@ -29,8 +30,11 @@ from tocsin.store.ports import StateStore
 from tocsin.store.state import Utc, metadata
 
 LONGEST_NAME = 120
+LONGEST_VIEW = 8000
 MOST_KEPT = 500
 """So many a person may keep; a list that is longer serves nobody."""
+
+_VIEW = frozenset({"cols", "sort", "tz"})
 
 SAVED_SEARCHES = Table(
     "saved_searches",
@@ -43,6 +47,8 @@ SAVED_SEARCHES = Table(
     Column("start", String(40), nullable=False),
     Column("until", String(40), nullable=False),
     Column("is_shared", Boolean, nullable=False),
+    # Columns, order and zone as the console's address has them; "" is the default.
+    Column("shown", Text, nullable=False, server_default=""),
     Column("changed_at", Utc, nullable=False),
     UniqueConstraint("owner", "name"),
     Index(None, "is_shared"),
@@ -55,7 +61,10 @@ class SavedSearchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SavedSearch:
-    """A question with its range as people write it (``start`` may be ``all`` or ``now-4h``)."""
+    """A question with its range as people write it (``start`` may be ``all`` or ``now-4h``).
+
+    ``shown`` is the part of a search's address that says how: ``cols=user%2Chost&sort=oldest``.
+    """
 
     id: str
     owner: str
@@ -65,6 +74,7 @@ class SavedSearch:
     until: str
     is_shared: bool
     changed_at: datetime
+    shown: str = ""
 
 
 class SavedSearches:
@@ -92,6 +102,7 @@ class SavedSearches:
         by: str,
         now: datetime,
         is_shared: bool = False,
+        shown: str = "",
     ) -> SavedSearch:
         """Keep a search; one's own of the same name is replaced.
 
@@ -107,6 +118,7 @@ class SavedSearches:
             "start": start.strip(),
             "until": until.strip(),
             "is_shared": is_shared,
+            "shown": _view(shown),
             "changed_at": now,
         }
         with self._state.begin() as tx:
@@ -172,6 +184,13 @@ def _own(tx: Connection, owner: str) -> dict[str, str]:
     kept = SAVED_SEARCHES.c
     rows = tx.execute(select(kept.name, kept.id).where(kept.owner == owner))
     return {name.casefold(): saved_id for name, saved_id in rows}
+
+
+def _view(shown: str) -> str:
+    """What of it says how a search is shown; raises SavedSearchError when it is too long."""
+    if len(shown) > LONGEST_VIEW:
+        raise SavedSearchError(f"columns, order and zone have at most {LONGEST_VIEW:,} characters")
+    return urlencode([(name, text) for name, text in parse_qsl(shown) if name in _VIEW])
 
 
 def _check_range(start: str, until: str, now: datetime) -> None:

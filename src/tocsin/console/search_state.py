@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from urllib.parse import parse_qsl, urlencode
 
 from tocsin.app.moment import parse_moment
+from tocsin.app.saved_searches import SavedSearch
 from tocsin.console.display import stamp
 from tocsin.console.visit import with_query
 from tocsin.console.zones import zone_of
@@ -72,6 +74,11 @@ class SearchState:
         """The address of a part of the page, asked for the same events; ``more`` is added."""
         asked = replace(self, cursor="", record="", view="ocsf", around="", live="")
         return with_query(path, {**asked.parts(), **more})
+
+    def shown(self) -> str:
+        """The part of the address that says how events are shown, to be kept with a search."""
+        parts = self.parts()
+        return urlencode({name: parts[name] for name in ("cols", "sort", "tz") if parts[name]})
 
     @property
     def tz(self) -> tzinfo:
@@ -170,6 +177,17 @@ class SearchState:
         else:
             wider = f"{self.q.strip()} AND {clause}"
         return self.address(q=wider, cursor="", record="", around="")
+
+
+def kept_search(one: SavedSearch) -> str:
+    """The address of a search that was kept, shown as it was then."""
+    shown = dict(parse_qsl(one.shown))
+    return SearchState(
+        *(one.query, one.start or DEFAULT_FROM, one.until),
+        columns=shown.get("cols", ""),
+        sort=shown.get("sort", ""),
+        zone=shown.get("tz", ""),
+    ).address()
 
 
 def field_name(name: str) -> str:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
 from tocsin.app.plain import as_json
-from tocsin.app.saved_searches import LONGEST_NAME, SavedSearchError, SavedSearches
+from tocsin.app.saved_searches import LONGEST_NAME, LONGEST_VIEW, SavedSearchError, SavedSearches
 from tocsin.model.principal import Permission, Principal
 
 router = APIRouter(prefix="/api/v1/searches", tags=["search"])
@@ -27,6 +27,9 @@ class WantedSearch(BaseModel):
     start: str = Field("", max_length=40, alias="from")
     until: str = Field("", max_length=40, alias="to")
     is_shared: bool = Field(False, description="Everyone who may search sees it.")
+    shown: str = Field(
+        "", max_length=LONGEST_VIEW, description="How: cols=user%2Chost&sort=oldest&tz=Europe/Oslo."
+    )
 
 
 @router.get("", summary="List saved searches")
@@ -44,6 +47,7 @@ def keep(house: House, wanted: WantedSearch, hunter: Hunter) -> dict[str, Any]:
             by=hunter.name,
             now=datetime.now(UTC),
             is_shared=wanted.is_shared,
+            shown=wanted.shown,
         )
     except SavedSearchError as error:
         raise Problem(400, "The search can't be kept", str(error)) from error

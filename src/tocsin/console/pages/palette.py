@@ -12,7 +12,7 @@ from starlette.responses import Response
 from tocsin.app.saved_searches import SavedSearches
 from tocsin.console.navigation import places
 from tocsin.console.panes import attempt
-from tocsin.console.search_state import DEFAULT_FROM, SearchState
+from tocsin.console.search_state import kept_search
 from tocsin.console.visit import Needs, Visit, with_query
 from tocsin.model.principal import Permission
 
@@ -94,5 +94,4 @@ def _rules(visit: Visit, wanted: str) -> Iterator[Found]:
 def _searches(visit: Visit, wanted: str) -> Iterator[Found]:
     seen = SavedSearches(visit.tocsin.state, visit.tocsin.audit).seen_by(visit.principal.name)
     for one in islice((one for one in seen if wanted in one.name.lower()), _EACH):
-        state = SearchState(one.query, one.start or DEFAULT_FROM, one.until)
-        yield Found(one.name, state.address(), "search", "Saved search")
+        yield Found(one.name, kept_search(one), "search", "Saved search")

@@ -25,6 +25,7 @@ def keep(visit: Hunter) -> Response:
             by=visit.principal.name,
             now=visit.now,
             is_shared=bool(visit.text("shared")),
+            shown=visit.text("shown"),
         )
     except (SavedSearchError, QueryError) as error:
         raise Refused(f"The search can't be kept: {error}.") from error

@@ -11,7 +11,13 @@ from tocsin.console.histogram import Histogram, draw, tick_label
 from tocsin.console.pages.search_record import record_view
 from tocsin.console.panes import Pane, attempt, failed
 from tocsin.console.search_asked import Asked, Hunter, Turn
-from tocsin.console.search_state import PRESETS, QueryFault, SearchState, fault_in
+from tocsin.console.search_state import (
+    PRESETS,
+    QueryFault,
+    SearchState,
+    fault_in,
+    kept_search,
+)
 from tocsin.console.visit import Visit
 from tocsin.store.ports import QueryError
 from tocsin.store.query import EventPage
@@ -52,6 +58,7 @@ def search(visit: Hunter, turn: Turn, query: Asked) -> Response:
         histogram=histogram,
         panel=panel,
         saved=SavedSearches(visit.tocsin.state, visit.tocsin.audit).seen_by(visit.principal.name),
+        kept_search=kept_search,
         presets=PRESETS,
         side_fields=fields.SIDE_FIELDS,
         open_fields=fields.OPEN_FIELDS,
