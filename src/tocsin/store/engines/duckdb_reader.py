@@ -51,6 +51,7 @@ class DuckDbReader:
         spill = str(self._spill).replace("'", "''")
         database.execute(f"SET temp_directory = '{spill}'")
         database.execute(f"SET allowed_directories = ['{folder}/']")
+        database.execute("SET parquet_metadata_cache = true")
         database.execute("SET enable_external_access = false")
         database.execute("SET lock_configuration = true")
         return database

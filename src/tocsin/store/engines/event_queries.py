@@ -1,5 +1,6 @@
 """The queries over segments as SQL trees: hits, pages, histograms, top values."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlglot import exp
@@ -19,8 +20,14 @@ EVENT_ID = exp.column("event_id", quoted=True)
 FILE = exp.column("filename")
 ROW = exp.column("file_row_number")
 
+MINUTE_US = 60_000_000
+_HOUR_US = 60 * MINUTE_US
+
+Rows = exp.Table | exp.Subquery
 Place = tuple[datetime, str]
 """Where a page ended: time and id of its last event."""
+Counts = Sequence[tuple[str, int]]
+"""Values and how many events have each."""
 
 
 def micros(moment: datetime) -> int:
@@ -34,17 +41,36 @@ def moment_of(number: int) -> datetime:
 
 
 def condition(query: EventQuery, found: Filter) -> exp.Expr:
-    tests: list[exp.Expr] = []
-    if query.start is not None:
-        tests.append(exp.GTE(this=TIME.copy(), expression=timestamp(query.start)))
-    if query.end is not None:
-        tests.append(exp.LT(this=TIME.copy(), expression=timestamp(query.end)))
+    tests = time_tests(query)
     if not found.is_everything:
         tests.append(exp.paren(found.condition.copy()))
     return exp.and_(*tests) if tests else exp.true()
 
 
-def hits(table: exp.Table, where: exp.Expr) -> exp.Expr:
+def time_tests(query: EventQuery) -> list[exp.Expr]:
+    tests: list[exp.Expr] = []
+    if query.start is not None:
+        tests.append(exp.GTE(this=TIME.copy(), expression=timestamp(query.start)))
+    if query.end is not None:
+        tests.append(exp.LT(this=TIME.copy(), expression=timestamp(query.end)))
+    return tests
+
+
+def grid(first: int, last: int, buckets: int) -> tuple[int, int]:
+    """Where buckets over ``first <= time < last`` begin, and how wide they are (microseconds).
+
+    Those of an hour and more begin and end with a minute: events are counted by the minute when
+    segments are merged. So the first bucket may begin a little before ``first``.
+    """
+    width = max(1, -(-(last - first) // buckets))
+    if width < _HOUR_US:
+        return first, width
+    origin = first - first % MINUTE_US
+    minutes = -(-(last - origin) // (buckets * MINUTE_US))
+    return origin, minutes * MINUTE_US
+
+
+def hits(table: Rows, where: exp.Expr) -> exp.Expr:
     """File, number of matches, time of the first and of the last."""
     return (
         exp.select(FILE.copy(), exp.Count(this=exp.Star()), _call("min", TIME), _call("max", TIME))
@@ -55,7 +81,7 @@ def hits(table: exp.Table, where: exp.Expr) -> exp.Expr:
 
 
 def page(
-    table: exp.Table, where: exp.Expr, size: int, after: Place | None, oldest_first: bool
+    table: Rows, where: exp.Expr, size: int, after: Place | None, oldest_first: bool
 ) -> exp.Expr:
     """Time, event id, file and row of the first ``size`` matches that come after ``after``."""
     query = exp.select(TIME.copy(), EVENT_ID.copy(), FILE.copy(), ROW.copy()).from_(table)
@@ -85,7 +111,7 @@ def rows_at(rows_of: dict[str, list[int]]) -> exp.Expr:
     )
 
 
-def histogram(table: exp.Table, where: exp.Expr, first: int, width: int) -> exp.Expr:
+def histogram(table: Rows, where: exp.Expr, first: int, width: int) -> exp.Expr:
     """Number of the bucket, severity id (0 for none), matches."""
     since = exp.Sub(this=_call("epoch_us", TIME), expression=_integer(first))
     bucket = exp.IntDiv(this=exp.paren(since), expression=_integer(width))
@@ -98,9 +124,7 @@ def histogram(table: exp.Table, where: exp.Expr, first: int, width: int) -> exp.
     )
 
 
-def values(
-    table: exp.Table, where: exp.Expr, columns: list[Column], *others: exp.Expr
-) -> exp.Select:
+def values(table: Rows, where: exp.Expr, columns: list[Column], *others: exp.Expr) -> exp.Select:
     """``value`` (text) of every match that has one, each member of a list apart, and ``others``."""
     if any(column.is_list for column in columns):
         lists = [
@@ -118,18 +142,39 @@ def values(
     )
 
 
-def top_values(table: exp.Table, where: exp.Expr, columns: list[Column], size: int) -> exp.Expr:
-    """Value and matches that have it, most frequent first."""
-    inner = values(table, where, columns)
-    name = exp.column("value", quoted=True)
-    matches = exp.Count(this=exp.Star())
-    return (
-        exp.select(name.copy(), exp.alias_(matches, "matches"))
-        .from_(inner.subquery("found"))
+def top_values(
+    table: Rows, where: exp.Expr, columns: list[Column], size: int, known: Counts = ()
+) -> exp.Expr:
+    """Value and matches that have it, most frequent first; ``known`` are counted with them."""
+    name, matches = exp.column("value", quoted=True), exp.column("matches", quoted=True)
+    counted = (
+        exp.select(name.copy(), exp.alias_(exp.Count(this=exp.Star()), "matches", quoted=True))
+        .from_(values(table, where, columns).subquery("found"))
         .where(exp.not_(exp.Is(this=name.copy(), expression=exp.null())))
         .group_by(name.copy())
-        .order_by(exp.Ordered(this=exp.column("matches"), desc=True), name.copy())
+    )
+    if known:
+        both = exp.Union(this=counted, expression=_listed(known), distinct=False)
+        total = exp.cast(exp.Anonymous(this="sum", expressions=[matches.copy()]), "BIGINT")
+        counted = (
+            exp.select(name.copy(), exp.alias_(total, "matches", quoted=True))
+            .from_(both.subquery("counted"))
+            .group_by(name.copy())
+        )
+    return (
+        exp.select(name.copy(), matches.copy())
+        .from_(counted.subquery("summed"))
+        .order_by(exp.Ordered(this=matches.copy(), desc=True), name.copy())
         .limit(size)
+    )
+
+
+def _listed(known: Counts) -> exp.Select:
+    texts = exp.Array(expressions=[exp.Literal.string(text) for text, _ in known])
+    counts = exp.Array(expressions=[_integer(events) for _, events in known])
+    return exp.select(
+        exp.alias_(exp.Anonymous(this="unnest", expressions=[texts]), "value", quoted=True),
+        exp.alias_(exp.Anonymous(this="unnest", expressions=[counts]), "matches", quoted=True),
     )
 
 

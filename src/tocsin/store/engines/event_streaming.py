@@ -10,9 +10,11 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from tocsin.store.engines.duckdb_reader import DuckDbReader, parquet
+from tocsin.store.engines.duckdb_reader import DuckDbReader
 from tocsin.store.engines.own_folder import own_folder
+from tocsin.store.engines.segment_file import layout_of
 from tocsin.store.engines.segment_scan import Scan, SegmentsChanged
+from tocsin.store.engines.segment_table import events_in
 from tocsin.store.event_stream import WHOLE_EVENT
 from tocsin.store.fields import MARK, FieldCatalogue
 from tocsin.store.hot_columns import HOT_COLUMNS
@@ -34,7 +36,7 @@ def held(folder: Path, scan: Scan, segments: Sequence[Segment]) -> Iterator[list
     try:
         paths = []
         for number, segment in enumerate(segments):
-            path = place / f"{number}.parquet"
+            path = place / f"{layout_of(segment.path)}-{number}.parquet"
             try:
                 os.link(scan.path(segment), path)
             except FileNotFoundError:
@@ -54,7 +56,7 @@ def batches(
 ) -> Iterator[pa.RecordBatch]:
     """What is selected of the files' events, file by file."""
     for path in paths:
-        query = exp.select(*(one.copy() for one in selected)).from_(parquet([path])).where(where)
+        query = exp.select(*(one.copy() for one in selected)).from_(events_in([path])).where(where)
         try:
             with reader.cursor(stop) as cursor:
                 yield from cursor.sql(query.sql("duckdb")).to_arrow_reader(_BATCH_ROWS)

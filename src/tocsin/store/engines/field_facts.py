@@ -6,7 +6,7 @@ from typing import Any
 from sqlglot import exp
 
 from tocsin.store.engines import event_queries as build
-from tocsin.store.engines.event_search import EventSearch, candidates
+from tocsin.store.engines.event_search import EventSearch
 from tocsin.store.engines.segment_scan import Scan
 from tocsin.store.fields import Column, Kind
 from tocsin.store.lucene import compile_filter
@@ -28,7 +28,7 @@ def statistics(
     columns = catalogue.columns(name)
 
     def ask(scan: Scan) -> FieldStatistics:
-        where = build.condition(query, found)
+        where = exp.true()  # the scan holds what matches
         is_exact = sum(segment.rows for segment in scan.segments) <= EXACT_ROWS
         counted = scan.rows(lambda table: _presence(table, where, columns))
         events, present = counted[0] if counted else (0, 0)
@@ -37,7 +37,7 @@ def statistics(
         row = scan.rows(lambda table: _facts(table, where, columns, is_exact))[0]
         return _statistics(name, events, present, row, columns, is_exact)
 
-    return search.answer(ask, lambda tx: candidates(tx, query, found), stop)
+    return search.narrowed(ask, query, found, stop)
 
 
 def _presence(table: exp.Table, where: exp.Expr, columns: list[Column]) -> exp.Expr:

@@ -1,7 +1,7 @@
 """What is known of a segment's events without opening it: values, fields, events a minute."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,14 +12,16 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.store.engines.segment_parts import VALUE, typed_of
+from tocsin.store.engines.event_queries import MINUTE_US
+from tocsin.store.engines.segment_parts import METADATA, TYPED, typed_of
+from tocsin.store.engines.variant_decoding import field_names
 from tocsin.store.fields import unmarked
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 
-MINUTE_US = 60_000_000
 MOST_VALUES = 1_000
 """Distinct values of a column that are kept; of a column with more only that it has some."""
 _MOST_TEXT = 64_000
+RAW = "raw"
 _VARIANTS = ("ocsf", "native")
 _COUNTED = (
     *(name for name, kind in ENVELOPE.items() if kind == "VARCHAR" and name != "event_id"),
@@ -48,20 +50,32 @@ class SegmentFacts:
         return told
 
     @cached_property
+    def rows(self) -> int:
+        return int(self.minutes[2].sum())
+
+    @cached_property
     def columns(self) -> dict[str, ColumnFacts | None]:
         """By column: what is known; None: it is null in every event. Others are not told of."""
         return {
-            name: None if one is None else ColumnFacts(one[0], dict(one[1]) if one[1] else None)
+            name: None if one is None else ColumnFacts(one[0], one[1] and dict(one[1]))
             for name, one in self._told["columns"].items()
         }
 
     @cached_property
-    def fields(self) -> dict[str, frozenset[str] | None]:
-        """Top-level fields of ``native`` and ``ocsf``, folded; None: not known."""
+    def _fields(self) -> dict[str, tuple[frozenset[str], frozenset[str]] | None]:
+        told = self._told["fields"]
         return {
-            name: None if names is None else frozenset(names)
-            for name, names in self._told["fields"].items()
+            name: None if one is None else (frozenset(one[0]), frozenset(one[1]))
+            for name, one in told.items()
         }
+
+    def may_have(self, variant: str, keys: Sequence[str]) -> bool:
+        """False when no event has the field at ``keys``, whatever the case, in that column."""
+        known = self._fields.get(variant)
+        if known is None:
+            return True
+        paths, encoded = known
+        return ".".join(map(_folded, keys)) in paths or _folded(keys[-1]) in encoded
 
     @cached_property
     def minutes(self) -> tuple[Numbers, Numbers, Numbers]:
@@ -73,7 +87,10 @@ class SegmentFacts:
 def facts_of(table: pa.Table) -> SegmentFacts:
     """What is known of the events of a segment's table (in storage layout)."""
     told = {
-        "columns": {name: _column(table[name]) for name in _COUNTED},
+        "columns": {
+            **{name: _column(table[name]) for name in _COUNTED},
+            RAW: None if table[RAW].null_count == table.num_rows else (table[RAW].null_count, None),
+        },
         "fields": {name: _fields(table[name]) for name in _VARIANTS},
         "minutes": _minutes(table),
     }
@@ -93,18 +110,32 @@ def _column(column: pa.ChunkedArray) -> tuple[int, list[tuple[Any, int]] | None]
     return column.null_count, kept
 
 
-def _fields(column: pa.ChunkedArray) -> list[str] | None:
-    names: set[str] = set()
+def _fields(column: pa.ChunkedArray) -> list[list[str]] | None:
+    """Paths of fields down to lists, and every name that is in something encoded; None: unknown."""
+    paths: set[str] = set()
+    encoded: set[str] = set()
     for chunk in column.chunks:
-        value = chunk.field(VALUE)
-        if value.null_count < len(value):
-            return None
+        for metadata in pc.unique(chunk.field(METADATA)).to_pylist():
+            encoded |= {_folded(name) for name in field_names(metadata)} if metadata else set()
         typed = typed_of(chunk)
         if typed is not None and not pa.types.is_struct(typed.type):
             return None
         if typed is not None:
-            names |= {unmarked(field.name).lower() for field in typed.type}
-    return sorted(names)
+            paths |= set(_paths(typed.type, ""))
+    return [sorted(paths), sorted(encoded)]
+
+
+def _paths(fields: pa.StructType, above: str) -> Iterator[str]:
+    for field in fields:
+        path = above + _folded(field.name)
+        yield path
+        at = field.type.get_field_index(TYPED)
+        if at >= 0 and pa.types.is_struct(field.type.field(at).type):
+            yield from _paths(field.type.field(at).type, f"{path}.")
+
+
+def _folded(name: str) -> str:
+    return unmarked(name).lower()
 
 
 def _minutes(table: pa.Table) -> list[list[int]]:

@@ -47,8 +47,16 @@ class Merged:
     facts: SegmentFacts
 
 
-def merge(folder: Path, state: StateStore, group: Sequence[Segment]) -> list[Merged]:
-    """Write the events of all segments of ``group`` to new files, in today's layout."""
+def merge(
+    folder: Path,
+    state: StateStore,
+    group: Sequence[Segment],
+    own_file_rows: int = OWN_FILE_ROWS,
+) -> list[Merged]:
+    """Write the events of all segments of ``group`` to new files, in today's layout.
+
+    A lane with ``own_file_rows`` events gets a file of its own, the others share one.
+    """
     of_lane: dict[str, list[LanePart]] = defaultdict(list)
     for segment in group:
         if layout_of(segment.path) == LAYOUT:
@@ -61,7 +69,7 @@ def merge(folder: Path, state: StateStore, group: Sequence[Segment]) -> list[Mer
     together: list[LanePart] = []
     for lane in sorted(of_lane):
         parts = of_lane[lane]
-        if sum(part.plain.num_rows for part in parts) >= OWN_FILE_ROWS:
+        if sum(part.plain.num_rows for part in parts) >= own_file_rows:
             apart.append(parts)
         else:
             together += parts

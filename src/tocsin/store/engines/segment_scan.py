@@ -1,7 +1,7 @@
 """Runs a query over segments, leaving out damaged ones and naming them."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,9 +11,11 @@ from sqlglot import exp
 
 from tocsin.store.engines import manifest
 from tocsin.store.engines.cold_shelf import Hold
-from tocsin.store.engines.duckdb_reader import DuckDbReader, Rows, parquet
+from tocsin.store.engines.duckdb_reader import DuckDbReader, Rows
+from tocsin.store.engines.narrowing import Narrowing
 from tocsin.store.engines.segment_file import checksum
 from tocsin.store.engines.segment_places import is_cold, is_quarantined
+from tocsin.store.engines.segment_table import Part, Table, events_in, rows_where
 from tocsin.store.ports import QueryError, Segment, StateStore
 from tocsin.store.stop_signal import StopSignal
 
@@ -28,7 +30,7 @@ _ABOUT_THE_QUERY = (
     duckdb.PermissionException,
 )
 
-Query = Callable[[exp.Table], exp.Expr]
+Query = Callable[[Table], exp.Expr]
 _SHOWN = 3
 _MEND = (
     "; put the file back from a backup (tocsin admin check --mend-from BACKUP) and check the disk"
@@ -41,29 +43,48 @@ class SegmentsChanged(Exception):
 
 @dataclass(slots=True)
 class Scan:
-    """One query's look at segments; ``problems`` say which could not be read and why."""
+    """One query's look at segments; ``problems`` say which could not be read and why.
+
+    With a ``narrowing`` the tables of ``rows`` hold only the events that match the query, and
+    ``segments`` are only those that may have some; ``spanned`` are all.
+    """
 
     folder: Path
     state: StateStore
     reader: DuckDbReader
     segments: list[Segment]
     stop: StopSignal | None = None
+    narrowing: Narrowing | None = None
     cold: Hold | None = None
     problems: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.perf_counter)
+    spanned: list[Segment] = field(default_factory=list)
     _damaged: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         for segment in filter(is_quarantined, self.segments):
             self._leave_out(segment, "is damaged and in quarantine")
         self.segments = [one for one in self.segments if not is_quarantined(one)]
+        self.spanned = self.segments
+
+    def narrow(self, narrowing: Narrowing) -> None:
+        """Look only at events that match the query, and only at segments that may have some."""
+        self.narrowing = narrowing
+        self.segments = [one for one in self.segments if narrowing.may_hold(one)]
 
     def path(self, segment: Segment) -> str:
         return str(self.folder / segment.path)
 
-    def rows(self, build: Query, segments: Sequence[Segment] | None = None) -> Rows:
+    def rows(
+        self,
+        build: Query,
+        segments: Sequence[Segment] | None = None,
+        *,
+        as_they_are: bool = False,
+    ) -> Rows:
         """The rows of ``build`` over ``segments`` (all when None), damaged ones left out.
 
+        ``as_they_are``: over all their events, not only those that match the query.
         Raises ``SegmentsChanged`` when a segment has been merged away, ``QueryError`` when the
         query itself can't be run.
         """
@@ -72,13 +93,23 @@ class Scan:
         if not whole:
             return []
         try:
-            query = build(parquet([self.path(segment) for segment in whole]))
-            return self.reader.rows(query, self.stop)
+            return self.reader.rows(build(self._table(whole, as_they_are)), self.stop)
         except _ABOUT_THE_QUERY as error:
             raise QueryError(f"the query can't be run: {_first_line(error)}") from error
         except duckdb.Error as error:
             self._set_damaged_aside(whole, build, error)
-            return self.rows(build, chosen)
+            return self.rows(build, chosen, as_they_are=as_they_are)
+
+    def _table(self, segments: Sequence[Segment], as_they_are: bool = False) -> Table:
+        if self.narrowing is None or as_they_are:
+            return events_in([self.path(segment) for segment in segments])
+        parts: dict[Hashable, Part] = {}
+        for segment in segments:
+            key = self.narrowing.asked_alike(segment)
+            if key not in parts:
+                parts[key] = self.narrowing.condition(segment), []
+            parts[key][1].append(self.path(segment))
+        return rows_where(list(parts.values()))
 
     def files(self) -> list[str]:
         """The files of all segments whose content is as it was written."""
@@ -130,7 +161,7 @@ class Scan:
 
     def _fails(self, segment: Segment, build: Query) -> bool:
         try:
-            self.reader.rows(build(parquet([self.path(segment)])), self.stop)
+            self.reader.rows(build(self._table([segment])), self.stop)
         except duckdb.Error:
             return True
         return False

@@ -1,0 +1,150 @@
+"""Finds the events of a page, opening as few segments as can be."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlglot import exp
+
+from tocsin.store.engines import event_queries as build
+from tocsin.store.engines.event_rows import event_columns, stored_event
+from tocsin.store.engines.segment_scan import Scan
+from tocsin.store.ports import Segment
+from tocsin.store.predicates import timestamp
+from tocsin.store.query import EventQuery, StoredEvent
+
+_LOOKED_AT = 64
+"""Segments among which the one is chosen that tells how far back a page reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """How many events of one segment match; none is before ``first`` or after ``last``."""
+
+    segment: Segment
+    count: int
+    first: datetime
+    last: datetime
+
+    def reaches(self, time: datetime, oldest_first: bool) -> bool:
+        """True when one may be at ``time`` or before it in the order of the page."""
+        return self.first <= time if oldest_first else self.last >= time
+
+    @property
+    def per_s(self) -> float:
+        return self.count / ((self.last - self.first) / timedelta(seconds=1) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where one event of a page lies."""
+
+    time: datetime
+    event_id: str
+    segment: Segment
+    row: int
+
+
+def find_hits(scan: Scan, oldest_first: bool) -> list[Hits]:
+    """Segments with matches in the order of the page; files of which all is known stay closed."""
+    hits: list[Hits] = []
+    to_open: dict[str, Segment] = {}
+    for segment in scan.segments:
+        count = scan.narrowing.count(segment) if scan.narrowing is not None else None
+        if count is None:
+            to_open[scan.path(segment)] = segment
+        elif count:
+            hits.append(Hits(segment, count, segment.first_time, segment.last_time))
+    rows = scan.rows(lambda table: build.hits(table, exp.true()), list(to_open.values()))
+    for path, count, first, last in rows:
+        hits.append(Hits(to_open[path], count, _aware(first), _aware(last)))
+    if oldest_first:
+        return sorted(hits, key=lambda hit: hit.first)
+    return sorted(hits, key=lambda hit: hit.last, reverse=True)
+
+
+def first_places(
+    scan: Scan, query: EventQuery, hits: list[Hits], after: build.Place | None
+) -> list[Found]:
+    """The first ``size + 1`` matches after ``after``.
+
+    First some are looked for where they lie close together, then in all segments that may have
+    others before the last of these.
+    """
+    oldest_first = query.oldest_first
+    if after is not None:
+        hits = [hit for hit in hits if hit.reaches(after[0], not oldest_first)]
+    page = _Page(scan, query.size + 1, after, oldest_first)
+    while hits and len(page.places) < page.wanted:
+        chosen = _nearest(hits, page.wanted)
+        page.add(chosen, None)
+        hits = [hit for hit in hits if hit not in chosen]
+    if hits:
+        bound = page.places[-1].time
+        page.add([hit for hit in hits if hit.reaches(bound, oldest_first)], bound)
+    return page.places
+
+
+def _nearest(hits: list[Hits], wanted: int) -> list[Hits]:
+    enough = [hit for hit in hits[:_LOOKED_AT] if hit.count >= wanted]
+    if enough:
+        return [max(enough, key=lambda hit: hit.per_s)]
+    taken = count = 0
+    while taken < len(hits) and count < wanted:
+        count += hits[taken].count
+        taken += 1
+    return hits[:taken]
+
+
+@dataclass(slots=True)
+class _Page:
+    scan: Scan
+    wanted: int
+    after: build.Place | None
+    oldest_first: bool
+    places: list[Found]
+
+    def __init__(
+        self, scan: Scan, wanted: int, after: build.Place | None, oldest_first: bool
+    ) -> None:
+        self.scan, self.wanted = scan, wanted
+        self.after, self.oldest_first = after, oldest_first
+        self.places = []
+
+    def add(self, hits: list[Hits], bound: datetime | None) -> None:
+        """Take in matches of these segments; none beyond ``bound`` is wanted."""
+        where: exp.Expr = exp.true()
+        if bound is not None:
+            within = exp.LTE if self.oldest_first else exp.GTE
+            where = within(this=build.TIME.copy(), expression=timestamp(bound))
+        by_path = {self.scan.path(hit.segment): hit.segment for hit in hits}
+        rows = self.scan.rows(
+            lambda table: build.page(table, where, self.wanted, self.after, self.oldest_first),
+            list(by_path.values()),
+        )
+        self.places += [
+            Found(_aware(time), id_, by_path[path], row) for time, id_, path, row in rows
+        ]
+        self.places.sort(
+            key=lambda place: (place.time, place.event_id), reverse=not self.oldest_first
+        )
+        del self.places[self.wanted :]
+
+
+def events_at(scan: Scan, places: list[Found]) -> list[StoredEvent]:
+    """The events that lie there, whole."""
+    rows_of: dict[str, list[int]] = {}
+    for place in places:
+        rows_of.setdefault(scan.path(place.segment), []).append(place.row)
+    where = build.rows_at(rows_of)
+    segments = list({place.segment.id: place.segment for place in places}.values())
+    found = scan.rows(
+        lambda table: exp.select(*event_columns()).from_(table).where(where),
+        segments,
+        as_they_are=True,
+    )
+    events = {row[0]: stored_event(row) for row in found}
+    return [events[place.event_id] for place in places if place.event_id in events]
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC)
