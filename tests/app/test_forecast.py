@@ -1,10 +1,12 @@
 """When the disk will be full is told from growth, from what rules will free, and from holds."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tocsin.app.forecast import HORIZON_DAYS, forecast, growth
+from tocsin.app.retention_plan import by_size
 from tocsin.model.retention import Hold, RetentionRule
 from tocsin.store.keeping import Lot
 
@@ -95,3 +97,11 @@ def test_a_rule_of_one_source_frees_only_its_own():
     rules = [RetentionRule("b", source="b", keep_days=7)]
     told = forecast(lots, rules, (), 100 * MB, NOW)
     assert told.full_in_days == pytest.approx(9, abs=0.6)
+
+
+def test_what_lies_cold_is_not_on_the_disk():
+    cold = [replace(one, is_cold=True) for one in week(500 * MB)]
+    told = forecast([*week(10 * MB), *cold], (), (), 100 * MB, NOW)
+    assert told.full_in_days == pytest.approx(10)
+    rules = [RetentionRule("size", most_bytes=200 * MB)]
+    assert list(by_size(rules, (), [*week(10 * MB), *cold], 0)) == []

@@ -86,7 +86,11 @@ def forecast(
     free_bytes: int,
     now: datetime,
 ) -> Forecast:
-    """Day by day: what comes in, less what the rules let go. Held sources are not let go."""
+    """Day by day: what comes in, less what the rules let go. Held sources are not let go.
+
+    What lies cold is not on the disk, and does not count.
+    """
+    lots = [lot for lot in lots if not lot.is_cold]
     measured_s, growing = growth(lots, now)
     if not measured_s:
         return Forecast(free_bytes, 0.0, (), (), None)

@@ -55,11 +55,14 @@ def by_size(
     lots: Sequence[Lot],
     free_bytes: int,
 ) -> Iterator[Planned]:
-    """What lies beyond a bound of size, the oldest first; what is held is passed over."""
+    """What lies beyond a bound of size, the oldest first; what is held is passed over.
+
+    Bounds of size are of the disk: what lies cold neither counts nor goes.
+    """
     ordered = sorted(lots, key=lambda lot: (lot.last_received, lot.source, lot.tenant))
     found: dict[Pair, Planned] = {}
     for rule in rules:
-        scope = [lot for lot in ordered if rule.covers(lot.tenant, lot.source)]
+        scope = [lot for lot in ordered if not lot.is_cold and rule.covers(lot.tenant, lot.source)]
         excess = _excess(rule, sum(lot.size_bytes for lot in scope), free_bytes)
         for lot in scope:
             if excess <= 0:
@@ -70,15 +73,10 @@ def by_size(
             excess -= lot.size_bytes
             before = lot.last_received + _MICRO
             if pair not in found or found[pair].expiry.before < before:
-                expiry = Expiry(*pair, before, CountedFrom.INTAKE, spans(holds, pair))
+                spared = spans(holds, pair)
+                expiry = Expiry(*pair, before, CountedFrom.INTAKE, spared, with_cold=False)
                 found[pair] = Planned(rule, expiry)
     yield from found.values()
-
-
-def beyond_bound(rule: RetentionRule, lots: Iterable[Lot], free_bytes: int) -> bool:
-    """True when a rule's bound of size is passed as it is now."""
-    size = sum(lot.size_bytes for lot in lots if rule.covers(lot.tenant, lot.source))
-    return _excess(rule, size, free_bytes) > 0
 
 
 def spans(holds: Sequence[Hold], pair: Pair) -> tuple[Span, ...]:

@@ -62,7 +62,8 @@ class DaySize:
 class Storage:
     """All of it at one moment. ``sources`` the largest first, ``days`` the oldest first.
 
-    ``parts`` are bytes of the data folder beside the events. ``due`` may go at the next look.
+    ``cold_bytes`` of the events lie elsewhere. ``parts`` are bytes of the data folder beside the
+    events. ``due`` may go at the next look.
     """
 
     disk_bytes: int
@@ -70,6 +71,7 @@ class Storage:
     free_files: int | None
     events: int
     size_bytes: int
+    cold_bytes: int
     sources: tuple[SourceSize, ...]
     days: tuple[DaySize, ...]
     parts: Mapping[str, int]
@@ -88,13 +90,13 @@ class Storage:
         return self.free_bytes / self.disk_bytes if self.disk_bytes else 0.0
 
     @property
-    def held_bytes(self) -> int:
-        return sum(one.held_bytes for one in self.sources)
+    def disk_events_bytes(self) -> int:
+        """Of the events, what lies on the disk."""
+        return self.size_bytes - self.cold_bytes
 
     @property
-    def held_events(self) -> int:
-        """About as many, told by bytes."""
-        return round(self.held_bytes / self.bytes_an_event) if self.bytes_an_event else 0
+    def held_bytes(self) -> int:
+        return sum(one.held_bytes for one in self.sources)
 
 
 def storage_now(folder: Path, events: EventStore, retention: Retention, now: datetime) -> Storage:
@@ -109,6 +111,7 @@ def storage_now(folder: Path, events: EventStore, retention: Retention, now: dat
         free_files=files.f_favail if files.f_files else None,
         events=sum(lot.events for lot in lots),
         size_bytes=sum(lot.size_bytes for lot in lots),
+        cold_bytes=sum(lot.size_bytes for lot in lots if lot.is_cold),
         sources=_by_source(lots, told.growth, rules, holds),
         days=_by_day(lots),
         parts=_parts(folder),

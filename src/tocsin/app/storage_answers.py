@@ -22,6 +22,7 @@ def storage_json(storage: Storage) -> dict[str, Any]:
         "free_files": storage.free_files,
         "events": storage.events,
         "size_bytes": storage.size_bytes,
+        "cold_bytes": storage.cold_bytes,
         "bytes_an_event": storage.bytes_an_event,
         "held_bytes": storage.held_bytes,
         "sources": [

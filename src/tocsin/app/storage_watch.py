@@ -31,11 +31,13 @@ class StorageWatch:
         if time.monotonic() < self._due_at:
             return
         self._due_at = time.monotonic() + self._interval_s
+        goes_on = False
         try:
             goes_on = self._retention.step(now)
         finally:
             self._stopped_because = self._retention.state().stopped_because
-            self._forecast = forecast_now(self._folder, self._events, self._retention, now)
+            if not goes_on:
+                self._forecast = forecast_now(self._folder, self._events, self._retention, now)
         if goes_on:
             self._due_at = 0.0
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tocsin.app.forecast import HORIZON_DAYS
 from tocsin.app.health_now import HealthNow, Trouble
 from tocsin.app.moment import span
 from tocsin.console.display import short_count, size
@@ -42,12 +43,7 @@ def health_tiles(health: HealthNow, flow_error: str, rule_count: int) -> list[Ti
             flow_error or "what comes in is stored",
             BAD if flow_error else GOOD,
         ),
-        Tile(
-            "Disk free",
-            f"{health.number('disk', 'free_share'):.0%}",
-            f"{size(health.number('disk', 'free_bytes'))} left",
-            _kind(health, "disk", "free_share", "free_bytes"),
-        ),
+        _disk(health),
         Tile(
             "Memory",
             size(health.number("platform", "rss_bytes")),
@@ -56,6 +52,18 @@ def health_tiles(health: HealthNow, flow_error: str, rule_count: int) -> list[Ti
         ),
         _rules(health, rule_count),
     ]
+
+
+def _disk(health: HealthNow) -> Tile:
+    """Full at its present growth within ``HORIZON_DAYS``, or not told."""
+    full_in_s = health.number("disk", "full_in_s")
+    ends = f", full in {span(full_in_s)}" if 0 < full_in_s < HORIZON_DAYS * 86_400 else ""
+    return Tile(
+        "Disk free",
+        f"{health.number('disk', 'free_share'):.0%}",
+        f"{size(health.number('disk', 'free_bytes'))} left{ends}",
+        _kind(health, "disk", "free_share", "free_bytes", "full_in_s", "free_files_share"),
+    )
 
 
 def _sources(health: HealthNow) -> Tile:

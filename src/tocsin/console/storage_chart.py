@@ -84,11 +84,11 @@ def day_chart(days: Sequence[DaySize], today: date) -> DayChart:
 def disk_parts(storage: Storage) -> tuple[DiskPart, ...]:
     """Events, what else is in the data folder, what others put on the disk, and what is free."""
     own = sum(storage.parts.values())
-    foreign = storage.disk_bytes - storage.free_bytes - storage.size_bytes - own
+    foreign = storage.disk_bytes - storage.free_bytes - storage.disk_events_bytes - own
     found: list[DiskPart] = []
     start = 0.0
     for kind, title, size in (
-        ("events", "Events", storage.size_bytes),
+        ("events", "Events", storage.disk_events_bytes),
         ("own", "Else in the data folder", own),
         ("foreign", "Others on this disk", max(0, foreign)),
         ("free", "Free", storage.free_bytes),

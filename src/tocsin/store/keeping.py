@@ -21,7 +21,8 @@ class Lot:
     """Events of one source, taken in on one day (UTC), that lie together.
 
     ``size_bytes`` is their share of what they lie in, by number. The first and last moments are
-    those of the events' own times, and of their intake; both are included.
+    those of the events' own times, and of their intake; both are included. ``is_cold`` ones do
+    not lie on the disk of the data folder.
     """
 
     tenant: str
@@ -33,6 +34,7 @@ class Lot:
     last_time: datetime
     first_received: datetime
     last_received: datetime
+    is_cold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Expiry:
     ``FIRST_EVENT``, at most ``MOST_AHEAD`` after the intake; otherwise from the intake). Where
     the time of intake is not believable, the event's own counts if it is not before
     ``FIRST_INTAKE``; otherwise the event stays. An event stays as well when its own time or its
-    intake is in one of ``spared``.
+    intake is in one of ``spared``, and when it lies cold unless ``with_cold``.
     """
 
     tenant: str
@@ -67,6 +69,7 @@ class Expiry:
     before: datetime
     counted_from: CountedFrom = CountedFrom.INTAKE
     spared: tuple[Span, ...] = ()
+    with_cold: bool = True
 
 
 @dataclass(frozen=True, slots=True)

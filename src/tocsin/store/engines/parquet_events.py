@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from tocsin.store.engines.segment_check import KnownDamage
 from tocsin.store.engines.segment_expiry import SegmentExpiry
 from tocsin.store.engines.segment_file import UNFINISHED, new_path, write_segment
 from tocsin.store.engines.segment_merge import merge
+from tocsin.store.engines.segment_places import is_cold
 from tocsin.store.engines.segment_replay import Replay
 from tocsin.store.engines.segment_withdrawal import among, holds_any, without
 from tocsin.store.engines.writers_lock import WritersLock
@@ -196,8 +198,14 @@ class ParquetEvents:
                 yield swap
 
     def lots(self) -> list[Lot]:
-        counted = self._census.lots(self.segments(None, None))
-        return [lot for lots in counted.values() for lot in lots]
+        segments = self.segments(None, None)
+        counted = self._census.lots(segments)
+        cold = {segment.id for segment in segments if is_cold(segment)}
+        return [
+            replace(lot, is_cold=True) if found in cold else lot
+            for found, lots in counted.items()
+            for lot in lots
+        ]
 
     def due(self, expiries: Sequence[Expiry]) -> list[Lot]:
         return [lot for one in self._expiry.due(expiries) for lot in one.lots]

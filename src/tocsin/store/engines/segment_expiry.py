@@ -131,11 +131,13 @@ class SegmentExpiry:
         """What may go of each segment, the oldest first; what can't be read stays."""
         pairs = by_pair(expiries)
         segments = self._segments() if pairs else []
+        cold_pairs = {pair: one for pair, one in pairs.items() if one.with_cold}
         counted = self._census.lots(segments)
         found = []
         for segment in segments:
+            own = cold_pairs if is_cold(segment) else pairs
             try:
-                one = due(self._folder, segment, counted.get(segment.id, ()), pairs)
+                one = due(self._folder, segment, counted.get(segment.id, ()), own)
             except (OSError, pa.ArrowException) as error:
                 _tell(segment, str(error))
                 continue
