@@ -118,6 +118,7 @@ EXPECTED = {
     ("POST", "/api/v1/packs/{name}/pin"): Permission.RULES_WRITE,
     ("DELETE", "/api/v1/packs/{name}"): Permission.RULES_WRITE,
     ("POST", "/api/v1/rules/reload"): Permission.RULES_WRITE,
+    ("POST", "/api/v1/rules/draft"): Permission.RULES_WRITE,
     ("POST", "/api/v1/rules/state"): Permission.RULES_WRITE,
     ("GET", "/api/v1/rules/{rule_id}/overlay"): Permission.RULES_READ,
     ("PUT", "/api/v1/rules/{rule_id}/overlay"): Permission.RULES_WRITE,

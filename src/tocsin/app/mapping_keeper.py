@@ -24,6 +24,7 @@ from tocsin.app.own_mappings import (
 from tocsin.app.shipped import cache_folder
 from tocsin.normalize.enrichment import Enricher
 from tocsin.normalize.errors import MappingError, MappingProblem
+from tocsin.normalize.mapping import Mapping
 from tocsin.normalize.normalizer import Normalizer
 from tocsin.store.ports import StateStore
 
@@ -79,6 +80,11 @@ class MappingKeeper:
     def problems(self) -> list[str]:
         """What can't be put in force, with file and line."""
         return [str(problem) for problem in self._own.problems]
+
+    def mapping_of(self, connector: str) -> Mapping | None:
+        """The mapping in force; None for a connector that has none."""
+        own = self._own.by_connector.get(connector)
+        return own or next((one for one in self._shipped if one.connector == connector), None)
 
     def text_of(self, connector: str) -> str | None:
         """The file of one's own mapping as it is now; None where there is none."""

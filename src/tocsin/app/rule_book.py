@@ -125,6 +125,12 @@ class RuleBook:
             self._keeper.lay_over_again()
         return moved
 
+    def begin_as_draft(self, rule_id: str, *, reason: str, by: str) -> None:
+        """Decide on a rule that is yet to come: it does not run before someone stages it."""
+        draft = Overlay(rule_id, state=LifeState.DRAFT)
+        with self._state.begin() as tx:
+            self._put(tx, draft, what="drafted", reason=reason, by=by, now=datetime.now(UTC))
+
     def set_level(
         self, rule_id: str, level: Level | None, *, reason: str, by: str
     ) -> OverlayVersion:

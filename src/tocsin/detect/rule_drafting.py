@@ -61,7 +61,7 @@ def draft_rule(
     ``asked`` says how many known rules of the log source look at a field: such fields are taken
     first, as they tell attacks from others. Raises NothingShared.
     """
-    events = [dict(_leaves(event, "")) for event in events]
+    events = [dict(leaves(event)) for event in events]
     shared = _chosen(events, asked)
     if not shared:
         raise NothingShared(
@@ -71,6 +71,26 @@ def draft_rule(
     kept = {name for one in shared for name in [one.field]} | {
         name for name in _fields(events) if asked.get(name, 0)
     }
+    detection: dict[str, object] = {
+        "selection": {one.key: _one_or_many(one.values) for one in shared},
+        "condition": "selection",
+    }
+    description = (
+        f"Finds events like {'the one' if len(events) == 1 else f'the {len(events)}'} picked: "
+        f"{', '.join(one.field for one in shared)} as they had it. Say here why that matters."
+    )
+    tests = list(_tests(events, shared[0], kept))
+    return rule_text(logsource, detection, wished, description, tests)
+
+
+def rule_text(
+    logsource: LogSource,
+    detection: Mapping[str, object],
+    wished: Wished,
+    description: str,
+    tests: Sequence[Mapping[str, object]],
+) -> str:
+    """A rule as its file has it."""
     source = {
         name: value
         for name in ("category", "product", "service")
@@ -80,30 +100,26 @@ def draft_rule(
         "title": wished.title,
         "id": wished.rule_id,
         "status": "experimental",
-        "description": f"Finds events like {'the one' if len(events) == 1 else f'the {len(events)}'} picked: "
-        f"{', '.join(one.field for one in shared)} as they had it. Say here why that matters.",
+        "description": description,
         **({"author": wished.author} if wished.author else {}),
         "date": wished.today.isoformat(),
         "tags": list(wished.tags) or ["detection.threat-hunting"],
         "logsource": source,
-        "detection": {
-            "selection": {one.key: _one_or_many(one.values) for one in shared},
-            "condition": "selection",
-        },
+        "detection": dict(detection),
         "falsepositives": ["Not known yet"],
         "level": wished.level.value,
-        "tocsin": {"tests": list(_tests(events, shared[0], kept))},
+        "tocsin": {"tests": [dict(test) for test in tests]},
     }
     written: str = yaml.safe_dump(rule, sort_keys=False, allow_unicode=True, width=100)
     return written
 
 
-def _leaves(event: Event, above: str) -> Iterator[tuple[str, object]]:
+def leaves(event: Event, above: str = "") -> Iterator[tuple[str, object]]:
     """Fields by their dotted path."""
     for name, value in event.items():
         path = f"{above}{name}"
         if isinstance(value, Mapping):
-            yield from _leaves(value, f"{path}.")
+            yield from leaves(value, f"{path}.")
         elif value is not None:
             yield path, value
 

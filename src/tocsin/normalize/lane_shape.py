@@ -67,7 +67,7 @@ class LaneShape:
 
     @cached_property
     def _mapped(self) -> list[tuple[str, Computed, Fitting]]:
-        merged = with_fallbacks(_merged(self._mapping, self._shape))
+        merged = with_fallbacks(ocsf_map(self._mapping, self._shape))
         return [
             (path, compile_expression(expression), fitting(path))
             for path, expression in merged.items()
@@ -78,7 +78,7 @@ class LaneShape:
         """Names its times, aliases and lifts are found under; None where more is made of fields."""
         shape, mapping = self._shape, self._mapping
         told = shape.activity.const is None or severity_of(shape).const is None
-        made = shape.patterns or shape.add or _merged(mapping, shape)
+        made = shape.patterns or shape.add or ocsf_map(mapping, shape)
         if told or made or shape.is_ocsf or mapping.together:
             return None
         of_envelope = (part for one in with_fallbacks({}).values() for part in one.first_of or ())
@@ -184,7 +184,7 @@ def _first_of(name: str, paths: Sequence[str]) -> Expression:
     return Expression(first_of=[Expression(field=path) for path in (name, *paths)])
 
 
-def _merged(mapping: Mapping, shape: Shape) -> dict[str, Expression]:
+def ocsf_map(mapping: Mapping, shape: Shape) -> dict[str, Expression]:
     """Fragments in order, then the shape's own lines, which win."""
     merged: dict[str, Expression] = {}
     for name in (*mapping.use, *shape.use):

@@ -58,7 +58,7 @@ def compile_filter(text: str, catalogue: FieldCatalogue) -> Filter:
     """The condition ``text`` means; QueryError with its place when it means none."""
     if text.strip() in {"", "*", "*:*"}:
         return Filter(exp.true())
-    root = _parse(text)
+    root = parse_filter(text)
     try:
         condition = _Compiler(catalogue).node(root, None, 0)
     except RecursionError:
@@ -69,12 +69,12 @@ def compile_filter(text: str, catalogue: FieldCatalogue) -> Filter:
 def check_filter(text: str) -> None:
     """Raises QueryError where the text can't be read, whatever fields there are."""
     if text.strip():
-        _parse(text)
+        parse_filter(text)
 
 
 def clauses(text: str) -> list[str]:
     """The parts of a query that must all hold, as they are written; raises QueryError."""
-    return _clauses(_parse(text)) if text.strip() else []
+    return _clauses(parse_filter(text)) if text.strip() else []
 
 
 def _clauses(node: tree.Item) -> list[str]:
@@ -83,7 +83,8 @@ def _clauses(node: tree.Item) -> list[str]:
     return [str(node).strip()]
 
 
-def _parse(text: str) -> tree.Item:
+def parse_filter(text: str) -> tree.Item:
+    """The query as luqum's tree; QueryError with its place when it is none."""
     if len(text) > LONGEST_QUERY:
         raise QueryError(f"the query is longer than {LONGEST_QUERY:,} characters", LONGEST_QUERY)
     for at, character in enumerate(text):
@@ -146,9 +147,9 @@ class _Compiler:
                 "colon in quotes",
                 node.pos,
             )
-        name = _unescaped(node.name)
+        name = unescaped(node.name)
         if name == "_exists_":
-            wanted = self._catalogue.columns(_text_of(node.expr), node.expr.pos)
+            wanted = self._catalogue.columns(literal_text(node.expr), node.expr.pos)
             return predicates.any_of([predicates.exists(column) for column in wanted])
         columns = self._catalogue.columns(name, node.pos)
         expression = node.expr
@@ -160,7 +161,7 @@ class _Compiler:
 
 def _value(node: tree.Item, columns: list[Column] | None, catalogue: FieldCatalogue) -> exp.Expr:
     if isinstance(node, tree.Phrase):
-        text = _text_of(node)
+        text = literal_text(node)
         network = predicates.network_of(text)
         if network is not None and columns is not None:
             return _each(columns, lambda column: predicates.in_network(column, network))
@@ -179,7 +180,7 @@ def _value(node: tree.Item, columns: list[Column] | None, catalogue: FieldCatalo
 def _word(node: tree.Word, columns: list[Column] | None, catalogue: FieldCatalogue) -> exp.Expr:
     if node.value in {"&&", "||"}:
         raise QueryError("write AND, OR and NOT in words", node.pos)
-    parts = _pattern(node.value)
+    parts = pattern_parts(node.value)
     if parts == [None]:
         return exp.true() if columns is None else _each(columns, predicates.exists)
     text = "".join(part for part in parts if part is not None)
@@ -234,8 +235,8 @@ def _range(node: tree.Item, columns: list[Column] | None) -> exp.Expr:
 
 def _bound(node: tree.Item) -> str | None:
     if isinstance(node, tree.Prohibit):
-        return f"-{_text_of(node.a)}"
-    text = _text_of(node)
+        return f"-{literal_text(node.a)}"
+    text = literal_text(node)
     return None if text == "*" and isinstance(node, tree.Word) else text
 
 
@@ -244,19 +245,20 @@ def _each(columns: list[Column], test: Callable[[Column], exp.Expr]) -> exp.Expr
     return exp.paren(condition) if len(columns) > 1 else condition
 
 
-def _text_of(node: tree.Item) -> str:
+def literal_text(node: tree.Item) -> str:
+    """What a word or a phrase means literally."""
     if isinstance(node, tree.Phrase):
         return re.sub(r'\\(["\\])', r"\1", node.value[1:-1])
     if isinstance(node, tree.Word):
-        return _unescaped(node.value)
+        return unescaped(node.value)
     raise QueryError("a word or a quoted text belongs here", node.pos)
 
 
-def _unescaped(word: str) -> str:
+def unescaped(word: str) -> str:
     return "".join(character for character, _is_literal in _characters(word))
 
 
-def _pattern(word: str) -> list[str | None]:
+def pattern_parts(word: str) -> list[str | None]:
     """The word cut at its stars (None); question marks become ``ANY_CHARACTER``."""
     parts: list[str | None] = []
     text = ""
@@ -295,12 +297,12 @@ def _only(node: tree.Item, field: str) -> frozenset[str] | None:
         return frozenset.intersection(*found) if found else None
     if isinstance(node, (tree.Plus, tree.Group)):
         return _only(node.children[0], field)
-    if not isinstance(node, tree.SearchField) or _unescaped(node.name) != field:
+    if not isinstance(node, tree.SearchField) or unescaped(node.name) != field:
         return None
     if isinstance(node.expr, tree.Phrase):
-        return frozenset({_text_of(node.expr).lower()})
+        return frozenset({literal_text(node.expr).lower()})
     if isinstance(node.expr, tree.Word):
-        parts = _pattern(node.expr.value)
+        parts = pattern_parts(node.expr.value)
         if len(parts) == 1 and parts[0] is not None and predicates.ANY_CHARACTER not in parts[0]:
             return frozenset({parts[0].lower()})
     return None

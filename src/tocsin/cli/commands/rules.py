@@ -12,6 +12,7 @@ from tocsin.app.shipped import cache_folder, rule_paths
 from tocsin.cli.commands.rules_add_pack import add_pack
 from tocsin.cli.commands.rules_backtest import run_backtest
 from tocsin.cli.commands.rules_coverage import show_coverage
+from tocsin.cli.commands.rules_draft import draft_rule_of_search
 from tocsin.cli.commands.rules_except import except_from_rule
 from tocsin.cli.commands.rules_explain import explain
 from tocsin.cli.commands.rules_fields import show_fields
@@ -145,6 +146,7 @@ def _logsource(rule: Rule) -> str:
 
 app.command("lint")(run_lint)
 app.command("new")(new_rule)
+app.command("draft")(draft_rule_of_search)
 app.command("test")(run_rule_tests)
 app.command("state")(set_rule_state)
 app.command("level")(set_rule_level)

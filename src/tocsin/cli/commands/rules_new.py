@@ -2,13 +2,18 @@
 
 import getpass
 import uuid
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from tocsin.app.draft_facts import (
+    asked_fields,
+    faults_of,
+    narrowest_logsource,
+    tags_of_known,
+)
 from tocsin.app.given_event import GivenEvent, NoEvent, given_of_record, given_of_stored
 from tocsin.app.shipped import cache_folder, open_normalizer, rule_paths
 from tocsin.cli.data_folder import open_house, server_of
@@ -16,15 +21,9 @@ from tocsin.cli.given_records import records_of
 from tocsin.cli.options import ConfigOption, HomeOption, settings_for
 from tocsin.cli.output import Exit, err, fail, out
 from tocsin.cli.remote import Remote
-from tocsin.detect.lint import lint_text
-from tocsin.detect.match_rule import SigmaMatchRule
-from tocsin.detect.matcher import matchers_in
-from tocsin.detect.oracle import matches
 from tocsin.detect.rule_drafting import NothingShared, Wished, draft_rule
-from tocsin.detect.rule_reading import read_rules
-from tocsin.detect.rule_tests import run_tests
-from tocsin.detect.ruleset import RuleSet, load_rules
-from tocsin.model.lane import Lane, LogSource
+from tocsin.detect.ruleset import load_rules
+from tocsin.model.lane import Lane
 from tocsin.model.severity import Level
 
 
@@ -54,6 +53,7 @@ def new_rule(
     if not events:
         fail("no event was given")
     lane = _one_lane(events)
+    natives = [event.native for event in events]
     known = load_rules(rule_paths(settings_for(home, config)), cache=cache_folder() / "rules")
     wished = Wished(
         title=title,
@@ -61,11 +61,10 @@ def new_rule(
         rule_id=str(uuid.uuid4()),
         today=datetime.now(UTC).date(),
         author=getpass.getuser(),
-        tags=tuple(tag or _tags_of_known(known, lane, events)),
+        tags=tuple(tag or tags_of_known(known, lane, natives)),
     )
-    natives = [event.native for event in events]
     try:
-        text = draft_rule(natives, _logsource(lane), _asked(known, lane), wished)
+        text = draft_rule(natives, narrowest_logsource(lane), asked_fields(known, lane), wished)
     except NothingShared as error:
         fail(str(error))
     _proven(text, natives)
@@ -112,44 +111,9 @@ def _one_lane(events: list[GivenEvent]) -> Lane:
     fail(f"one rule is about events of one kind; these are of several ({several}, or unknown)")
 
 
-def _logsource(lane: Lane) -> LogSource:
-    """The narrowest that the lane answers for."""
-    if lane.categories:
-        return LogSource(lane.product, lane.categories[0])
-    return LogSource(lane.product, None, lane.services[0] if lane.services else None)
-
-
-def _asked(known: RuleSet, lane: Lane) -> Counter[str]:
-    """How many rules of the lane look at each field."""
-    return Counter(
-        field
-        for rule in known.rules
-        if lane.accepts(rule.rule.logsource)
-        for field in {one.field for one in matchers_in(rule.condition)} - {""}
-    )
-
-
-def _tags_of_known(known: RuleSet, lane: Lane, events: list[GivenEvent]) -> list[str]:
-    """The ATT&CK tags of rules that find the events already."""
-    found = [
-        rule.rule.tags
-        for rule in known.rules
-        if lane.accepts(rule.rule.logsource) and any(matches(rule, one.native) for one in events)
-    ]
-    return sorted({tag for tags in found for tag in tags if tag.startswith("attack.")})
-
-
 def _proven(text: str, natives: list[Any]) -> None:
     """Hold the draft to what it is for: it lints, passes its tests and finds every event."""
-    read = read_rules(text, "draft")
-    rules = tuple(one for one in read if isinstance(one, SigmaMatchRule))
-    faults = [f"line {one.line}: {one.reason}" for one in lint_text(text, "draft", tests=True)]
-    faults += [f"{one.name}: {one.reason}" for one in run_tests(RuleSet(rules)) if not one.passed]
-    faults += [
-        f"event {number} is not found"
-        for number, native in enumerate(natives, 1)
-        if not any(matches(rule, native) for rule in rules)
-    ]
+    faults = faults_of(text, natives)
     if faults:
         err.print(text, markup=False, soft_wrap=True)
         fail(f"no sound rule could be drafted of these events: {'; '.join(faults[:5])}")
