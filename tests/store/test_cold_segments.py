@@ -9,8 +9,11 @@ import pytest
 from tests.kept_home import KeptHome
 from tests.store.conftest import NOON
 from tocsin.app.backup import make_backup
+from tocsin.app.cold_place import cold_options, note_cold
+from tocsin.app.cold_settings import ColdSettings
 from tocsin.app.integrity import check_integrity
 from tocsin.app.restore import restore
+from tocsin.app.stores import open_events
 from tocsin.model.lane import Lane
 from tocsin.store.engines.cold_move import Moved, drop_forgotten, move_cold
 from tocsin.store.engines.folder_vault import FolderVault
@@ -133,6 +136,8 @@ def test_what_the_bucket_has_lost_is_told(
     lost = events.segments(None, None)[0]
     move(kept, bucket)
     bucket.drop(lost.checksum)
+    (told,) = check_integrity(kept.folder, kept.state, cold=bucket).damaged
+    assert (told.events, told.sources) == (4, ("sensor",))
     total, found, (problem,) = numbers(events, EventQuery("native.n:>=0", size=100))
     assert (total, found) == (8, [1] * 4 + [2] * 4)
     assert lost.path in problem
@@ -213,3 +218,23 @@ def test_a_backup_names_them_and_a_restored_folder_finds_them(
         events = ParquetEvents(new.folder / "events", new.state, cold=lambda: bucket)
         assert numbers(events, EventQuery(size=100))[:2] == (12, [0] * 4 + [1] * 4 + [2] * 4)
         events.close()
+
+
+def test_every_reader_of_the_data_folder_knows_the_bucket(
+    kept: KeptHome, bucket: FolderVault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def open_bucket(*told: object) -> FolderVault:
+        asked.append(told)
+        return bucket
+
+    monkeypatch.setattr("tocsin.app.cold_place.open_bucket", open_bucket)
+    assert cold_options(kept.folder) == {}
+    note_cold(kept.folder, ColdSettings(target="s3://old/x", region="eu-1", cache_bytes=1 << 21))
+    note_cold(kept.folder, ColdSettings())
+    move(kept, bucket)
+    events = open_events(kept.folder, kept.state)
+    assert events.search(EventQuery("native.n:1", size=10)).total == 4
+    assert asked == [("s3://old/x", None, "eu-1")]
+    events.close()

@@ -14,12 +14,13 @@ from tocsin.app.backup_content import blobs
 from tocsin.app.plain import as_json
 from tocsin.store.engines import manifest
 from tocsin.store.engines import spool_segment as spool_file
+from tocsin.store.engines.cold_move import missing_there
 from tocsin.store.engines.segment_check import SET_ASIDE, damaged_segments, mend, set_aside
 from tocsin.store.engines.segment_file import UNFINISHED
 from tocsin.store.engines.segment_places import is_quarantined
 from tocsin.store.engines.sqlite_snapshot import faults
 from tocsin.store.ports import Segment, StateStore
-from tocsin.store.vault import MissingObject, Vault, WrongContent
+from tocsin.store.vault import MissingObject, Vault, VaultError, WrongContent
 
 OnProgress = Callable[[str, int, int], None]
 """What is being read, bytes done, bytes in all; it may wait, or raise to stop."""
@@ -75,13 +76,15 @@ def check_integrity(
     *,
     quarantine: bool = False,
     backup: Vault | None = None,
+    cold: Vault | None = None,
     by: str = "cli",
     on_progress: OnProgress = lambda *_: None,
 ) -> Integrity:
     """Check segments, blobs, spool and databases of a data folder, which may be in use.
 
     What is damaged is put back from ``backup`` when that has it; else, with ``quarantine``, a
-    segment's file is set aside. Both are noted in the audit chain.
+    segment's file is set aside. Both are noted in the audit chain. ``cold`` is the bucket of cold
+    segments: it is asked what it holds, and nothing is read from it.
     """
     with state.read() as tx:
         segments = sorted(manifest.between(tx, None, None), key=lambda one: one.first_time)
@@ -108,6 +111,7 @@ def check_integrity(
         if reason:
             damaged.append(_mended_blob(home, path, reason, backup))
         count("blobs", size)
+    damaged += _missing_in(cold, segments)
     damaged += _databases(home)
     damaged += _spool(home)
     result = Integrity(
@@ -168,6 +172,16 @@ def _mended_blob(home: Path, path: Path, reason: str, backup: Vault | None) -> D
             return one
         return replace(one, mended=True)
     return one
+
+
+def _missing_in(cold: Vault | None, segments: list[Segment]) -> list[Damaged]:
+    if cold is None:
+        return []
+    try:
+        missing = missing_there(cold, segments)
+    except VaultError as error:
+        return [Damaged("bucket", cold.url, str(error))]
+    return [_of(one, f"is not in {cold.url} as it was sent") for one in missing]
 
 
 def _databases(home: Path) -> list[Damaged]:

@@ -10,6 +10,7 @@ import structlog
 from tocsin.app.backup_ledger import BackupRecord, backup_records
 from tocsin.app.backup_place import open_bucket
 from tocsin.app.backup_round import back_up
+from tocsin.app.cold_place import cold_vault
 from tocsin.app.config import Settings
 from tocsin.app.health_measures import Measured
 from tocsin.app.integrity import check_integrity
@@ -165,11 +166,13 @@ class Safekeeping:
 
     def _check(self) -> None:
         try:
-            found = check_integrity(
-                *(self._home, self._state),
-                by="schedule",
-                on_progress=self._telling("check", self._settings.integrity.bytes_per_s),
-            )
+            with cold_vault(self._home) as cold:
+                found = check_integrity(
+                    *(self._home, self._state),
+                    cold=cold,
+                    by="schedule",
+                    on_progress=self._telling("check", self._settings.integrity.bytes_per_s),
+                )
         finally:
             self._under_way = None
         note_check(self._home, found)

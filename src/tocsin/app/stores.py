@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from tocsin.app.cold_place import cold_options
 from tocsin.app.config_errors import ConfigError
 from tocsin.store.engines.dbos_runs import DbosRuns
 from tocsin.store.engines.parquet_events import ParquetEvents
@@ -122,7 +123,7 @@ def open_events(
     """The events of a data folder; ``options`` are those of segments in the folder."""
     address = (stores or stores_of(home)).events
     if not address:
-        return ParquetEvents(home / "events", state, **options)
+        return ParquetEvents(home / "events", state, **cold_options(home), **options)
     try:
         engine = import_module("tocsin.store.engines.clickhouse_events")
     except ModuleNotFoundError as error:

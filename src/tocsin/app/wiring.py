@@ -5,12 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from shutil import disk_usage
 
 from tocsin.app.access import Access
 from tocsin.app.assets import AssetRegister, load_assets
 from tocsin.app.audit import AuditLog
-from tocsin.app.backup_place import open_bucket
+from tocsin.app.cold_place import note_cold
 from tocsin.app.config import Settings
 from tocsin.app.correlation_memory import remember
 from tocsin.app.decoding_ahead import DecodingAhead
@@ -135,9 +134,7 @@ class Tocsin:
         self.closers.append(self.searching.close)
         self.upkeep.watch_intakes(self.intakes)
         keeping, folder = self.settings.retention, self.home.folder
-        self.retention = Retention(
-            *(keeping, self.state, self.events, self.audit), lambda: disk_usage(folder).free
-        )
+        self.retention = Retention(keeping, self.state, self.events, self.audit)
         self.storage_watch = StorageWatch(folder, self.events, self.retention, keeping.interval_s)
         self.upkeep.watch_storage(self.storage_watch)
         self.safekeeping = Safekeeping(self.settings, self.state)
@@ -298,14 +295,8 @@ def _open_stores(
     chosen = settle_stores(folder, Stores(settings.store.state, settings.store.events))
     state = open_state(folder, chosen, is_server=True)
     closers.append(state.close)
-    cold = settings.cold
-    events = open_events(
-        *(folder, state, chosen),
-        cold=partial(open_bucket, cold.target, cold.endpoint_url, cold.region)
-        if cold.target
-        else None,
-        cold_cache_bytes=cold.cache_bytes,
-    )
+    note_cold(folder, settings.cold)
+    events = open_events(folder, state, chosen)
     closers.append(events.close)
     spool = FileSpool(folder / "spool", state, limit_bytes=settings.spool.limit_bytes)
     closers.append(spool.close)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tocsin.app.backup_place import open_vault
+from tocsin.app.cold_place import cold_vault
 from tocsin.app.config_errors import ConfigError
 from tocsin.app.integrity import Damaged, Integrity, check_integrity
 from tocsin.app.integrity_ledger import note_check
@@ -47,6 +48,7 @@ def check(
             *(settings.home, state),
             quarantine=quarantine,
             backup=backup,
+            cold=stack.enter_context(cold_vault(settings.home)),
             on_progress=lambda what, done, total: progress.update(
                 task, description=what, completed=done, total=total
             ),
