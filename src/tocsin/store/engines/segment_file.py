@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -48,6 +49,9 @@ LAYOUT = hashlib.sha256(
 """Changes when the plain columns do; the first part of every segment's path."""
 
 
+_OF_LAYOUT = re.compile(r"\w{8}-\d{8}")
+
+
 def plain_schema() -> Any:
     """The Arrow schema of envelope, raw record and hot columns."""
     return _PLAIN_SCHEMA
@@ -88,8 +92,8 @@ def new_path(layout: str = LAYOUT) -> tuple[str, Path]:
 def layout_of(path: str) -> str:
     """The layout of a segment by its path, wherever its file was moved."""
     at = Path(path)
-    folder = at.parent.name if "-" in at.parent.name else at.name
-    return folder.partition("-")[0]
+    is_in_place = _OF_LAYOUT.fullmatch(at.parent.name)
+    return (at.parent.name if is_in_place else at.name).partition("-")[0]
 
 
 def write_durably(
