@@ -13,6 +13,7 @@ from tocsin.app.retention_settings import RetentionSettings
 from tocsin.model.retention import CountedFrom, RetentionRule
 from tocsin.store.engines.parquet_events import ParquetEvents
 from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.keeping import DiskSpace
 from tocsin.store.query import EventQuery
 
 NOW = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
@@ -36,7 +37,7 @@ def events(tmp_path, state):
 
 @pytest.fixture
 def retention(state, events):
-    return Retention(RetentionSettings(), state, events, AuditLog(), lambda: PLENTY)
+    return Retention(RetentionSettings(), state, events, AuditLog())
 
 
 @pytest.fixture
@@ -129,16 +130,17 @@ def test_beyond_a_size_the_oldest_go_first(retention, events, take_in):
     assert retention.due(NOW).events == 0
 
 
-def test_when_the_disk_has_less_free_than_asked_the_oldest_go(state, events, take_in):
+def test_when_the_disk_has_less_free_than_asked_the_oldest_go(state, events, take_in, monkeypatch):
     for days in (9, 5, 4, 3, 2, 1):
         take_in(days, 10)
     free = 5_000_000
     rule = RetentionRule("disk", least_free_bytes=free)
-    retention = Retention(RetentionSettings(), state, events, AuditLog(), lambda: free - 1000)
+    retention = Retention(RetentionSettings(), state, events, AuditLog())
+    monkeypatch.setattr(events, "disk", lambda: DiskSpace(PLENTY, free - 1000))
     retention.put(rule, by="anna", now=NOW, seen_events=60)
     assert retention.due(NOW).large_lots[0].last_received == NOW - 9 * DAY
-    plenty = Retention(RetentionSettings(), state, events, AuditLog(), lambda: free + 1)
-    assert plenty.due(NOW).events == 0
+    monkeypatch.setattr(events, "disk", lambda: DiskSpace(PLENTY, free + 1))
+    assert retention.due(NOW).events == 0
 
 
 def test_too_much_at_once_stops_and_asks(retention, events, state, take_in):
@@ -161,7 +163,7 @@ def test_a_rule_of_the_configuration_that_deletes_much_asks_first(state, events,
     for days in (40, 39, 2, 1):
         take_in(days)
     settings = RetentionSettings(rules=[{"name": "all", "keep_days": 30}])
-    retention = Retention(settings, state, events, AuditLog(), lambda: PLENTY)
+    retention = Retention(settings, state, events, AuditLog())
     assert steps(retention) == 0
     assert steps(retention, NOW + DAY) == 0
     assert events.count() == 4
@@ -325,7 +327,7 @@ def test_a_rule_that_makes_no_sense_is_refused(retention, wrong):
 
 def test_a_rule_set_at_run_time_stands_in_the_place_of_the_configurations(state, events):
     settings = RetentionSettings(rules=[{"name": "all", "keep_days": 30}])
-    retention = Retention(settings, state, events, AuditLog(), lambda: PLENTY)
+    retention = Retention(settings, state, events, AuditLog())
     retention.put(RetentionRule("all", keep_days=60), by="anna", now=NOW)
     assert [one.keep_days for one in retention.book.rules()] == [60]
     retention.remove("all", by="anna", now=NOW)

@@ -1,6 +1,6 @@
 """Deletes what the rules of retention let go, in small steps, and stops and asks when it is odd."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -77,7 +77,6 @@ class Retention:
         state: StateStore,
         events: EventStore,
         audit: AuditLog,
-        free_bytes: Callable[[], int],
     ) -> None:
         self.book = RetentionBook(state, audit, settings.rules)
         self.holds = HoldBook(state, audit)
@@ -85,7 +84,6 @@ class Retention:
         self._state = state
         self._events = events
         self._audit = audit
-        self._free_bytes = free_bytes
 
     def state(self) -> RetentionState:
         with self._state.read() as tx:
@@ -162,7 +160,7 @@ class Retention:
         aged = tuple(by_age(rules, holds, pairs_of(lots), now))
         gone = self._events.due([one.expiry for one in aged])
         left = left_after(lots, gone)
-        free = self._free_bytes() + sum(lot.size_bytes for lot in gone)
+        free = self._events.disk().free_bytes + sum(lot.size_bytes for lot in gone)
         large = tuple(by_size(rules, holds, left, free))
         more = left_after(self._events.due([one.expiry for one in large]), gone)
         stored = sum(lot.events for lot in lots)

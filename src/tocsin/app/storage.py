@@ -1,7 +1,6 @@
 """What fills the disk: events by source and day, all else in the data folder, and what is to come."""
 
 import os
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -103,11 +102,11 @@ def storage_now(folder: Path, events: EventStore, retention: Retention, now: dat
     """Everything counted; ``folder`` is the data folder."""
     rules, holds = retention.book.rules(), retention.sparing(now)
     lots = events.lots()
-    disk, files = shutil.disk_usage(folder), os.statvfs(folder)
-    told = forecast(lots, rules, holds, disk.free, now)
+    disk, files = events.disk(), os.statvfs(folder)
+    told = forecast(lots, rules, holds, disk.free_bytes, now)
     return Storage(
-        disk_bytes=disk.total,
-        free_bytes=disk.free,
+        disk_bytes=disk.total_bytes,
+        free_bytes=disk.free_bytes,
         free_files=files.f_favail if files.f_files else None,
         events=sum(lot.events for lot in lots),
         size_bytes=sum(lot.size_bytes for lot in lots),
@@ -123,9 +122,9 @@ def storage_now(folder: Path, events: EventStore, retention: Retention, now: dat
     )
 
 
-def forecast_now(folder: Path, events: EventStore, retention: Retention, now: datetime) -> Forecast:
-    free = shutil.disk_usage(folder).free
-    return forecast(events.lots(), retention.book.rules(), retention.sparing(now), free, now)
+def forecast_now(events: EventStore, retention: Retention, now: datetime) -> Forecast:
+    rules, holds = retention.book.rules(), retention.sparing(now)
+    return forecast(events.lots(), rules, holds, events.disk().free_bytes, now)
 
 
 def _by_source(

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import disk_usage
 
 from tocsin.app.audit import AuditLog
 from tocsin.app.config import Settings
@@ -35,9 +34,7 @@ def open_storage(settings: Settings) -> Iterator[StorageDesk]:
     try:
         events = open_events(folder, state)
         try:
-            retention = Retention(
-                *(settings.retention, state, events, AuditLog()), lambda: disk_usage(folder).free
-            )
+            retention = Retention(settings.retention, state, events, AuditLog())
             yield StorageDesk(folder, events, retention)
         finally:
             events.close()

@@ -37,7 +37,7 @@ class StorageWatch:
         finally:
             self._stopped_because = self._retention.state().stopped_because
             if not goes_on:
-                self._forecast = forecast_now(self._folder, self._events, self._retention, now)
+                self._forecast = forecast_now(self._events, self._retention, now)
         if goes_on:
             self._due_at = 0.0
 

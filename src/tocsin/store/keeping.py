@@ -17,12 +17,20 @@ MOST_AHEAD = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
+class DiskSpace:
+    """Of the disk the events lie on, or of all disks where there are several."""
+
+    total_bytes: int
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lot:
     """Events of one source, taken in on one day (UTC), that lie together.
 
     ``size_bytes`` is their share of what they lie in, by number. The first and last moments are
     those of the events' own times, and of their intake; both are included. ``is_cold`` ones do
-    not lie on the disk of the data folder.
+    not lie on the disk.
     """
 
     tenant: str

@@ -18,7 +18,7 @@ from tocsin.store.errors import SpoolFull as SpoolFull
 from tocsin.store.errors import StoreError as StoreError
 from tocsin.store.errors import StoreMoved as StoreMoved
 from tocsin.store.event_stream import EventStream
-from tocsin.store.keeping import Expiring, Expiry, Lot
+from tocsin.store.keeping import DiskSpace, Expiring, Expiry, Lot
 from tocsin.store.query import (
     EVERYTHING,
     Bucket,
@@ -211,6 +211,10 @@ class EventStore(Protocol):
         the events stay, and they stay when it is rolled back. ``StoreError`` when meanwhile
         another process has merged what they are in.
         """
+        ...
+
+    def disk(self) -> DiskSpace:
+        """Where the events lie, without what lies cold."""
         ...
 
     def lots(self) -> list[Lot]:

@@ -43,6 +43,11 @@ def test_lots_say_what_is_stored_by_source_and_day(events, store, make_batch, no
     assert lots[0].first_received == noon + timedelta(hours=1)
 
 
+def test_the_disk_is_told(events):
+    disk = events.disk()
+    assert 0 < disk.free_bytes <= disk.total_bytes
+
+
 def test_only_what_is_due_goes(events, state, store, make_batch, noon):
     for position in range(6):
         both = (

@@ -24,7 +24,7 @@ from tocsin.store.engines.clickhouse_writes import ClickHouseWrites, Replaced
 from tocsin.store.engines.known_fields import KnownFields
 from tocsin.store.engines.number_ranges import NumberRanges
 from tocsin.store.event_stream import EventStream
-from tocsin.store.keeping import Expiring, Expiry, Lot
+from tocsin.store.keeping import DiskSpace, Expiring, Expiry, Lot
 from tocsin.store.ports import Damage, ReplayQuery, Segment, StateStore, StoreError
 from tocsin.store.query import (
     Bucket,
@@ -156,6 +156,9 @@ class ClickHouseEvents:
             changed = [one for segment in held if (one := self._writes.without(segment, goes))]
             with self._in_place_of(changed) as swap:
                 yield swap
+
+    def disk(self) -> DiskSpace:
+        return self._expiry.disk()
 
     def lots(self) -> list[Lot]:
         return self._expiry.lots()

@@ -20,6 +20,7 @@ from tocsin.store.keeping import (
     FIRST_INTAKE,
     MOST_AHEAD,
     CountedFrom,
+    DiskSpace,
     Expiry,
     Lot,
     Span,
@@ -32,6 +33,7 @@ _MOST_WHOLE = 500
 _MOST_ROWS, _MOST_REWRITTEN = 2_000_000, 4
 """Segments a step writes anew have so many rows together (or there is one), and are so many."""
 _DAY_US = 86_400_000_000
+_DISKS = exp.table_("disks", db="system")
 _TIME = exp.column("time", quoted=True)
 _RECEIVED = exp.column("ingested_at", quoted=True)
 
@@ -51,6 +53,14 @@ class ClickHouseExpiry:
     def __init__(self, clickhouse: ClickHouse, writes: ClickHouseWrites) -> None:
         self._clickhouse = clickhouse
         self._writes = writes
+
+    def disk(self) -> DiskSpace:
+        sums = [
+            exp.alias_(exp.Sum(this=exp.column(name)), name)
+            for name in ("total_space", "free_space")
+        ]
+        (row,) = self._clickhouse.select(exp.select(*sums).from_(_DISKS))
+        return DiskSpace(row["total_space"], row["free_space"])
 
     def lots(self) -> list[Lot]:
         return self._counted(self._writes.counting(), exp.true())

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 import structlog
@@ -30,7 +31,7 @@ from tocsin.store.engines.segment_replay import Replay
 from tocsin.store.engines.segment_withdrawal import among, holds_any, without
 from tocsin.store.engines.writers_lock import WritersLock
 from tocsin.store.event_stream import EventStream
-from tocsin.store.keeping import Expiring, Expiry, Lot
+from tocsin.store.keeping import DiskSpace, Expiring, Expiry, Lot
 from tocsin.store.ports import Damage, ReplayQuery, SeenField, Segment, StateStore, StoreError
 from tocsin.store.query import (
     EVERYTHING,
@@ -196,6 +197,10 @@ class ParquetEvents:
             ]
             with self._in_place_of(changed) as swap:
                 yield swap
+
+    def disk(self) -> DiskSpace:
+        usage = disk_usage(self._folder)
+        return DiskSpace(usage.total, usage.free)
 
     def lots(self) -> list[Lot]:
         segments = self.segments(None, None)
