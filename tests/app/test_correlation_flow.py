@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from tocsin.app.config import Settings, load_settings
+from tocsin.app.last_events import last_events
 from tocsin.app.wiring import Tocsin, open_tocsin
+from tocsin.detect.correlate.correlated import Correlated
 from tocsin.model.alert import Alert, AlertStatus, Disposition
 from tocsin.model.record import Framing, RawBatch
+from tocsin.model.rule import Rule
 from tocsin.store.query import EventQuery
 
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
@@ -260,3 +263,37 @@ def test_a_value_never_seen_before_makes_an_alert(settings: Settings) -> None:
         ]
     finally:
         house.close()
+
+
+def test_the_last_events_of_many_verdicts_are_looked_up_together(house: Tocsin) -> None:
+    refuse(house, *range(0, 500, 2), source="syslog/other")
+    stored = house.events.search(EventQuery("Failed", size=500)).events
+    assert len(stored) == 250
+    unknown = "0" * len(stored[0].event_id)
+    rule = house.ruleset.stateful[0].rule
+    verdicts = [verdict(rule, (one.event_id,), one.time) for one in stored]
+    late = verdict(rule, (unknown, stored[0].event_id), stored[0].time + timedelta(days=1))
+    for asked in ([*verdicts, verdict(rule, (unknown,), START), verdict(rule, (), START)], [late]):
+        found = last_events(house.events, asked)
+        expected = {one.event_ids[-1] for one in asked if one.event_ids} - {unknown}
+        assert found.keys() == expected
+        alone = {event_id: house.events.get(event_id) for event_id in [*expected][:5]}
+        assert {event_id: found[event_id] for event_id in alone} == alone
+
+
+def verdict(rule: Rule, event_ids: tuple[str, ...], time: datetime) -> Correlated:
+    return Correlated(
+        rule=rule,
+        finding_id="finding",
+        group=(),
+        since=START,
+        time=time,
+        measured=1.0,
+        because="",
+        event_ids=event_ids,
+        event_count=len(event_ids),
+        lane="",
+        source="",
+        native={},
+        ocsf={},
+    )

@@ -14,29 +14,33 @@ from tocsin.model.finding import Finding, MatchedField
 from tocsin.model.rule import Rule
 from tocsin.store.query import StoredEvent
 
-StoredBy = Callable[[str], StoredEvent | None]
-"""Finds a stored event by its id."""
+StoredLast = Callable[[Sequence[Correlated]], Mapping[str, StoredEvent]]
+"""Finds the last events of verdicts, by their ids, as far as they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class CorrelatedFindings:
-    """Makes findings; ``stored`` gives the last event of a verdict when it came in an earlier turn."""
+    """Makes findings; ``stored`` gives the last events of verdicts that came in earlier turns."""
 
     ruleset: RuleSet
     entities_of: EntitiesOf
-    stored: StoredBy
+    stored: StoredLast
 
     def of(self, verdicts: Sequence[Correlated]) -> list[Finding]:
         """A finding for each verdict of a rule that is no mere step of another, in their order."""
         by_id = {one.rule.id: one for one in self.ruleset.stateful}
         told = [one for one in verdicts if one.rule.id not in self.ruleset.silent_verdicts]
-        return [self._finding(one, by_id.get(one.rule.id)) for one in told]
+        bare = [one for one in told if not one.native and not one.ocsf and one.event_ids]
+        stored = self.stored(bare) if bare else {}
+        return [self._finding(one, by_id.get(one.rule.id), stored) for one in told]
 
-    def _finding(self, found: Correlated, rule: StatefulRule | None) -> Finding:
+    def _finding(
+        self, found: Correlated, rule: StatefulRule | None, stored: Mapping[str, StoredEvent]
+    ) -> Finding:
         about = found.rule
         native, ocsf = found.native, found.ocsf
         if not native and not ocsf and found.event_ids:
-            event = self.stored(found.event_ids[-1])
+            event = stored.get(found.event_ids[-1])
             if event is not None:
                 native, ocsf = event.native, event.ocsf
         because = verdict_in_words(rule, found, self._title) if rule is not None else found.because

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from tocsin.app.assets import AssetRegister
 from tocsin.app.correlated_findings import CorrelatedFindings
 from tocsin.app.history import NOT_EVALUATED, lanes_by_id
 from tocsin.app.identity import entities_with
+from tocsin.app.last_events import last_events
 from tocsin.app.rule_sieve import Sieve
 from tocsin.detect.correlate.correlator import Correlator
 from tocsin.detect.correlate.limits import Limits
@@ -69,7 +71,9 @@ class FilledWindows:
             if should_stop():
                 return None
             turn.take(batch, sieve.hits(batch, engine.evaluate(batch)))
-        made = CorrelatedFindings(ruleset, entities_with(house.assets), house.events.get)
+        made = CorrelatedFindings(
+            ruleset, entities_with(house.assets), partial(last_events, house.events)
+        )
         said = turn.finish(now, final=True, hides=sieve.hides_group)
         standing = [one for one in made.of(said) if not one.retracted]
         found = sieve.findings(standing)

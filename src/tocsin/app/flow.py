@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection
@@ -14,6 +15,7 @@ from tocsin.app.correlation_memory import forget_changed, keep_state
 from tocsin.app.decoding_ahead import DecodingAhead
 from tocsin.app.hunt_selection import with_takers
 from tocsin.app.identity import EntitiesOf
+from tocsin.app.last_events import last_events
 from tocsin.app.look_ledger import LookLedger
 from tocsin.app.reading_ahead import Reading, ReadingAhead
 from tocsin.app.rule_sieve import Sieve, to_fold
@@ -298,7 +300,9 @@ class Flow:
         parts = self._parts
         verdicts = turn.finish(now, hides=sieve.hides_group)
         sieve.silent(verdicts)
-        made = CorrelatedFindings(parts.engine.ruleset, parts.entities_of, parts.events.get)
+        made = CorrelatedFindings(
+            parts.engine.ruleset, parts.entities_of, partial(last_events, parts.events)
+        )
         return sieve.findings(made.of(verdicts))
 
     def _commit_or_forget(self, worked: _Worked) -> None:
