@@ -12,6 +12,7 @@ from tocsin.cli.commands.admin_backup import backup, backups, restore_backup
 from tocsin.cli.commands.admin_check import check
 from tocsin.cli.commands.admin_export import export
 from tocsin.cli.commands.admin_hold import app as hold
+from tocsin.cli.commands.admin_move import move
 from tocsin.cli.commands.admin_retention import app as retention
 from tocsin.cli.commands.admin_storage import storage
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
@@ -33,6 +34,7 @@ app.command("backups")(backups)
 app.command("restore")(restore_backup)
 app.command("check")(check)
 app.command("export")(export)
+app.command("move")(move)
 app.command("storage")(storage)
 app.add_typer(retention, name="retention")
 app.add_typer(hold, name="hold")
