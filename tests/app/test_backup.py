@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.kept_home import KeptHome
-from tocsin.app.backup import make_backup, thin_out
+from tocsin.app.backup import let_go_of_killed, make_backup, thin_out
 from tocsin.app.backup_generation import BackupError, generation_ids, read_generation
 from tocsin.app.home import Home
+from tocsin.app.one_at_a_time import Busy
 from tocsin.app.restore import damaged_files, restore
 from tocsin.app.stores import Stores, keep_stores
 from tocsin.store.engines.folder_vault import FolderVault
@@ -328,6 +329,16 @@ def test_a_backup_of_a_newer_version_is_refused(
     assert not (tmp_path / "new").exists()
 
 
+def test_a_backup_of_a_later_form_is_refused(
+    kept: KeptHome, vault: FolderVault, tmp_path: Path
+) -> None:
+    made = make_backup(kept.folder, vault)
+    file = Path(vault.url) / "documents" / f"generation-{made.id}.json"
+    file.write_text(file.read_text().replace('"format": 1', '"format": 2'))
+    with pytest.raises(BackupError, match="newer Tocsin"):
+        restore(vault, tmp_path / "new")
+
+
 def test_a_document_that_was_changed_does_not_count(
     kept: KeptHome, vault: FolderVault, tmp_path: Path
 ) -> None:
@@ -407,7 +418,9 @@ def test_a_second_backup_at_the_same_time_is_refused(
     kept: KeptHome, vault: FolderVault, tmp_path: Path
 ) -> None:
     def another(what: str, _done: int, _total: int) -> None:
-        with pytest.raises(BackupError, match="already"):
+        let_go_of_killed(kept.folder)
+        assert (kept.folder / ".backup").exists()
+        with pytest.raises(Busy, match="already"):
             make_backup(kept.folder, vault)
 
     make_backup(kept.folder, vault, another)

@@ -139,6 +139,12 @@ def test_old_segments_go_to_their_bucket_and_a_bucket_that_refuses_is_told(
     assert all(one.path.startswith("cold/") for one in kept.events.segments(None, None))
 
 
+def test_what_a_killed_backup_held_is_let_go(kept: KeptHome) -> None:
+    (kept.folder / ".backup" / "segments").mkdir(parents=True)
+    Safekeeping(load_settings(home=kept.folder), kept.state).look(datetime.now(UTC))
+    assert not (kept.folder / ".backup").exists()
+
+
 def test_its_thread_ends_when_it_is_told_to(
     kept: KeptHome, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

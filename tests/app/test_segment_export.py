@@ -88,6 +88,12 @@ def test_a_segment_merged_away_meanwhile_is_not_in_it_twice(kept: KeptHome, tmp_
     assert numbers(tmp_path / "lake") == [0] * 4 + [1] * 4 + [2] * 4
 
 
+def test_what_a_killed_export_left_goes_with_the_next(kept: KeptHome, tmp_path: Path) -> None:
+    (tmp_path / "lake" / "sets" / ".20261122").mkdir(parents=True)
+    export_segments(kept.folder, kept.state, tmp_path / "lake")
+    assert not (tmp_path / "lake" / "sets" / ".20261122").exists()
+
+
 def test_a_folder_of_something_else_is_left_alone(kept: KeptHome, tmp_path: Path) -> None:
     (tmp_path / "lake" / "current").mkdir(parents=True)
     with pytest.raises(BackupError, match="give another folder"):

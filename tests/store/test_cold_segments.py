@@ -175,6 +175,27 @@ def test_a_stop_between_sending_and_naming_leaves_all_of_it_here(
     assert numbers(events, EventQuery(size=100))[0] == 12
 
 
+def test_a_stop_between_naming_and_deleting_leaves_a_file_that_is_swept(
+    kept: KeptHome, bucket: FolderVault, events: ParquetEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = Path.unlink
+
+    def stop(path: Path, **how: bool) -> None:
+        if "events" in path.parts:
+            raise KeyboardInterrupt
+        unlink(path, **how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", stop)
+        with pytest.raises(KeyboardInterrupt):
+            move(kept, bucket)
+    assert len(files(kept)) == 3
+    assert numbers(events, EventQuery(size=100))[0] == 12
+    kept.events.close()
+    assert events.sweep_orphans() == 1
+    assert numbers(events, EventQuery(size=100))[::2] == (12, ())
+
+
 def test_replay_brings_them_too(kept: KeptHome, bucket: FolderVault, events: ParquetEvents) -> None:
     move(kept, bucket)
     damage: list[Damage] = []

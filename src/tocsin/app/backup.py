@@ -1,15 +1,21 @@
 """Makes a backup of a data folder while it is in use, and thins out old ones."""
 
-import fcntl
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tocsin import __version__
-from tocsin.app.backup_content import Still, Wanted, blobs, forget_hold, hold_still, secrets_in
+from tocsin.app.backup_content import (
+    WORK,
+    Still,
+    Wanted,
+    blobs,
+    forget_hold,
+    hold_still,
+    secrets_in,
+)
 from tocsin.app.backup_generation import (
     Absent,
     BackedFile,
@@ -20,6 +26,7 @@ from tocsin.app.backup_generation import (
     read_generation,
     write_generation,
 )
+from tocsin.app.one_at_a_time import Busy, alone
 from tocsin.app.stores import stores_of
 from tocsin.app.vault_owner import BACKUPS, claim
 from tocsin.store.engines.segment_places import is_cold
@@ -28,6 +35,7 @@ from tocsin.store.ports import Segment
 from tocsin.store.vault import Unreadable, Vault, WrongContent
 
 IN_CLICKHOUSE = "are kept by ClickHouse: back them up with its own BACKUP DATABASE"
+_LOCK = "backup.lock"
 OnProgress = Callable[[str, int, int], None]
 """What is done, bytes done, bytes in all; it may raise to stop the backup."""
 
@@ -99,11 +107,12 @@ def make_backup(home: Path, vault: Vault, on_progress: OnProgress = lambda *_: N
             "next one. Give a folder on another disk"
         )
     begun = datetime.now(UTC)
-    with _alone(home):
+    busy = f"a backup of {home} is being made already: wait until it is done"
+    with alone(home / _LOCK, busy):
         try:
             still = hold_still(home, lambda what, share: on_progress(what, int(share * 100), 100))
             claim(home, vault, BACKUPS)
-            wrong = faults(home / ".backup" / "state.sqlite", thorough=False)
+            wrong = faults(home / WORK / "state.sqlite", thorough=False)
             if wrong:
                 raise BackupError(
                     f"the state store of {home} is damaged ({wrong[0]}): a backup of it would be "
@@ -176,17 +185,8 @@ def absent(segment: Segment, reason: str) -> Absent:
     )
 
 
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    handle = os.open(home / "backup.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise BackupError(
-            f"a backup of {home} is being made already: wait until it is done"
-        ) from None
-    try:
-        yield
-    finally:
-        os.close(handle)
+def let_go_of_killed(home: Path) -> None:
+    """Free what a killed backup held: merged segments take up the disk as long as it does."""
+    if (home / WORK).exists():
+        with suppress(Busy), alone(home / _LOCK, ""):
+            forget_hold(home)

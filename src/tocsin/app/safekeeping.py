@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from tocsin.app.backup import let_go_of_killed
 from tocsin.app.backup_ledger import BackupRecord, backup_records
 from tocsin.app.backup_place import open_bucket
 from tocsin.app.backup_round import back_up
@@ -118,6 +119,7 @@ class Safekeeping:
 
     def look(self, now: datetime) -> None:
         """Do what is due: a backup that was asked for or whose time has come, then a check."""
+        let_go_of_killed(self._home)
         target = self._settings.backup.target
         by, self._asked_by = self._asked_by, ""
         if target:

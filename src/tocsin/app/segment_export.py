@@ -12,6 +12,7 @@ import orjson
 
 from tocsin.app.backup import absent
 from tocsin.app.backup_generation import Absent, BackupError
+from tocsin.app.one_at_a_time import alone
 from tocsin.store.engines import manifest
 from tocsin.store.engines.segment_check import fault
 from tocsin.store.engines.segment_file import checksum, flush_folder
@@ -54,7 +55,11 @@ def export_segments(
     ``start <= time < end``. Raises BackupError.
     """
     try:
-        return _export(home, state, target, start, end, on_progress)
+        target.mkdir(parents=True, exist_ok=True)
+        with alone(target / ".lock", f"an export to {target} is being made already"):
+            for draft in (target / _SETS).glob(".*"):  # of one that was killed
+                shutil.rmtree(draft)
+            return _export(home, state, target, start, end, on_progress)
     except OSError as error:
         raise BackupError(
             f"{target} can't be written ({error.strerror}: {error.filename}); check that its disk "
