@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from tocsin.console.display import visible
-from tocsin.store.fields import NATIVE
+from tocsin.store.fields import NATIVE, WHOLE_NATIVE
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 from tocsin.store.query import StoredEvent
 
@@ -51,6 +51,7 @@ def complete(prefix: str, seen: Iterable[str], limit: int = 12) -> Iterator[tupl
         names.update(dict.fromkeys(column.aliases, column.path))
     for column in HOT_COLUMNS:
         names.setdefault(column.path, "OCSF")
+    names[WHOLE_NATIVE] = "any field of the source; slow"
     for name in seen:
         names.setdefault(name, "of the source" if name.startswith(NATIVE) else "OCSF")
     found = sorted(

@@ -22,6 +22,8 @@ ANY_MEMBER = "[]"
 """A key of a field path that means every member of the list."""
 EVERY_LANE = "*"
 NATIVE = "native."
+WHOLE_NATIVE = "native"
+"""The field that stands for all native fields of a record together, names and values."""
 _MEMBER = "member"
 
 
@@ -88,6 +90,8 @@ class FieldCatalogue:
         if hot is not None:
             kind = Kind.PROSE if hot.path in _PROSE else _KINDS[hot.type]
             return [Column(exp.column(hot.name, quoted=True), kind)]
+        if name == WHOLE_NATIVE:
+            return [self.whole_native()]
         if name.startswith(NATIVE) and len(name) > len(NATIVE):
             return self._native(name.removeprefix(NATIVE))
         found = self._paths.get(("ocsf", name))
@@ -109,6 +113,14 @@ class FieldCatalogue:
     def column_at(self, space: str, path: tuple[str, ...]) -> Column:
         """The place of a path within ``ocsf`` or ``native``; an engine may keep them elsewhere."""
         return _column_at(space, path)
+
+    def whole_native(self) -> Column:
+        """The native fields of a record as JSON text: each is put together, which is dear."""
+        text = exp.cast(
+            exp.Anonymous(this="to_json", expressions=[exp.column("native", quoted=True)]),
+            "VARCHAR",
+        )
+        return Column(without_escapes(text), Kind.PROSE)
 
     def within_text(self, text: Column, keys: list[str]) -> Column:
         """The value at ``keys`` of JSON text, as text."""
@@ -198,6 +210,14 @@ def each(members: exp.Expr, change: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
         this=change(exp.to_identifier(_MEMBER)), expressions=[exp.to_identifier(_MEMBER)]
     )
     return exp.Anonymous(this="list_transform", expressions=[members, change_one])
+
+
+def without_escapes(json: exp.Expr) -> exp.Expr:
+    """JSON text with backslashes and quotes in values as people write them."""
+    for escaped, plain in (("\\\\", "\\"), ('\\"', '"')):
+        parts = [json, exp.Literal.string(escaped), exp.Literal.string(plain)]
+        json = exp.Anonymous(this="replace", expressions=parts)
+    return json
 
 
 def _extract(value: exp.Expr, key: str) -> exp.Expr:

@@ -77,6 +77,11 @@ def clauses(text: str) -> list[str]:
     return _clauses(parse_filter(text)) if text.strip() else []
 
 
+def is_bare(clause: str) -> bool:
+    """Whether the clause is one word or phrase that no field stands before."""
+    return isinstance(parse_filter(clause), (tree.Word, tree.Phrase))
+
+
 def _clauses(node: tree.Item) -> list[str]:
     if isinstance(node, (tree.AndOperation, tree.UnknownOperation)):
         return [text for part in node.children for text in _clauses(part)]

@@ -64,6 +64,10 @@ ROWS = {
 }
 
 FOUND = {
+    "native:aaa": "proc",
+    'native:"Found Here"': "dns",
+    "native:*auth*remote*": "ssh",
+    "native:nowhere": "",
     "": "ssh proc dns",
     "*": "ssh proc dns",
     "*:*": "ssh proc dns",

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlglot import exp
 
 from tocsin.store.engines.flat_fields import key_of
-from tocsin.store.fields import ANY_MEMBER, Column, FieldCatalogue, Kind
+from tocsin.store.fields import ANY_MEMBER, Column, FieldCatalogue, Kind, without_escapes
 from tocsin.store.predicates import IPV4_PATTERN, IPV6_PATTERN
 
 FLAT = {"ocsf": "ocsf_flat", "native": "native_flat"}
@@ -36,6 +36,9 @@ class ClickHouseFields(FieldCatalogue):
         if ANY_MEMBER in path:
             return Column(exp.JSONCast(this=place, to=_TEXTS.copy()), Kind.ANY, is_list=True)
         return Column(exp.JSONCast(this=place, to=_TEXT.copy()), Kind.ANY)
+
+    def whole_native(self) -> Column:
+        return Column(without_escapes(exp.column("native_text", quoted=True)), Kind.PROSE)
 
     def within_text(self, text: Column, keys: list[str]) -> Column:
         whole = _call("ifNull", text.value.copy(), exp.Literal.string(""))
