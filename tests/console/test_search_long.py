@@ -79,3 +79,24 @@ def test_the_jobs_of_others_are_not_seen(living_visitors: Visitors) -> None:
     told = ada.post("/search/jobs", q="a AND (")
     assert told.status_code == 303
     assert "It was not started" in ada.get("/search/jobs").text
+
+
+def test_a_search_becomes_a_draft_of_a_rule(desks: Desks) -> None:
+    desk = desks()
+    page = desk.page
+    desk.open("/search?q=source:okta AND native.eventType:user.session.start&from=now-7d")
+    page.get_by_text("More", exact=True).click()
+    page.get_by_role("link", name="Draft a rule").click()
+    expect(page.get_by_text("picked events.")).to_be_visible()
+    expect(page.get_by_role("note")).to_contain_text("source:okta")
+    desk.ready()
+    desk.look("rule-draft")
+    page.get_by_role("checkbox").first.uncheck()
+    page.get_by_role("button", name="Draft anew").click()
+    expect(page.get_by_text("finds all 4 picked events")).to_be_visible()
+    page.get_by_label("Title").fill("Sessions begin at Okta")
+    page.get_by_role("button", name="Keep as a draft").click()
+    expect(page.locator("#toasts")).to_contain_text("Kept as a draft")
+    expect(page.locator("h1")).to_contain_text("Sessions begin at Okta")
+    expect(page.locator("#main")).to_contain_text("Draft")
+    desk.assert_quiet()

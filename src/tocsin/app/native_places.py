@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from tocsin.model.lane import Lane
+from tocsin.normalize.envelope import with_fallbacks
 from tocsin.normalize.lane_shape import ocsf_map
 from tocsin.normalize.mapping import Expression, Shape
 from tocsin.normalize.mapping import Mapping as LaneMapping
@@ -71,7 +72,7 @@ class NativePlaces:
             "metadata.product.name": Expression(const=mapping.product_name),
             "metadata.product.vendor_name": Expression(const=mapping.vendor),
         }
-        return ocsf_map(mapping, shape).get(path) or of_shape.get(path)
+        return with_fallbacks(ocsf_map(mapping, shape)).get(path) or of_shape.get(path)
 
     def _places(self, one: Expression, path: str) -> Iterator[NativePlace]:
         if one.const is not None:
