@@ -14,12 +14,13 @@ from tests.respond.rig import CONTAIN, OPERATOR, RESPONDER, until, utc_now
 from tocsin.app.config import Settings, load_settings
 from tocsin.app.config_errors import ConfigError
 from tocsin.app.doorkeeper import open_doorkeeper
+from tocsin.app.flow import Flow
 from tocsin.app.history_opening import open_history
 from tocsin.app.stores import Stores, settle_stores, stores_of
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.ingest.lines import split_lines
 from tocsin.model.response import ApprovalStatus, LeaseStatus, Target
-from tocsin.store.ports import HomeInUse
+from tocsin.store.ports import HomeInUse, StoreAway
 from tocsin.store.query import EventQuery
 
 
@@ -87,6 +88,21 @@ def test_a_record_becomes_an_alert_and_a_playbook_contains_with_state_on_postgre
         runs = tx.execute(text("SELECT count(*) FROM dbos.workflow_status")).scalar_one()
     assert runs > 0, "durable runs are kept beside the state"
     assert not list(settings.home.rglob("*.sqlite"))
+
+
+def test_records_wait_while_a_store_is_away(house: Tocsin, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise StoreAway("ClickHouse can't be reached")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Flow, "_work_on", away)
+        with pytest.raises(StoreAway):
+            take_in(house, ENCODED)
+    assert house.spool.committed() == 0
+    house.flow.drain()
+    with house.state.read() as tx:
+        (ledger,) = (one for one in house.sources.sources(tx) if one.name == "ws-07")
+    assert (ledger.stored, ledger.quarantined) == (1, 0)
 
 
 def test_commands_beside_the_server_find_the_same_state(house: Tocsin, settings: Settings) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import insert, text
 from tests.postgres_server import PostgresServer
 from tests.store.conformance.test_state import count, row
 from tocsin.store.engines.postgres_state import PostgresState
-from tocsin.store.ports import HomeInUse, StoreError
+from tocsin.store.ports import HomeInUse, StoreAway, StoreError
 from tocsin.store.tables import segments
 
 
@@ -63,6 +63,15 @@ def test_the_store_works_on_after_its_connections_were_cut(postgres: PostgresSer
     with state.begin() as tx:
         tx.execute(insert(segments).values(row("s2")))
     assert count(state) == 2
+    state.close()
+
+
+def test_a_connection_that_is_cut_within_a_transaction_is_told_as_such(postgres: PostgresServer):
+    state = PostgresState(postgres.new_state())
+    for opened in (state.begin, state.read):
+        with pytest.raises(StoreAway, match="can't be reached"), opened() as tx:
+            tx.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    assert count(state) == 0
     state.close()
 
 

@@ -33,7 +33,7 @@ from tocsin.model.event import EventBatch
 from tocsin.model.finding import Finding
 from tocsin.model.record import Decoded, Framing, Origin, Unreadable
 from tocsin.normalize.normalizer import Normalizer
-from tocsin.store.ports import BlobStore, EventStore, SpoolEntry, StateStore, WorkQueue
+from tocsin.store.ports import BlobStore, EventStore, SpoolEntry, StateStore, StoreAway, WorkQueue
 from tocsin.triage.alerts import AlertBook
 from tocsin.triage.finding_events import findings_batch
 
@@ -251,6 +251,8 @@ class Flow:
         while True:
             try:
                 return self._work_on(reading or self._ahead.read(entries)), len(entries)
+            except StoreAway:
+                raise  # the records are as good as any: they wait until it is back
             except Exception as error:
                 reading = None
                 if len(entries) > 1:

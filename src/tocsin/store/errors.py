@@ -5,6 +5,10 @@ class StoreError(Exception):
     """Root of what the store raises; says what, where and what to do."""
 
 
+class StoreAway(StoreError):
+    """A store on another machine can't be reached now: nothing is wrong with what was asked."""
+
+
 class StoreMoved(StoreError):
     """Segments were merged away while they were read; the query can be begun anew."""
 

@@ -15,6 +15,7 @@ from tocsin.store.errors import HomeInUse as HomeInUse
 from tocsin.store.errors import QueryError as QueryError
 from tocsin.store.errors import QueryStopped as QueryStopped
 from tocsin.store.errors import SpoolFull as SpoolFull
+from tocsin.store.errors import StoreAway as StoreAway
 from tocsin.store.errors import StoreError as StoreError
 from tocsin.store.errors import StoreMoved as StoreMoved
 from tocsin.store.event_stream import EventStream

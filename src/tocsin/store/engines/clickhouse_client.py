@@ -16,7 +16,7 @@ from clickhouse_connect.driver.exceptions import (
 )
 from sqlglot import exp
 
-from tocsin.store.ports import QueryError, StoreError
+from tocsin.store.ports import QueryError, StoreAway, StoreError
 from tocsin.store.stop_signal import StopSignal
 
 _TOO_LATE, _CANCELLED, _NO_MEMORY = 159, 394, 241
@@ -128,7 +128,7 @@ class ClickHouse:
         try:
             yield
         except OperationalError as error:
-            raise StoreError(
+            raise StoreAway(
                 f"ClickHouse at {self.place} can't be reached ({_first_line(error)}); check that "
                 "it runs, its address and the network"
             ) from error

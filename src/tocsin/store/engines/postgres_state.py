@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, Operational
 
 from tocsin.store.engines.postgres_types import adapt
 from tocsin.store.migrations import chain
-from tocsin.store.ports import HomeInUse, StoreError
+from tocsin.store.ports import HomeInUse, StoreAway, StoreError
 
 LOCK_TIMEOUT_S = 30
 READERS = 16
@@ -56,7 +56,7 @@ class PostgresState:
         if is_server:
             event.listen(self._writer, "connect", self._serve)
         try:
-            with self.begin() as connection:
+            with self._writer.begin() as connection:
                 chain.upgrade(connection)
         except DBAPIError as error:
             self.close()
@@ -88,9 +88,15 @@ class PostgresState:
             finally:
                 self._writing_thread = None
 
-    def read(self) -> AbstractContextManager[Connection]:
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
         """A snapshot; writing through it is refused by PostgreSQL."""
-        return self._reader.begin()
+        try:
+            with self._reader.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            self._explain(error)
+            raise
 
     def close(self) -> None:
         self._writer.dispose()
@@ -122,6 +128,12 @@ class PostgresState:
     def _explain(self, error: DBAPIError) -> None:
         """Raise what is known better than the driver says it."""
         state = getattr(error.orig, "sqlstate", None)
+        is_gone = isinstance(error, OperationalError) and state is None
+        if error.connection_invalidated or is_gone:
+            raise StoreAway(
+                f"the state store {self.place} can't be reached ({_reason(error)}); check that the "
+                "server runs and the network"
+            ) from error
         if state == _FULL:
             raise StoreError(
                 f"the disk under the state store {self.place} is full; nothing of this was "
