@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from datetime import timedelta
 
 import pytest
@@ -93,7 +94,7 @@ def test_a_kill_leaves_all_as_before_or_after(
     events.sweep_orphans()
     counting = {one.path for one in events.segments(None, None)}
     folder = tmp_path / "events"
-    assert {path.relative_to(folder).as_posix() for path in folder.glob("*/*")} == counting
+    assert {path.relative_to(folder).as_posix() for path in folder.glob("*/*.parquet")} == counting
     wanted = [Expiry("default", "a", cut)]
     while True:
         with events.expiring(wanted) as step, state.begin() as tx:
@@ -118,3 +119,31 @@ def test_a_damaged_segment_is_neither_deleted_nor_written_anew(tmp_path, reopen,
         assert step.lots == ()
         assert step.is_all
     assert path.read_bytes() == bytes(content)
+
+
+def test_who_reads_meanwhile_sees_whole_steps(reopen, make_batch, noon):
+    events, state = reopen()
+    for position in range(8):
+        batches = [make_batch([{}] * 5, source=name, position=position) for name in ("a", "b")]
+        segment = events.write(batches)
+        with state.begin() as tx:
+            events.publish(tx, segment)
+    stop, wrong = threading.Event(), []
+
+    def ask():
+        while not stop.is_set():
+            page = events.search(EventQuery("source:*", size=100))
+            if (page.total % 5, page.problems, len(page.events)) != (0, (), page.total):
+                wrong.append(page)
+
+    reader = threading.Thread(target=ask)
+    reader.start()
+    wanted, is_all = [Expiry("default", "a", noon + timedelta(days=9))], False
+    while not is_all:
+        with events.expiring(wanted) as step, state.begin() as tx:
+            step.delete(tx)
+        is_all = step.is_all
+    stop.set()
+    reader.join()
+    assert wrong == []
+    assert events.count() == 40
