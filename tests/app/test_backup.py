@@ -142,7 +142,10 @@ def test_only_what_is_new_is_copied(kept: KeptHome, vault: FolderVault) -> None:
     immutable = {one.checksum for one in kept.events.segments(None, None)}
     before = {path.name: path.stat().st_ino for path in objects(vault)}
     new = kept.store(2)
-    again = make_backup(kept.folder, vault)
+    sent: list[int] = []
+    again = make_backup(kept.folder, vault, on_copied=sent.append)
+    whole = sum(one.size_bytes for one in kept.events.segments(None, None))
+    assert new.size_bytes <= sum(sent) <= again.size_bytes - (whole - new.size_bytes)
     after = {path.name: path.stat().st_ino for path in objects(vault)}
     changing = {one.checksum for one in again.files if one.path.startswith(("state", "runs/"))}
     assert after.keys() - before.keys() - changing == {new.checksum}

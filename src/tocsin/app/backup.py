@@ -32,7 +32,7 @@ from tocsin.app.vault_owner import BACKUPS, claim
 from tocsin.store.engines.segment_places import is_cold
 from tocsin.store.engines.sqlite_snapshot import faults
 from tocsin.store.ports import Segment
-from tocsin.store.vault import Unreadable, Vault, WrongContent
+from tocsin.store.vault import OnBytes, Unreadable, Vault, WrongContent
 
 IN_CLICKHOUSE = "are kept by ClickHouse: back them up with its own BACKUP DATABASE"
 _LOCK = "backup.lock"
@@ -46,8 +46,9 @@ class _Copying:
 
     vault: Vault
     on_progress: OnProgress
+    on_copied: OnBytes
     held: dict[str, int]
-    total: int
+    total: int = 0
     done: int = 0
     new_bytes: int = 0
     files: list[BackedFile] = field(default_factory=list)
@@ -63,7 +64,7 @@ class _Copying:
             return
         before = self.done
         try:
-            checksum = self.vault.keep(one.source, one.size_bytes, one.expected, self.count)
+            checksum = self.vault.keep(one.source, one.size_bytes, one.expected, self._copied)
         except FileNotFoundError:
             if one.segment is not None:
                 self.damaged.append(absent(one.segment, "it is gone"))
@@ -81,17 +82,26 @@ class _Copying:
             self.new_bytes += one.size_bytes
         self.files.append(BackedFile(one.path, checksum, one.size_bytes, one.mode))
 
+    def _copied(self, size: int) -> None:
+        self.on_copied(size)
+        self.count(size)
+
     def count(self, size: int) -> None:
         self.done += size
         self.on_progress("copying", self.done, self.total)
 
 
-def make_backup(home: Path, vault: Vault, on_progress: OnProgress = lambda *_: None) -> Generation:
+def make_backup(
+    home: Path,
+    vault: Vault,
+    on_progress: OnProgress = lambda *_: None,
+    on_copied: OnBytes = lambda _: None,
+) -> Generation:
     """Back the data folder up into ``vault``, which this process alone writes to.
 
     It counts once its document is written, the last thing done: a stop at any time leaves the
-    backups there were, and what was copied need not be copied again. Raises BackupError, or what
-    the vault or ``on_progress`` raises.
+    backups there were, and what was copied need not be copied again. ``on_copied`` hears of bytes
+    that are sent, and may wait. Raises BackupError, or what the vault or those two raise.
     """
     stores = stores_of(home)
     if stores.state:
@@ -118,24 +128,20 @@ def make_backup(home: Path, vault: Vault, on_progress: OnProgress = lambda *_: N
                     f"the state store of {home} is damaged ({wrong[0]}): a backup of it would be "
                     "too. Restore an earlier one; see: tocsin admin check"
                 )
-            return _copy(home, vault, still, begun, on_progress, bool(stores.events))
+            work = _Copying(vault, on_progress, on_copied, vault.held())
+            return _copy(home, work, still, begun, bool(stores.events))
         finally:
             forget_hold(home)
 
 
 def _copy(
-    home: Path,
-    vault: Vault,
-    still: Still,
-    begun: datetime,
-    on_progress: OnProgress,
-    has_events_elsewhere: bool,
+    home: Path, work: _Copying, still: Still, begun: datetime, has_events_elsewhere: bool
 ) -> Generation:
     wanted = still.files + [
         Wanted(f"blobs/{path.parent.name}/{path.name}", path, size, path.name)
         for path, size in blobs(home)
     ]
-    work = _Copying(vault, on_progress, vault.held(), sum(one.size_bytes for one in wanted))
+    work.total = sum(one.size_bytes for one in wanted)
     for one in wanted:
         work.take(one)
     generation = Generation(
@@ -155,7 +161,7 @@ def _copy(
         ),
         new_bytes=work.new_bytes,
     )
-    write_generation(vault, generation)
+    write_generation(work.vault, generation)
     return generation
 
 

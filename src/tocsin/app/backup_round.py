@@ -10,6 +10,7 @@ from tocsin.app.backup_place import open_vault
 from tocsin.app.config import Settings
 from tocsin.app.stores import has_state, open_state
 from tocsin.store.errors import StoreError
+from tocsin.store.vault import OnBytes
 
 
 def back_up(
@@ -19,6 +20,7 @@ def back_up(
     *,
     by: str,
     on_progress: OnProgress = lambda *_: None,
+    on_copied: OnBytes = lambda _: None,
 ) -> tuple[Generation, list[str]]:
     """The backup, and the ids of those dropped as there are more than ``keep``.
 
@@ -27,7 +29,7 @@ def back_up(
     home = settings.home
     try:
         with open_vault(place, settings.backup, writing=True) as vault:
-            made = make_backup(home, vault, on_progress)
+            made = make_backup(home, vault, on_progress, on_copied)
             gone = thin_out(vault, keep)
     except StoreError as error:
         if has_state(home):

@@ -20,10 +20,10 @@ from tocsin.store.engines.segment_file import UNFINISHED
 from tocsin.store.engines.segment_places import is_quarantined
 from tocsin.store.engines.sqlite_snapshot import faults
 from tocsin.store.ports import Segment, StateStore
-from tocsin.store.vault import MissingObject, Vault, VaultError, WrongContent
+from tocsin.store.vault import MissingObject, OnBytes, Vault, VaultError, WrongContent
 
 OnProgress = Callable[[str, int, int], None]
-"""What is being read, bytes done, bytes in all; it may wait, or raise to stop."""
+"""What is being read, bytes done, bytes in all; it may raise to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,14 @@ def check_integrity(
     cold: Vault | None = None,
     by: str = "cli",
     on_progress: OnProgress = lambda *_: None,
+    on_read: OnBytes = lambda _: None,
 ) -> Integrity:
     """Check segments, blobs, spool and databases of a data folder, which may be in use.
 
     What is damaged is put back from ``backup`` when that has it; else, with ``quarantine``, a
     segment's file is set aside. Both are noted in the audit chain. ``cold`` is the bucket of cold
-    segments: it is asked what it holds, and nothing is read from it.
+    segments: it is asked what it holds, and nothing is read from it. ``on_read`` hears of bytes, and
+    may wait.
     """
     with state.read() as tx:
         segments = sorted(manifest.between(tx, None, None), key=lambda one: one.first_time)
@@ -96,6 +98,7 @@ def check_integrity(
         nonlocal done
         done += size
         on_progress(what, done, total)
+        on_read(size)
 
     found = list(
         damaged_segments(

@@ -159,7 +159,8 @@ class Safekeeping:
             back_up(
                 *(settings, target, settings.backup.keep),
                 by=by,
-                on_progress=self._telling("backup", settings.backup.bytes_per_s),
+                on_progress=self._telling("backup"),
+                on_copied=Pace(self._stop, settings.backup.bytes_per_s).keep,
             )
         except StoreError as error:
             _log.error("backup_failed", target=target, reason=str(error))
@@ -173,7 +174,8 @@ class Safekeeping:
                     *(self._home, self._state),
                     cold=cold,
                     by="schedule",
-                    on_progress=self._telling("check", self._settings.integrity.bytes_per_s),
+                    on_progress=self._telling("check"),
+                    on_read=Pace(self._stop, self._settings.integrity.bytes_per_s).keep,
                 )
         finally:
             self._under_way = None
@@ -203,19 +205,14 @@ class Safekeeping:
         finally:
             self._under_way = None
 
-    def _telling(self, what: str, bytes_per_s: int) -> Callable[[str, int, int], None]:
-        """Notes how far it is, and keeps its pace in bytes; steps before copying have none."""
-        pace, since = Pace(self._stop, bytes_per_s), datetime.now(UTC)
-        before = 0
+    def _telling(self, what: str) -> Callable[[str, int, int], None]:
+        """Notes how far it is, and ends it when the server stops."""
+        since = datetime.now(UTC)
         self._under_way = UnderWay(what, since)
 
         def told(step: str, done: int, total: int) -> None:
-            nonlocal before
-            if step == "state":
-                pace.keep(0)
-            else:
-                pace.keep(max(0, done - before))
-                before = done
+            if self._stop.is_set():
+                raise Stopped
             self._under_way = UnderWay(what, since, step, done, total)
 
         return told
