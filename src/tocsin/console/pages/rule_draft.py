@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from tocsin.app.search_drafting import DraftedRule, WantedDraft, draft_from_search, keep_draft
 from tocsin.console.panes import Pane
+from tocsin.console.search_asked import Turn
 from tocsin.console.search_columns import row
 from tocsin.console.search_state import DEFAULT_COLUMNS, DEFAULT_FROM, SearchState
 from tocsin.console.visit import Needs, Refused, Visit
@@ -15,6 +16,7 @@ from tocsin.model.principal import Permission
 from tocsin.model.severity import Level
 from tocsin.store.ports import StoreError
 from tocsin.store.query import StoredEvent
+from tocsin.store.stop_signal import StopSignal
 
 router = APIRouter(prefix="/rules/draft")
 Writer = Annotated[Visit, Depends(Needs(Permission.RULES_WRITE))]
@@ -25,6 +27,7 @@ PICKED = 5
 @router.get("")
 def draft(
     visit: Writer,
+    turn: Turn,
     q: Annotated[str, Query(max_length=8000)] = "",
     start: Annotated[str, Query(alias="from", max_length=40)] = DEFAULT_FROM,
     to: Annotated[str, Query(max_length=40)] = "",
@@ -34,7 +37,7 @@ def draft(
 ) -> Response:
     """The events to pick from and the rule that is made of those picked."""
     query = SearchState(q, start or DEFAULT_FROM, to)
-    shown = _shown(visit, query, event or [])
+    shown = _shown(visit, query, event or [], turn)
     picked = event or [one.event_id for one in _of_first_lane(shown.value or [])[:PICKED]]
     wanted = _wanted(visit, query, picked, title, level) if picked else None
     return visit.page(
@@ -78,10 +81,13 @@ def _wanted(
     )
 
 
-def _shown(visit: Visit, query: SearchState, picked: list[str]) -> Pane[list[StoredEvent]]:
+def _shown(
+    visit: Visit, query: SearchState, picked: list[str], stop: StopSignal
+) -> Pane[list[StoredEvent]]:
     """The newest that match, and those picked that are not among them."""
     try:
-        found = list(visit.tocsin.events.search(query.query(visit.now, SHOWN_EVENTS)).events)
+        wanted = query.query(visit.now, SHOWN_EVENTS)
+        found = list(visit.tocsin.events.search(wanted, stop).events)
     except (StoreError, ValueError) as error:
         return Pane(None, f"The search can't be run: {error}.")
     known = {one.event_id for one in found}
