@@ -3,6 +3,7 @@
 import asyncio
 import math
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 
 from tests.api.sending import Door, close_door, open_door
+from tests.fuzz.grpc_lane import request_bytes
 from tests.ingest.certificates import Authority
 from tests.places import SOURCE
 from tocsin.app.config import load_settings
@@ -188,7 +190,7 @@ def test_what_is_no_request_and_what_is_too_large_is_refused(door: Door, port: i
 def test_senders_are_told_when_to_send_again(
     door: Door, port: int, monkeypatch: pytest.MonkeyPatch, trouble: Exception, code: Any
 ) -> None:
-    def refuse(self: Any, batches: Any) -> int:
+    def refuse(self: Any, batches: Any, note: Any = None) -> int:
         raise trouble
 
     monkeypatch.setattr(type(door.house.spool), "append", refuse)
@@ -257,3 +259,15 @@ def test_only_the_door_imports_grpc() -> None:
     eager = re.compile(r"^(?:import grpc|from grpc|from tocsin\.api\.otlp_grpc)", re.MULTILINE)
     found = [path.name for path in SOURCE.rglob("*.py") if eager.search(path.read_text("utf-8"))]
     assert found == ["otlp_grpc.py"]
+
+
+def test_a_method_that_is_no_utf8_is_not_found_and_the_door_stays_open(
+    door: Door, port: int
+) -> None:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as sender:
+        sender.sendall(request_bytes("/no.\udcc2.utf8/Export", b""))
+        told = b""
+        while b"Method not found" not in told:
+            told += sender.recv(4096) or pytest.fail(f"it ended after {told!r}")
+        answer, error = call(port, LOGS, ExportLogsServiceRequest(), door.token)
+        assert (answer, error) == (b"", None)

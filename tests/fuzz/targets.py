@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.fuzz.decoders import Decoder, decoders
 from tests.fuzz.fetched import fetched_decoders
+from tests.fuzz.grpc_lane import grpc_decoders
 from tests.fuzz.mappings import mapping_targets
 from tests.fuzz.mutation import Mutator
 
@@ -53,7 +54,8 @@ class Target:
 @cache
 def targets() -> list[Target]:
     mapped = [Target(one.name, one.seeds, one.check, _MAPPED_AT_ONCE) for one in mapping_targets()]
-    return [*(_of(decoder) for decoder in (*decoders(), *fetched_decoders())), *mapped]
+    decoded = [*decoders(), *fetched_decoders(), *grpc_decoders()]
+    return [*map(_of, decoded), *mapped]
 
 
 def _of(decoder: Decoder) -> Target:

@@ -1,7 +1,8 @@
 """OpenTelemetry's logs and metrics over gRPC (OTLP 1.x), answered as over HTTP."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,7 @@ from tocsin.store.ports import SpoolFull, StoreError
 _SERVICES = "opentelemetry.proto.collector"
 _ASK_AGAIN_S = 5
 _STOP_S = 5.0
+_WORKERS = 16
 _STREAMS = 16
 """Requests of one connection at a time; more wait at the sender."""
 
@@ -49,7 +51,11 @@ _SIGNALS = {
 
 
 class OtlpGrpc:
-    """The ``Export`` methods for logs and metrics on a port of their own; 0 takes any free one."""
+    """The ``Export`` methods for logs and metrics on a port of their own; 0 takes any free one.
+
+    gRPC's server with threads: the one on the event loop (grpcio 1.85) ends for good at the first
+    method that is no UTF-8, whoever sends it.
+    """
 
     def __init__(
         self, house: Tocsin, host: str, port: int, certificate: Certificate | None = None
@@ -58,6 +64,7 @@ class OtlpGrpc:
         self._host = f"[{host}]" if ":" in host else host
         self._wanted = port
         self._certificate = certificate
+        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="otlp-grpc")
         self._server: Any = None
         self.port = 0
 
@@ -68,12 +75,13 @@ class OtlpGrpc:
     async def start(self) -> None:
         """Listen; raises IngestError when the port or the certificate is no good."""
         limit = self._house.settings.http.body_limit_bytes
-        server = grpc.aio.server(
+        server = grpc.server(
+            self._workers,
             options=(
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_concurrent_streams", _STREAMS),
-            )
+            ),
         )
         for name, signal in _SIGNALS.items():
             method = grpc.unary_unary_rpc_method_handler(self._export(signal))
@@ -89,13 +97,14 @@ class OtlpGrpc:
                 f"OTLP over gRPC can't listen on {where}; choose another otlp.grpc_port, or stop "
                 "what uses it"
             ) from error
-        await server.start()
+        server.start()
         self._server = server
 
     async def stop(self) -> None:
         """Answer what has come, then end."""
         if self._server is not None:
-            await self._server.stop(_STOP_S)
+            await asyncio.to_thread(self._server.stop(_STOP_S).wait)
+        self._workers.shutdown(wait=False)
 
     def _bind(self, server: Any, where: str) -> int:
         told = self._certificate
@@ -108,19 +117,19 @@ class OtlpGrpc:
         )
         return int(server.add_secure_port(where, credentials))
 
-    def _export(self, signal: _Signal) -> Callable[[bytes, Any], Coroutine[Any, Any, bytes]]:
-        async def export(body: bytes, context: Any) -> bytes:
-            who = await self._sender(context)
+    def _export(self, signal: _Signal) -> Callable[[bytes, Any], bytes]:
+        def export(body: bytes, context: Any) -> bytes:
+            who = self._sender(context)
             now = datetime.now(UTC)
             maker = Maker(f"otlp/{sender_name(who.name)}", f"otlp {_address(context)}", now)
             try:
-                found = await asyncio.to_thread(self._store, signal, body, maker)
+                found = self._store(signal, body, maker)
             except OtlpFault as error:
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except SpoolFull as error:
-                await _refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+                _refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
             except StoreError as error:
-                await _refuse(context, grpc.StatusCode.UNAVAILABLE, str(error))
+                _refuse(context, grpc.StatusCode.UNAVAILABLE, str(error))
             return partial_success(signal.rejected, found)
 
         return export
@@ -131,7 +140,7 @@ class OtlpGrpc:
             self._house.keep(found.batches)
         return found
 
-    async def _sender(self, context: Any) -> Principal:
+    def _sender(self, context: Any) -> Principal:
         """Who has sent a good token; ends the call for all others."""
         told = next(
             (value for name, value in context.invocation_metadata() if name == "authorization"), ""
@@ -140,15 +149,15 @@ class OtlpGrpc:
         access, now = self._house.access, datetime.now(UTC)
         who = None
         if scheme.lower() == "bearer" and token.strip():
-            who = await asyncio.to_thread(access.principal_of_token, token.strip(), now)
+            who = access.principal_of_token(token.strip(), now)
         if who is None:
-            await context.abort(
+            context.abort(
                 grpc.StatusCode.UNAUTHENTICATED,
                 "send the metadata 'authorization: Bearer TOKEN' with a token that is valid; make "
                 "one with: tocsin admin token create NAME --role ROLE",
             )
         elif not who.may(Permission.EVENTS_INGEST):
-            await context.abort(
+            context.abort(
                 grpc.StatusCode.PERMISSION_DENIED,
                 f"{who.name} lacks {Permission.EVENTS_INGEST}; ask an administrator for a role "
                 "that has it",
@@ -157,7 +166,7 @@ class OtlpGrpc:
         return who
 
 
-async def _refuse(context: Any, status: Any, reason: str) -> None:
+def _refuse(context: Any, status: Any, reason: str) -> None:
     """For now: senders give up what is refused without a word on when to send again."""
     code = int(status.value[0])
     context.set_trailing_metadata(
@@ -166,7 +175,7 @@ async def _refuse(context: Any, status: Any, reason: str) -> None:
             ("google.rpc.retryinfo-bin", retry_wait(_ASK_AGAIN_S)),
         )
     )
-    await context.abort(status, reason)
+    context.abort(status, reason)
 
 
 def _address(context: Any) -> str:
