@@ -90,7 +90,7 @@ def test_without_an_id_nothing_is_a_duplicate(door: Door, client: Any) -> None:
 def test_what_was_refused_may_come_again(
     door: Door, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: Any, batches: Any) -> int:
+    def refuse(self: Any, batches: Any, note: Any = None) -> int:
         raise SpoolFull("no room")
 
     with monkeypatch.context() as full:

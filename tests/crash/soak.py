@@ -144,7 +144,7 @@ class Soak:
     def ledgers(self) -> list[dict[str, Any]]:
         """Per source; each adds up."""
         page = self.server.client.get("/api/v1/sources").json()
-        names = ("name", "received", "stored", "quarantined")
+        names = ("name", "received", "stored", "quarantined", "duplicates")
         return [{name: one[name] for name in names} for one in page["sources"]]
 
     def close(self) -> None:

@@ -15,7 +15,8 @@ def hold(report: dict[str, Any]) -> None:
     for sender in report["senders"]:
         assert sender["stored"] > 0, sender
     for ledger in report["ledgers"]:
-        assert ledger["received"] == ledger["stored"] + ledger["quarantined"], ledger
+        ended = ledger["stored"] + ledger["quarantined"] + ledger["duplicates"]
+        assert ledger["received"] == ended, ledger
 
 
 def test_kills_at_random_moments_lose_nothing_acknowledged() -> None:
