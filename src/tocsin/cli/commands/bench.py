@@ -18,6 +18,7 @@ from tocsin.cli.bench_http import bench_http
 from tocsin.cli.bench_syslog import bench_syslog
 from tocsin.cli.commands.bench_backtest import backtest
 from tocsin.cli.commands.bench_mapping import mapping
+from tocsin.cli.commands.bench_search import search
 from tocsin.cli.commands.bench_senders import senders
 from tocsin.cli.options import JsonOption
 from tocsin.cli.output import Exit, fail, item_progress, out, print_json
@@ -41,6 +42,7 @@ app = typer.Typer(help="Measure this machine: reproducible, prints JSON.", no_ar
 app.command("backtest")(backtest)
 app.command("senders")(senders)
 app.command("mapping")(mapping)
+app.command("search")(search)
 
 
 @app.command("detect")

@@ -1,0 +1,101 @@
+"""The benchmark of searches asks a store whose events differ as those of a month do."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from tocsin.app import bench_history, bench_search
+from tocsin.model.event import EventBatch
+from tocsin.model.identifier import event_id_column
+from tocsin.model.lane import Lane
+from tocsin.store.engines.parquet_events import ParquetEvents
+from tocsin.store.engines.segment_merge import merge
+from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.query import EventQuery
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ROWS = 40
+
+
+def day_of(lane: Lane, position: int) -> EventBatch:
+    moment = pa.timestamp("us", "UTC")
+    numbers = range(ROWS)
+    return EventBatch(
+        lane=lane,
+        sources=pa.repeat("sensor", ROWS),
+        tenant="default",
+        event_ids=event_id_column(NOON, "spool", position, numbers),
+        times=pa.array([NOON + timedelta(minutes=30 * number) for number in numbers], moment),
+        ingested_at=pa.array([NOON] * ROWS, moment),
+        native=pa.RecordBatch.from_pydict({"LogonType": [str(number % 3) for number in numbers]}),
+        ocsf=pa.RecordBatch.from_pydict(
+            {
+                "severity_id": pa.array([1] * ROWS, pa.int32()),
+                "user.name": [f"user{number % 4}" for number in numbers],
+                "process.cmd_line": [f"tool --id {number * 7919}" for number in numbers],
+            }
+        ),
+        raw=pa.nulls(ROWS, pa.binary()),
+    )
+
+
+@pytest.fixture(scope="module")
+def keep(tmp_path_factory) -> Path:
+    """A folder in which the sample day is made already."""
+    folder = tmp_path_factory.mktemp("keep")
+    home = folder / "sample"
+    state = SqliteState(home / "state.sqlite")
+    events = ParquetEvents(home / "merged", state)
+    lanes = [Lane("windows", "process_creation", product="windows"), Lane("t", "b", product="t")]
+    segment = events.write([day_of(lane, at) for at, lane in enumerate(lanes)])
+    assert segment is not None
+    with state.begin() as tx:
+        events.publish(tx, segment)
+    merge(home / "merged", state, [segment], own_file_rows=1)
+    (home / "merged" / segment.path).unlink()
+    (home / "complete").touch()
+    events.close()
+    state.close()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(keep) -> Path:
+    return bench_history.made_history(keep, 400, lambda _: None)
+
+
+@pytest.fixture
+def store(made):
+    state = SqliteState(made / "state.sqlite")
+    events = ParquetEvents(made / "events", state)
+    yield events
+    events.close()
+    state.close()
+
+
+def test_a_store_holds_what_was_asked_for_spread_over_a_month(store):
+    assert store.count() == 400
+    found = store.search(EventQuery(size=1_000)).events
+    assert len({one.event_id for one in found}) == 400
+    assert timedelta(days=26) < found[0].time - found[-1].time < timedelta(days=30)
+    commands = {one.ocsf["process.cmd_line"] for one in found}
+    assert len(commands) > 150
+    assert {one.native["LogonType"] for one in found} == {"0", "1", "2"}
+    assert store.search(EventQuery(bench_history.NEEDLE)).total == 1
+
+
+def test_a_second_run_makes_nothing(keep, made):
+    before = sorted(made.glob("events/*/*.parquet"))
+    assert bench_history.made_history(keep, 400, pytest.fail) == made
+    assert sorted(made.glob("events/*/*.parquet")) == before
+
+
+def test_every_question_has_an_answer(store):
+    asked = bench_search.questions(store)
+    assert set(bench_search.BARS_MS) <= set(asked)
+    for name, ask in asked.items():
+        told = bench_search._alone(ask, 1)
+        assert told["median_ms"] > 0, name
+    assert bench_search._together(asked["top values"], 4) > 0
