@@ -95,8 +95,7 @@ class _Compiler:
 
     def reader(self) -> RegexReader:
         parsed = self._parsed
-        first = next((part for part in parsed.parts if not isinstance(part, Mark)), None)
-        leads = first.wanted if isinstance(first, Text) else b""
+        leads = _beginning(parsed.parts)
         if not leads and not parsed.is_anchored:
             raise Unreadable
         rest = self._rest(parsed.parts, _ANY, Matched(), ())
@@ -228,6 +227,17 @@ def _first_of(parts: Sequence[Part], after: Members) -> Members:
             case _:
                 pass
     return first
+
+
+def _beginning(parts: Sequence[Part]) -> bytes:
+    """The text that the parts begin with."""
+    told = b""
+    for part in parts:
+        if isinstance(part, Text):
+            told += part.wanted
+        elif not isinstance(part, Mark):
+            break
+    return told
 
 
 def _reads_something(parts: Sequence[Part]) -> bool:
