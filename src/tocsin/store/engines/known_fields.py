@@ -1,5 +1,6 @@
 """Which fields were seen so far, so that only new ones are written down."""
 
+import json
 from collections.abc import Collection
 
 import structlog
@@ -9,6 +10,14 @@ from tocsin.store.engines import manifest
 from tocsin.store.ports import SeenField
 
 _log = structlog.get_logger()
+LONGEST_PATH = 1_500
+"""Characters of a field's path (as JSON, in ASCII) that is kept and suggested; a longer one is
+found by its exact name."""
+
+
+def is_kept(field: SeenField) -> bool:
+    """False for a name no person writes: an index of PostgreSQL could not hold it."""
+    return len(json.dumps(field.path)) <= LONGEST_PATH
 
 
 class KnownFields:
@@ -20,7 +29,8 @@ class KnownFields:
 
     def note(self, tx: Connection, fields: Collection[SeenField]) -> None:
         """Keep those that are new, as far as their lanes take more of them."""
-        fresh = self._with_room(frozenset(fields) - self._known)
+        new = frozenset(fields) - self._known
+        fresh = self._with_room(frozenset(filter(is_kept, new)))
         if fresh:
             self._known = manifest.fields(tx)  # committed ones, before ours
             manifest.add_fields(tx, fresh - self._known, self._known)

@@ -20,6 +20,7 @@ from tocsin.store.engines.duckdb_reader import DuckDbReader
 from tocsin.store.engines.event_search import EventSearch
 from tocsin.store.engines.event_sql import EventSql
 from tocsin.store.engines.field_facts import statistics
+from tocsin.store.engines.known_fields import KnownFields
 from tocsin.store.engines.merge_plan import MergePlan
 from tocsin.store.engines.segment_census import Census
 from tocsin.store.engines.segment_check import KnownDamage
@@ -32,7 +33,7 @@ from tocsin.store.engines.segment_withdrawal import among, holds_any, without
 from tocsin.store.engines.writers_lock import WritersLock
 from tocsin.store.event_stream import EventStream
 from tocsin.store.keeping import DiskSpace, Expiring, Expiry, Lot
-from tocsin.store.ports import Damage, ReplayQuery, SeenField, Segment, StateStore, StoreError
+from tocsin.store.ports import Damage, ReplayQuery, Segment, StateStore, StoreError
 from tocsin.store.query import (
     EVERYTHING,
     Bucket,
@@ -80,8 +81,7 @@ class ParquetEvents:
         self._sql = EventSql(self._search, self._reader)
         self._guard = threading.Lock()
         self._unpublished: set[str] = set()
-        self._known_fields: frozenset[SeenField] = frozenset()
-        self._full_lanes: frozenset[tuple[str, str]] = frozenset()
+        self._fields = KnownFields()
         self._merging = threading.Lock()
         self._damage = KnownDamage()
         self._census = Census(self._folder, state)
@@ -105,29 +105,7 @@ class ParquetEvents:
 
     def publish(self, transaction: Connection, segment: Segment) -> None:
         manifest.add(transaction, segment)
-        fresh = self._with_room(segment.fields - self._known_fields)
-        if fresh:
-            self._known_fields = manifest.fields(transaction)  # committed ones, before ours
-            manifest.add_fields(transaction, fresh - self._known_fields, self._known_fields)
-            self._tell_full(manifest.full_lanes(self._known_fields))
-
-    def _with_room(self, fields: frozenset[SeenField]) -> frozenset[SeenField]:
-        """Those whose lane takes more of them."""
-        if not self._full_lanes:
-            return fields
-        return frozenset(
-            field
-            for field in fields
-            if (field.lane, field.space) not in self._full_lanes or manifest.is_remainder(field)
-        )
-
-    def _tell_full(self, full: frozenset[tuple[str, str]]) -> None:
-        for lane, space in sorted(full - self._full_lanes):
-            advice = "those beyond are found by their exact name only; who makes up names in it?"
-            _log.warning(
-                "fields_full", lane=lane, space=space, most=manifest.MOST_FIELDS, advice=advice
-            )
-        self._full_lanes = full
+        self._fields.note(transaction, segment.fields)
 
     def search(self, query: EventQuery, stop: StopSignal | None = None) -> EventPage:
         return self._search.search(query, stop)
