@@ -47,12 +47,16 @@ def take_in(house: Tocsin, *records: dict[str, object], source: str = "ws-07") -
 def test_a_record_becomes_an_alert_and_a_playbook_contains_with_state_on_postgresql(
     house: Tocsin, settings: Settings
 ) -> None:
-    take_in(house, ENCODED, {**ENCODED, "User": "CORP\\b\x00ob", "CommandLine": "x" * 5_000})
+    long = "".join(f"{number:x}" for number in range(3_000))  # no index takes so much
+    take_in(
+        *(house, ENCODED, {**ENCODED, "User": "CORP\\b\x00ob", "CommandLine": long}),
+        {**ENCODED, "Computer": long, "User": long, "Image": long, long: 1, "in": {long: 1}},
+    )
     with house.state.read() as tx:
         assert tx.dialect.name == "postgresql"
         assert any(one.entity.key == "host:ws-07" for one in house.alerts.page(tx).items)
         (ledger,) = (one for one in house.sources.sources(tx) if one.name == "ws-07")
-    assert (ledger.received, ledger.stored) == (2, 2)
+    assert (ledger.received, ledger.stored) == (3, 3)
     assert house.spool.backlog_bytes() == 0
     house.response.open()
     house.closers.append(house.response.close)
