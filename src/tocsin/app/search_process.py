@@ -35,6 +35,7 @@ class SearchProcesses:
         self._idle: list[_Process] = []
         self._working: set[_Process] = set()
         self._is_closed = False
+        self._timer = threading.Timer(_IDLE_S, self._end_idle)
 
     def parts(self, asked: Asked, stop: StopSignal) -> Iterator[Any]:
         """What ``asked`` sends, as it comes.
@@ -67,8 +68,11 @@ class SearchProcesses:
             self._is_closed = True
             ended = [*self._idle, *self._working]
             self._idle = []
+            self._timer.cancel()
         for one in ended:
             one.kill()
+        if self._timer.is_alive():
+            self._timer.join()
 
     def _take_place(self, stop: StopSignal) -> None:
         until = time.monotonic() + self._wait_s
@@ -106,7 +110,11 @@ class SearchProcesses:
             return
         timer = threading.Timer(_IDLE_S, self._end_idle)
         timer.daemon = True
-        timer.start()
+        with self._guard:
+            self._timer.cancel()
+            self._timer = timer
+            if not self._is_closed:
+                timer.start()
 
     def _end_idle(self) -> None:
         with self._guard:
