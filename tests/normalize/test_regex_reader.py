@@ -11,8 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tocsin import connectors
 from tocsin.app.bench_text import text_lines
@@ -52,14 +50,15 @@ def any_regex(rng: Random) -> str:
     return named if len(pieces) > 1 else f"{named}(?P<g>x?)"
 
 
-@given(st.randoms(use_true_random=True))
-@settings(max_examples=150, deadline=None)
-def test_any_expression_is_read_as_re2_reads_it(rng: Random) -> None:
-    regex = any_regex(rng)
-    reader = regex_reader(regex)
-    if reader is not None:
-        texts = ["".join(rng.choices(LETTERS, k=rng.randrange(10))) for _ in range(30)]
-        same_as_re2(reader, regex, pa.array(texts, pa.string()))
+@pytest.mark.parametrize("seed", range(4))
+def test_any_expression_is_read_as_re2_reads_it(seed: int) -> None:
+    rng = Random(seed)  # noqa: S311 - repeatable, guards nothing
+    for _ in range(60):
+        regex = any_regex(rng)
+        reader = regex_reader(regex)
+        if reader is not None:
+            texts = ["".join(rng.choices(LETTERS, k=rng.randrange(10))) for _ in range(30)]
+            same_as_re2(reader, regex, pa.array(texts, pa.string()))
 
 
 def same_as_re2(reader: RegexReader, regex: str, texts: pa.StringArray) -> int:
