@@ -40,7 +40,7 @@ def statistics(
     return search.narrowed(ask, query, found, stop)
 
 
-def _presence(table: exp.Table, where: exp.Expr, columns: list[Column]) -> exp.Expr:
+def _presence(table: build.Rows, where: exp.Expr, columns: list[Column]) -> exp.Expr:
     """Events found, and how many of them have the field."""
     has_it = any_of([exists(column) for column in columns])
     return (
@@ -50,7 +50,7 @@ def _presence(table: exp.Table, where: exp.Expr, columns: list[Column]) -> exp.E
     )
 
 
-def _facts(table: exp.Table, where: exp.Expr, columns: list[Column], is_exact: bool) -> exp.Expr:
+def _facts(table: build.Rows, where: exp.Expr, columns: list[Column], is_exact: bool) -> exp.Expr:
     """Distinct values, least and greatest by letters, first and last time, numbers, quantiles."""
     values = build.values(table, where, columns, exp.alias_(build.TIME.copy(), "moment"))
     number = exp.TryCast(this=_VALUE.copy(), to=exp.DataType.build("DOUBLE"))

@@ -7,7 +7,7 @@ most segments need not be opened, and of those that are fewer columns are read.
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from sqlglot import exp
@@ -232,13 +232,13 @@ def _keys(column: exp.Column) -> tuple[str, ...]:
     """The keys that are extracted from a VARIANT one after the other; none: all of it is asked."""
     keys: list[str] = []
     within: exp.Expr = column
-    while _is_extract_of(within, parent := within.parent):
+    while (parent := within.parent) is not None and _is_extract_of(within, parent):
         keys.append(parent.expressions[1].this)
         within = parent
     return tuple(keys)
 
 
-def _is_extract_of(value: exp.Expr, node: Any) -> bool:
+def _is_extract_of(value: exp.Expr, node: exp.Expr) -> bool:
     return (
         isinstance(node, exp.Anonymous)
         and str(node.this).lower() == "variant_extract"
