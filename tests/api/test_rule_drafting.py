@@ -38,32 +38,29 @@ RECORDS = [
 ]
 
 
+def _take_in(client: TestClient, house: Tocsin) -> None:
+    body = "\n".join(map(json.dumps, RECORDS))
+    assert client.post("/api/v1/events?source=ws01", content=body).json()["accepted"] == 5
+    house.flow.drain()
+
+
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tocsin]:
-    """One house for the module; only the test that keeps a rule changes its folder of rules."""
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """One house for the module, which is only asked."""
     home = tmp_path_factory.mktemp("drafting") / "home"
-    opened = open_tocsin(
-        load_settings(home=home, syslog__enabled=False, detect__shipped_pack=False)
-    )
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def client(house: Tocsin) -> Iterator[TestClient]:
+    house = open_tocsin(load_settings(home=home, syslog__enabled=False, detect__shipped_pack=False))
     token = house.access.create_token(
         "engineer", [Role.ENGINEER], lifetime_s=3600, by="test", now=datetime.now(UTC)
     )
     with TestClient(create_api(house), headers={"Authorization": f"Bearer {token}"}) as opened:
-        body = "\n".join(map(json.dumps, RECORDS))
-        assert opened.post("/api/v1/events?source=ws01", content=body).json()["accepted"] == 5
-        house.flow.drain()
+        _take_in(opened, house)
         yield opened
+    house.close()
 
 
-def test_a_search_becomes_a_rule_on_native_fields(client: TestClient) -> None:
+def test_a_search_becomes_a_rule_on_native_fields(asking: TestClient) -> None:
     query = "process.name:powershell.exe AND cmd:*-enc* AND NOT actor:alice AND source:ws01"
-    drafted = client.post(DRAFT, json={"title": "Encoded PowerShell", "q": query})
+    drafted = asking.post(DRAFT, json={"title": "Encoded PowerShell", "q": query})
     assert drafted.status_code == 200, drafted.text
     told = drafted.json()
     rule = yaml.safe_load(told["text"])
@@ -80,26 +77,27 @@ def test_a_search_becomes_a_rule_on_native_fields(client: TestClient) -> None:
     assert unsaid.startswith("source:ws01")
 
 
-def test_picked_events_without_a_search_become_a_rule(client: TestClient) -> None:
-    found = client.get("/api/v1/search", params={"q": "cmd:*-enc*"}).json()["events"]
+def test_picked_events_without_a_search_become_a_rule(asking: TestClient) -> None:
+    found = asking.get("/api/v1/search", params={"q": "cmd:*-enc*"}).json()["events"]
     ids = [event["event_id"] for event in found[:2]]
-    told = client.post(DRAFT, json={"title": "Picked", "events": ids}).json()
+    told = asking.post(DRAFT, json={"title": "Picked", "events": ids}).json()
     assert told["event_ids"] == ids
     assert "detection:" in told["text"]
 
 
-def test_what_makes_no_rule_is_told(client: TestClient) -> None:
+def test_what_makes_no_rule_is_told(asking: TestClient) -> None:
     for wish, reason in (
         ({"q": "cmd:nothing"}, "no event of a kind"),
         ({"events": ["none"]}, "is not stored"),
     ):
-        refused = client.post(DRAFT, json={"title": "x", **wish})
+        refused = asking.post(DRAFT, json={"title": "x", **wish})
         assert refused.status_code == 422
         assert reason in refused.json()["detail"]
-    assert client.post(DRAFT, json={"title": "x", "q": "a AND ("}).json()["at"] == 7
+    assert asking.post(DRAFT, json={"title": "x", "q": "a AND ("}).json()["at"] == 7
 
 
 def test_a_kept_draft_is_in_the_house_and_does_not_run(client: TestClient, house: Tocsin) -> None:
+    _take_in(client, house)
     wish = {"title": "Kept: -enc", "q": "cmd:*-enc*", "keep": True, "level": "high"}
     told = client.post(DRAFT, json=wish).json()
     rule_id = told["rule_id"]
