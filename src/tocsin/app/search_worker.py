@@ -4,6 +4,8 @@ import os
 import resource
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -15,6 +17,8 @@ from tocsin.store.ports import EventStore, StoreError
 
 _NICE = 10
 _SLACK_BYTES = 1536 * 1024**2
+_LOOK_S = 0.5
+_OWN_MEMORY = Path("/proc/self/statm")
 
 Send = Callable[[Any], None]
 
@@ -28,6 +32,7 @@ class Asked(Protocol):
 def work(pipe: Connection, home: Path, memory_mb: int) -> None:
     """Until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     with suppress(EOFError, OSError):
         asked: Asked = pipe.recv()
         os.nice(_NICE)  # not before: starting is what people wait for
@@ -43,9 +48,21 @@ def work(pipe: Connection, home: Path, memory_mb: int) -> None:
             asked = pipe.recv()
 
 
+def _end_with(server: int) -> None:
+    """A server that is killed takes its searches with it, whatever they are at."""
+    while os.getppid() == server:
+        time.sleep(_LOOK_S)
+    os._exit(1)
+
+
 def _bound_memory(memory_mb: int) -> None:
-    """What the database does not count (texts and lists it makes) is bounded by the system."""
-    own = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    """What the database does not count (texts and lists it makes) is bounded by the system.
+
+    Only where the system tells how much is in use (Linux).
+    """
+    if not _OWN_MEMORY.exists():
+        return
+    own = int(_OWN_MEMORY.read_text().split()[0]) * resource.getpagesize()
     most = own + memory_mb * 1024**2 + _SLACK_BYTES
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (most, hard))

@@ -11,6 +11,8 @@ from tocsin.app.retention import Retention
 from tocsin.app.storage import forecast_now
 from tocsin.store.ports import EventStore
 
+_COUNTING_S = 1.0
+
 
 class StorageWatch:
     """``look`` is called often; it works every ``interval_s``, or at once when more is due."""
@@ -30,6 +32,8 @@ class StorageWatch:
         """One bounded step of retention; between steps others have their turn."""
         if time.monotonic() < self._due_at:
             return
+        if self._events.count_some(_COUNTING_S):
+            return  # of a store that is new to it, a part a look: others have their turn
         self._due_at = time.monotonic() + self._interval_s
         goes_on = False
         try:

@@ -218,6 +218,10 @@ class EventStore(Protocol):
         """Where the events lie, without what lies cold."""
         ...
 
+    def count_some(self, within_s: float) -> bool:
+        """Count ahead of ``lots`` for about so long; True while there is more to count."""
+        ...
+
     def lots(self) -> list[Lot]:
         """All that is stored, in lots of one source and one day of intake, in no order.
 

@@ -180,6 +180,9 @@ class ParquetEvents:
         usage = disk_usage(self._folder)
         return DiskSpace(usage.total, usage.free)
 
+    def count_some(self, within_s: float) -> bool:
+        return self._census.count_some(self.segments(None, None), within_s)
+
     def lots(self) -> list[Lot]:
         segments = self.segments(None, None)
         counted = self._census.lots(segments)

@@ -1,6 +1,7 @@
 """Counts what lies in each segment, by source and day of intake, and keeps the counts."""
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ _log = structlog.get_logger()
 _COLUMNS = ["tenant", "source", "time", "ingested_at"]
 _AT_ONCE = 200
 """Segments counted before what is known is kept: a look that is cut short was not for nothing."""
+_AT_A_TIME = 20
 _FETCHED = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_DAY = date(1970, 1, 1)
@@ -35,18 +37,35 @@ class Census:
         self._folder = folder
         self._state = state
         self._known: dict[str, tuple[Lot, ...]] = {}
+        self._unreadable: set[str] = set()
         self._guard = threading.Lock()
 
     def lots(self, wanted: Sequence[Segment]) -> Mapping[str, tuple[Lot, ...]]:
         """By segment id; only those that still count and can be read."""
         with self._guard:
-            ids = {segment.id for segment in wanted}
-            self._known = {one: lots for one, lots in self._known.items() if one in ids}
-            self._recall(wanted)
-            missing = [segment for segment in wanted if segment.id not in self._known]
+            missing = self._missing(wanted)
             for at in range(0, len(missing), _AT_ONCE):
                 self._count(missing[at : at + _AT_ONCE])
             return dict(self._known)
+
+    def count_some(self, wanted: Sequence[Segment], within_s: float) -> bool:
+        """Count for about so long; True while some are left (what can't be read is not)."""
+        until = time.monotonic() + within_s
+        with self._guard:
+            missing = [one for one in self._missing(wanted) if one.id not in self._unreadable]
+            for at in range(0, len(missing), _AT_A_TIME):
+                if time.monotonic() >= until:
+                    return True
+                self._count(missing[at : at + _AT_A_TIME])
+            return False
+
+    def _missing(self, wanted: Sequence[Segment]) -> list[Segment]:
+        """Those that are not counted yet; what is known of others is forgotten."""
+        ids = {segment.id for segment in wanted}
+        self._known = {one: lots for one, lots in self._known.items() if one in ids}
+        self._unreadable &= ids
+        self._recall(wanted)
+        return [segment for segment in wanted if segment.id not in self._known]
 
     def _recall(self, wanted: Sequence[Segment]) -> None:
         missing = {one.id: one for one in wanted if one.id not in self._known}
@@ -63,6 +82,7 @@ class Census:
             try:
                 counted[segment.id] = tuple(_counted(self._folder / segment.path, segment))
             except (OSError, pa.ArrowException, KeyError) as error:
+                self._unreadable.add(segment.id)
                 told = str(error).partition("\n")[0]
                 _log.warning("segment_not_counted", segment=segment.path, reason=told)
         self._known |= counted
