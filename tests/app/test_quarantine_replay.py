@@ -90,7 +90,7 @@ def _stored(house: Tocsin) -> list[str]:
 def set_aside(house: Tocsin, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def take_in(*raws: RawBatch) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(DecodingAhead, "taken", lambda _, raw: _broken(raw))
+            patch.setattr(DecodingAhead, "taken", lambda _, raws: [_broken(raw) for raw in raws])
             _take_in(house, *raws)
 
     return take_in

@@ -40,5 +40,5 @@ def test_what_can_t_be_written_leaves_no_file(tocsin: Callable[..., Any], tmp_pa
 
 
 def test_options_that_go_together_are_asked_for(tocsin: Callable[..., Any]) -> None:
-    assert "go with --format" in tocsin("search", "x", "-o", "x.csv").err
+    assert "goes with --format" in tocsin("search", "x", "-o", "x.csv").err
     assert "without --sql" in tocsin("search", "x", "--sql", "--format", "csv").err

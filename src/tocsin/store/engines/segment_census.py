@@ -112,6 +112,8 @@ def _keep(tx: Connection, counted: Mapping[str, Sequence[Lot]]) -> None:
 
 
 def _counted(path: Path, segment: Segment) -> Iterator[Lot]:
+    if not path.is_file():  # a pipe in its place would be waited for
+        raise FileNotFoundError(f"{path} is not a file")
     table = pq.ParquetFile(path).read(_COLUMNS)
     yield from lots_of(table, segment)
 
