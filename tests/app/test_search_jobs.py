@@ -129,9 +129,28 @@ def test_what_was_found_so_far_is_there_when_it_is_cancelled(
     jobs.cancel(job)
     assert over(jobs, job).state is SearchJobState.STOPPED
     assert job.reason == "ada cancelled it"
-    assert jobs.get(job.id, "ada") is job
+    assert jobs.get(job.id, "ada") == job
     jobs.cancel(job)
     assert jobs.get(job.id, "ada") is None
+
+
+def test_a_job_that_ends_while_it_is_read_is_not_told_to_be_over(
+    open_jobs: Open, events: Events
+) -> None:
+    jobs = open_jobs()
+    events.gate.clear()
+    job = jobs.submit(AskedSearch(EventQuery()), "ada")
+    assert events.asked.wait(60)
+    seen = jobs.get(job.id, "ada")
+    assert seen is not None
+    rows = seen.kept.page(0, 100)
+    events.gate.set()
+    over(jobs, job)
+    assert not seen.is_over, "a reader who has only these rows must ask again"
+    again = jobs.get(job.id, "ada")
+    assert again is not None
+    assert again.is_over
+    assert len(again.kept.page(0, 100)) == again.found > len(rows)
 
 
 def test_nobody_sees_the_jobs_of_others(open_jobs: Open) -> None:
@@ -180,9 +199,9 @@ def test_results_are_forgotten_when_nobody_asks_for_them(open_jobs: Open) -> Non
     jobs = open_jobs(results_kept_s=60, now=lambda: now[0])
     job = over(jobs, jobs.submit(AskedSearch(EventQuery()), "ada"))
     now[0] += timedelta(seconds=50)
-    assert jobs.get(job.id, "ada") is job
+    assert jobs.get(job.id, "ada") == job
     now[0] += timedelta(seconds=50)
-    assert jobs.get(job.id, "ada") is job, "asking for it keeps it"
+    assert jobs.get(job.id, "ada") == job, "asking for it keeps it"
     now[0] += timedelta(seconds=61)
     assert jobs.get(job.id, "ada") is None
 

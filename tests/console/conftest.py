@@ -313,12 +313,8 @@ class Desks:
             context.close()
 
 
-_GIVEN_UP = ("htmx:sendAbort", "htmx:afterRequest")
-"""A page that is left gives up what it asks for; a request that fails is told as htmx:sendError."""
-
-
 def _complain(complaints: list[str], message: ConsoleMessage) -> None:
-    if message.type in ("error", "warning") and not message.text.startswith(_GIVEN_UP):
+    if message.type in ("error", "warning"):
         complaints.append(f"{message.type}: {message.text}")
 
 

@@ -11,14 +11,9 @@ pytestmark = pytest.mark.slow
 
 
 def hold(report: dict[str, Any]) -> None:
+    assert report["holds"], report["senders"]
     for sender in report["senders"]:
         assert sender["stored"] > 0, sender
-        if sender["sender"].startswith("rsyslog"):
-            # Its own books are not exact over kills (docs/resilience.md); it gives nothing up.
-            assert not sender["refusals"], sender
-        else:
-            assert sender["missing"] == 0, sender
-            assert sender["extra"] <= sender["explained"], sender
     for ledger in report["ledgers"]:
         ended = ledger["stored"] + ledger["quarantined"] + ledger["duplicates"]
         assert ledger["received"] == ended, ledger

@@ -72,7 +72,11 @@ class SearchJobs:
         return job
 
     def get(self, job_id: str, by: str) -> SearchJob | None:
-        """A person's job; asking for it keeps it."""
+        """How a person's job is now; asking for it keeps it.
+
+        What is returned doesn't change any more, but for its rows: whoever reads those afterwards
+        has at least what the state tells, and all of them when it says that the job is over.
+        """
         now = self._now()
         with self._guard:
             self._sweep(now)
@@ -80,20 +84,24 @@ class SearchJobs:
             if job is None or job.by != by:
                 return None
             job.seen_at = now
-            return job
+            return replace(job)
 
     def of(self, by: str) -> list[SearchJob]:
-        """A person's jobs, newest first."""
+        """How a person's jobs are now, newest first."""
         with self._guard:
             self._sweep(self._now())
-            return [job for job in self._jobs.values() if job.by == by][::-1]
+            return [replace(job) for job in self._jobs.values() if job.by == by][::-1]
 
-    def cancel(self, job: SearchJob) -> None:
-        """End what runs or waits, what it found stays; forget what is over."""
+    def cancel(self, job: SearchJob) -> SearchJob:
+        """End what runs or waits, what it found stays; forget what is over. Returns how it is then."""
         with self._guard:
-            if job.is_over:
-                self._jobs.pop(job.id, None)
-            self._stop(job, f"{job.by} cancelled it")
+            known = self._jobs.get(job.id)
+            if known is None:
+                return job
+            if known.is_over:
+                del self._jobs[job.id]
+            self._stop(known, f"{job.by} cancelled it")
+            return replace(known)
 
     def close(self) -> None:
         """End every job and wait for it."""

@@ -93,8 +93,7 @@ def events(
 @router.delete("/{job_id}", summary="Cancel or forget a search job")
 def cancel(house: House, by: Searcher, job_id: str) -> dict[str, Any]:
     """End a job that waits or runs (what it has found stays), or forget one that is over."""
-    job = _known(house, by.name, job_id)
-    house.searching.jobs.cancel(job)
+    job = house.searching.jobs.cancel(_known(house, by.name, job_id))
     return job.facts(with_buckets=False)
 
 
