@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
@@ -13,6 +13,7 @@ from tocsin.api.application import create_api
 from tocsin.app.config import load_settings
 from tocsin.app.history_jobs import HistoryJobs, JobKind, JobState, TooManyJobs
 from tocsin.app.kept_jobs import KeptJobs
+from tocsin.app.rule_jobs import start_backtest
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.detect.errors import DetectError
 from tocsin.ingest.lines import split_lines
@@ -167,6 +168,26 @@ def test_jobs_wait_their_turn_and_not_too_many_do():
     assert [one.id for one in jobs.all()] == [one.id for one in held[::-1]]
 
 
+def test_a_job_that_is_looked_at_does_not_end_meanwhile():
+    """A page that read "no result yet" would else say "over" further down."""
+    jobs, running, go = HistoryJobs(), threading.Event(), threading.Event()
+
+    def work(_):
+        running.set()
+        go.wait(PATIENCE_S)
+        return "all"
+
+    job_id = jobs.submit(JobKind.BACKTEST, "r", "me", work).id
+    assert running.wait(PATIENCE_S)
+    looked_at, (listed,) = jobs.get(job_id), jobs.all("r")
+    go.set()
+    jobs.close()
+    for one in (looked_at, listed):
+        assert (one.state, one.result, one.is_over) == (JobState.RUNNING, None, False)
+    later = jobs.get(job_id)
+    assert (later.result, later.is_over) == ("all", True)
+
+
 def test_a_job_that_a_stop_has_cut_off_goes_on_after_the_start(house, tmp_path):
     running = threading.Event()
 
@@ -197,18 +218,18 @@ def test_a_job_that_a_stop_has_cut_off_goes_on_after_the_start(house, tmp_path):
     later.submit(JobKind.FILL, RULE, "me", lambda _: over.set())
     assert over.wait(PATIENCE_S)
     later.close()
+    again = later.get(cut.id)
     assert (again.state, again.result) == (JobState.DONE, "the whole")
     assert HistoryJobs(kept).get(cut.id).result == "the whole"
 
 
 def test_an_interrupted_backtest_is_resumed_through_the_door(ask, house):
-    status, job = ask("POST", f"/rules/{RULE}/backtest", json={"days": 365})
-    assert status == 202
-    done = finished(ask, job)
-    assert ask("POST", f"/rule-jobs/{job['id']}/resume")[0] == 409
-    held = house.history_jobs.get(job["id"])
-    held.state = JobState.INTERRUPTED
-    assert ask("POST", f"/rule-jobs/{job['id']}/resume")[0] == 202
-    again = finished(ask, ask("GET", f"/rule-jobs/{job['id']}")[1])
+    now = datetime.now(UTC)
+    job = start_backtest(house, (RULE,), now - timedelta(days=365), now, by="me")
+    done = finished(ask, ask("GET", f"/rule-jobs/{job.id}")[1])
+    assert ask("POST", f"/rule-jobs/{job.id}/resume")[0] == 409
+    job.state = JobState.INTERRUPTED  # as the next start finds it
+    assert ask("POST", f"/rule-jobs/{job.id}/resume")[0] == 202
+    again = finished(ask, ask("GET", f"/rule-jobs/{job.id}")[1])
     assert again["state"] == "done"
     assert again["result"]["findings"] == done["result"]["findings"]

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -171,10 +171,12 @@ class HistoryJobs:
 
     def resume(self, job: HistoryJob, work: Work) -> None:
         """Have an interrupted job go on when its turn comes; raises ``TooManyJobs``."""
-        self._take(job)
-        job.begin_again()
-        self._note(job)
-        self._one.submit(self._do, job, work)
+        known = self._jobs.get(job.id, job)
+        self._take(known)
+        with self._guard:
+            known.begin_again()
+        self._note(known)
+        self._one.submit(self._do, known, work)
 
     def _take(self, job: HistoryJob) -> None:
         with self._guard:
@@ -190,13 +192,20 @@ class HistoryJobs:
             self._jobs[job.id] = job
 
     def get(self, job_id: str) -> HistoryJob | None:
-        return self._jobs.get(job_id)
+        """How a job is now.
+
+        What is returned changes no more, so that whoever shows it never tells of an end without
+        the result; cancelling it cancels the job.
+        """
+        with self._guard:
+            job = self._jobs.get(job_id)
+            return replace(job) if job is not None else None
 
     def all(self, rule_id: str = "") -> list[HistoryJob]:
-        """Newest first; of one rule when it is named."""
+        """How the jobs are now, newest first; of one rule when it is named."""
         with self._guard:
-            found = [one for one in self._jobs.values() if not rule_id or one.rule_id == rule_id]
-        return found[::-1]
+            known = list(self._jobs.values())
+            return [replace(one) for one in known if not rule_id or one.rule_id == rule_id][::-1]
 
     @property
     def is_busy(self) -> bool:
@@ -206,9 +215,10 @@ class HistoryJobs:
     def close(self) -> None:
         """End what runs and waits: it is interrupted, and kept as such."""
         self._closing = True
-        for job in self.all():
-            if not job.is_over:
-                job.cut_off()
+        with self._guard:
+            for job in self._jobs.values():
+                if not job.is_over:
+                    job.cut_off()
         self._one.shutdown(wait=True)
 
     def _note(self, job: HistoryJob) -> None:
@@ -216,21 +226,25 @@ class HistoryJobs:
             self._kept.change(job.facts())
 
     def _do(self, job: HistoryJob, work: Work) -> None:
+        result: Any = None
+        error = ""
         if not job.should_stop():
-            job.state, job.started_at = JobState.RUNNING, datetime.now(UTC)
+            with self._guard:
+                job.state, job.started_at = JobState.RUNNING, datetime.now(UTC)
             self._note(job)
             try:
-                job.result = work(job)
-            except (DetectError, NoSuchRule, StoreError) as error:
-                job.error = str(error)
-            except Exception as error:  # a fault of ours is told, and the next job goes on
+                result = work(job)
+            except (DetectError, NoSuchRule, StoreError) as failure:
+                error = str(failure)
+            except Exception as failure:  # a fault of ours is told, and the next job goes on
                 _log.exception("history_job_failed", job=job.id, kind=job.kind)
-                job.error = f"a fault of ours: {type(error).__name__}: {error}"
+                error = f"a fault of ours: {type(failure).__name__}: {failure}"
         ended = JobState.CANCELLED if job.should_stop() else JobState.DONE
         if self._closing and self._kept is not None and job.should_stop():
-            ended, job.error, job.result = JobState.INTERRUPTED, _INTERRUPTED, None
-        elif job.error:
+            ended, error, result = JobState.INTERRUPTED, _INTERRUPTED, None
+        elif error:
             ended = JobState.FAILED
-        job.state = ended
-        job.finished_at = datetime.now(UTC)
+        with self._guard:
+            job.state, job.error, job.result = ended, error, result
+            job.finished_at = datetime.now(UTC)
         self._note(job)
