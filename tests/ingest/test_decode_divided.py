@@ -39,11 +39,10 @@ def batches(rng: Random, count: int) -> list[RawBatch]:
         some = rng.sample(lines[kind], rng.randrange(40))
         for _ in range(rng.randrange(3)):
             some.insert(rng.randint(0, len(some)), rng.choice(ODD))
-        moment = NOW + timedelta(seconds=rng.randrange(2))
+        moment = NOW + timedelta(seconds=rng.randrange(2), microseconds=rng.randrange(1_000_000))
         payload = b"\n".join(some) + rng.choice((b"", b"\n"))
-        made.append(
-            RawBatch(f"s{number}", payload, moment, Framing.SYSLOG, f"tcp {number}", 10 * number)
-        )
+        framing = rng.choice((Framing.SYSLOG, Framing.SYSLOG, Framing.LINES))
+        made.append(RawBatch(f"s{number}", payload, moment, framing, f"tcp {number}", 10 * number))
     return made
 
 
@@ -58,6 +57,19 @@ def test_each_batch_says_what_it_says_by_itself(rng: Random) -> None:
     made = batches(rng, rng.randrange(30))
     together, alone = decode_all(made), [decode(batch) for batch in made]
     assert [told(one) for one in together] == [told(one) for one in alone]
+
+
+def test_a_second_is_fine_enough_for_headers_without_a_year() -> None:
+    """A day after the receipt is the year before: to the second, whatever its fraction is."""
+    lines = [f"<13>Mar  5 09:00:0{second} h app[7]: told {second}".encode() for second in range(9)]
+    payload = b"\n".join(lines * 80)
+    made = [
+        RawBatch("s", payload, NOW + timedelta(seconds=3, microseconds=part), Framing.SYSLOG)
+        for part in (0, 1, 500_000, 999_999)
+    ]
+    together, alone = decode_all(made), [decode(batch) for batch in made]
+    assert [told(one) for one in together] == [told(one) for one in alone]
+    assert {str(one["timestamp"])[:4] for one in together[1].records} == {"2025", "2026"}
 
 
 def test_some_are_read_as_columns() -> None:

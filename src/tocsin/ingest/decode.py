@@ -26,6 +26,8 @@ from tocsin.model.record import Decoded, Framing, RawBatch, Unreadable
 Reading = tuple[dict[str, Any], bool]
 Reader = Callable[[bytes], Reading]
 _BOM = b"\xef\xbb\xbf"
+_LARGE = 2 << 20
+"""Bytes that are read together; what reading costs whatever the size no longer shows here."""
 
 
 def decode(batch: RawBatch, *, read_text: bool = True) -> Decoded:
@@ -62,28 +64,57 @@ def decode(batch: RawBatch, *, read_text: bool = True) -> Decoded:
 
 
 def decode_all(batches: Sequence[RawBatch]) -> list[Decoded]:
-    """``decode`` of each; small ones that came in together are read together as columns."""
+    """``decode`` of each; batches of text received in the same second are read together."""
     found: list[Decoded | None] = [None] * len(batches)
-    for numbers in _small_together(batches):
+    for numbers in _alike(batches):
         some = [batches[number] for number in numbers]
-        payload = b"\n".join(batch.payload for batch in some)
-        if worth_columns(payload):
-            whole = decode(replace(some[0], payload=payload, first_ordinal=0))
-            for number, decoded in zip(numbers, divided(whole, some), strict=True):
-                found[number] = decoded
+        whole = _decode_text(replace(some[0], payload=_joined(some), first_ordinal=0))
+        for number, decoded in zip(numbers, divided(whole, some), strict=True):
+            found[number] = decoded
     return [
         decode(batch) if decoded is None else decoded
         for batch, decoded in zip(batches, found, strict=True)
     ]
 
 
-def _small_together(batches: Sequence[RawBatch]) -> Iterable[list[int]]:
-    """The numbers of syslog's small batches that were received at the same moment."""
-    together: dict[datetime, list[int]] = {}
+def _joined(batches: Iterable[RawBatch]) -> bytes:
+    return b"\n".join(batch.payload for batch in batches)
+
+
+def _alike(batches: Sequence[RawBatch]) -> Iterable[list[int]]:
+    """The numbers of batches that are worth being read together.
+
+    Reading a text has costs whatever its size is. Nothing finer than the second in which a
+    message was received matters for what it says: headers without a year name whole seconds.
+    """
+    together: dict[tuple[Framing, datetime], list[int]] = {}
     for number, batch in enumerate(batches):
-        if batch.framing is Framing.SYSLOG and not worth_columns(batch.payload):
-            together.setdefault(batch.received_at, []).append(number)
-    return [numbers for numbers in together.values() if len(numbers) > 1]
+        if _may_join(batch):
+            second = batch.received_at.replace(microsecond=0)
+            together.setdefault((batch.framing, second), []).append(number)
+    for numbers in together.values():
+        for some in _portions(batches, numbers):
+            if len(some) > 1 and worth_columns(_joined(batches[number] for number in some)):
+                yield some
+
+
+def _may_join(batch: RawBatch) -> bool:
+    """Text that is not large; what are mostly objects is read by shape."""
+    is_text = batch.framing in _TEXTS and batch.payload[:1] not in _OBJECTS
+    return is_text and len(batch.payload) < _LARGE
+
+
+def _portions(batches: Sequence[RawBatch], numbers: Sequence[int]) -> Iterable[list[int]]:
+    """Neighbors, about as many as are large together."""
+    some: list[int] = []
+    size = 0
+    for number in numbers:
+        some.append(number)
+        size += len(batches[number].payload)
+        if size >= _LARGE:
+            yield some
+            some, size = [], 0
+    yield some
 
 
 def _decode_shaped(batch: RawBatch, read_text: bool) -> Decoded:
@@ -226,6 +257,7 @@ def _headed_reader(header: ZeekHeader | W3cHeader) -> Reader:
     return read
 
 
+_OBJECTS = (b"{", b"")
 _TEXTS = frozenset({Framing.LINES, Framing.SYSLOG})
 # What shapes look like is the same for all callers; remembering it is the point.
 _SHAPES = {
