@@ -12,7 +12,7 @@ _ESCAPED = re.compile(rb"\\(.)")
 def escape(message: bytes) -> bytes:
     if b"\\" in message:
         message = message.replace(b"\\", b"\\\\")
-    return message.replace(b"\n", b"\\n")
+    return message.replace(b"\n", b"\\n") if b"\n" in message else message
 
 
 def unescape(line: bytes) -> bytes:

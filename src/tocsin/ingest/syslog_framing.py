@@ -1,39 +1,46 @@
 """Cuts a syslog TCP stream into messages: octet counting, newlines or NULs (RFC 6587 §3.4)."""
 
 import re
-from collections.abc import Iterator
+from typing import TypeAlias
 
 from tocsin.ingest.limits import RECORD_BYTES
 
 _COUNT = re.compile(rb"([1-9]\d{0,8}) ")
 _PERHAPS_COUNT = re.compile(rb"[1-9]\d{0,8}(?: <?)?")
 _ENDS = b"\r\n\0"
+_OTHER_ENDS = {b"\n": (b"\r", b"\0"), b"\0": (b"\r", b"\n")}
+_BETWEEN = (b"\n", b"\r", b" ")
+
+Message: TypeAlias = tuple[bytes, bool]
+"""What was sent, and whether that is all of it."""
 
 
 class StreamFraming:
     """Messages of one connection; the framing is told from its first bytes.
 
     Objects (GELF) may end with a NUL instead of a newline: what ends the first one ends all.
-    ``feed`` and ``finish`` yield messages, each with True; pieces of one that is too large to
+    ``feed`` and ``finish`` give messages, each with True; pieces of one that is too large to
     hold come with False, they can only be kept.
     """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._scanned = 0
+        self._wanted = 0  # bytes that a counted message needs which has begun
         self._counted: bool | None = None
         self._end = b""  # what ends a message that has no count, once one has ended
         self._left = 0  # bytes still to come of a counted message that is too large
 
-    def feed(self, data: bytes) -> Iterator[tuple[bytes, bool]]:
+    def feed(self, data: bytes) -> list[Message]:
         """The messages that ``data`` completes, each with whether it is whole."""
         self._buffer += data
         if self._counted is None:
             self._tell_framing()
-        if self._counted is not None:
-            yield from self._counted_messages() if self._counted else self._lines()
+        if self._counted is None:
+            return []
+        return self._counted_messages() if self._counted else self._lines()
 
-    def finish(self) -> Iterator[tuple[bytes, bool]]:
+    def finish(self) -> list[Message]:
         """What is left when the connection ends: a last line needs no newline."""
         rest = bytes(self._buffer)
         self._buffer.clear()
@@ -41,8 +48,8 @@ class StreamFraming:
             count = _COUNT.match(rest)
             if count:  # a message that was cut off: what came of it is a message still
                 rest = rest[count.end() :]
-        if rest.strip(_ENDS):
-            yield rest.strip(_ENDS), self._left == 0
+        stripped = rest.strip(_ENDS)
+        return [(stripped, self._left == 0)] if stripped else []
 
     def _tell_framing(self) -> None:
         head = bytes(self._buffer[:11])
@@ -52,69 +59,95 @@ class StreamFraming:
         elif not _PERHAPS_COUNT.fullmatch(head):
             self._counted = False
 
-    def _lines(self) -> Iterator[tuple[bytes, bool]]:
+    def _lines(self) -> list[Message]:
+        found: list[Message] = []
         buffer = self._buffer
-        while (end := self._next_end()) >= 0:
-            message = bytes(buffer[:end])
-            del buffer[: end + 1]
-            self._scanned = 0
-            whole, self._left = self._left == 0 and end <= RECORD_BYTES, 0
-            if message.strip(_ENDS):
-                yield message.strip(_ENDS), whole
+        last = buffer.rfind(self._end, self._scanned) if self._told_end() else -1
+        if last >= 0:
+            found = self._split(bytes(buffer[:last]))
+            del buffer[: last + 1]
         self._scanned = len(buffer)
         if len(buffer) > RECORD_BYTES:
-            yield self._tear(len(buffer))
+            found.append(self._tear(len(buffer)))
             self._scanned = 0
             self._left = 1
+        return found
 
-    def _next_end(self) -> int:
+    def _told_end(self) -> bool:
+        """Whether it is known what ends messages."""
         if not self._end and self._buffer[:1] != b"{":
             self._end = b"\n"
         elif not self._end:
             newline, nul = (self._buffer.find(end, self._scanned) for end in (b"\n", b"\0"))
-            if newline < 0 and nul < 0:
-                return -1
-            self._end = b"\0" if nul >= 0 and (newline < 0 or nul < newline) else b"\n"
-        return self._buffer.find(self._end, self._scanned)
+            if newline >= 0 or nul >= 0:
+                self._end = b"\0" if nul >= 0 and (newline < 0 or nul < newline) else b"\n"
+        return bool(self._end)
 
-    def _counted_messages(self) -> Iterator[tuple[bytes, bool]]:
-        buffer = self._buffer
-        while buffer:
+    def _split(self, ended: bytes) -> list[Message]:
+        """The messages of some lines, the last without its end."""
+        lines = ended.split(self._end)
+        if self._left or len(ended) > RECORD_BYTES:
+            wholes = [len(line) <= RECORD_BYTES for line in lines]
+            wholes[0] &= self._left == 0
+            self._left = 0
+            stripped = (
+                (line.strip(_ENDS), whole) for line, whole in zip(lines, wholes, strict=True)
+            )
+            return [(line, whole) for line, whole in stripped if line]
+        if any(end in ended for end in _OTHER_ENDS[self._end]):
+            lines = [line.strip(_ENDS) for line in lines]
+        return [(line, True) for line in lines if line]
+
+    def _counted_messages(self) -> list[Message]:
+        if len(self._buffer) < self._wanted:
+            return []
+        self._wanted = 0
+        found: list[Message] = []
+        while self._buffer:
             if self._left:
-                taken = min(self._left, len(buffer))
+                taken = min(self._left, len(self._buffer))
                 if taken < self._left and taken < RECORD_BYTES:
-                    return
+                    break
                 self._left -= taken
-                yield self._tear(taken)
+                found.append(self._tear(taken))
                 continue
-            while bytes(buffer[:1]) in (
-                b"\n",
-                b"\r",
-                b" ",
-            ):  # some senders end counted messages, too
-                del buffer[:1]
-            count = _COUNT.match(buffer)
-            if count is None:
-                if not buffer or (len(buffer) < 10 and buffer.isdigit()):
-                    return
-                self._counted = False  # out of step: no count where one has to be
-                yield from self._lines()
-                return
-            size = int(count[1])
-            start = count.end()
-            count = None  # releases the buffer, which may then be cut
-            if size > RECORD_BYTES:
-                del buffer[:start]
-                self._left = size
-                continue
-            if len(buffer) < start + size:
-                return
-            message = bytes(buffer[start : start + size]).strip(_ENDS)
-            del buffer[: start + size]
-            if message:
-                yield message, True
+            content = bytes(self._buffer)
+            at, needs_more = self._cut(content, found)
+            del self._buffer[:at]
+            if needs_more or not self._counted:
+                break
+        return found if self._counted else found + self._lines()
 
-    def _tear(self, size: int) -> tuple[bytes, bool]:
+    def _cut(self, content: bytes, found: list[Message]) -> tuple[int, bool]:
+        """Put the whole messages at the top of ``content`` to ``found``.
+
+        Tells how far that went, and whether more has to come. One that is too large leaves its
+        size in ``_left``; where no count is, the stream goes on by lines.
+        """
+        at = 0
+        while True:
+            while content[at : at + 1] in _BETWEEN:  # some senders end counted messages, too
+                at += 1
+            count = _COUNT.match(content, at)
+            if count is None:
+                rest = content[at : at + 10]
+                if not rest or (len(rest) < 10 and rest.isdigit()):
+                    return at, True
+                self._counted = False  # out of step: no count where one has to be
+                return at, False
+            size, start = int(count[1]), count.end()
+            if size > RECORD_BYTES:
+                self._left = size
+                return start, False
+            if len(content) < start + size:
+                self._wanted = start + size - at
+                return at, True
+            at = start + size
+            message = content[start:at].strip(_ENDS)
+            if message:
+                found.append((message, True))
+
+    def _tear(self, size: int) -> Message:
         piece = bytes(self._buffer[:size])
         del self._buffer[:size]
         return piece, False

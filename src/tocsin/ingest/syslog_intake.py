@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 import structlog
 
 from tocsin.ingest.limits import BATCH_BYTES, BATCH_RECORDS
 from tocsin.ingest.syslog_escape import escape
+from tocsin.ingest.syslog_framing import Message
 from tocsin.ingest.syslog_source import SourceNames
 from tocsin.model.record import Framing, RawBatch
 from tocsin.store.ports import StoreError
@@ -59,28 +60,35 @@ class SyslogIntake:
         """Return when there is room for more."""
         await self._room.wait()
 
-    def add(self, message: bytes, peer: str, place: str, *, whole: bool = True) -> None:
-        """Take one message; a piece of one that is too large (``whole`` false) is only kept."""
-        source = self._names.name(message, peer)
-        if whole:
-            self._messages.setdefault((source, place), []).append(escape(message))
-        else:
-            self._fragments.append(
-                RawBatch(
-                    source=source,
-                    payload=message,
-                    received_at=datetime.now(UTC),
-                    framing=Framing.FRAGMENT,
-                    place=place,
-                    tenant=self._tenant,
-                )
-            )
-        self._count += 1
-        self._size_bytes += len(message)
-        self._first.set()
+    def add(self, messages: Iterable[Message], peer: str, place: str) -> None:
+        """Take some messages of a sender; a piece of one that is too large is only kept."""
+        name, by_source = self._names.name, self._messages
+        for message, whole in messages:
+            source = name(message, peer)
+            self._count += 1
+            self._size_bytes += len(message)
+            if whole:
+                key = source, place
+                if key not in by_source:
+                    by_source[key] = []
+                by_source[key].append(escape(message))
+            else:
+                self._fragments.append(self._fragment(message, source, place))
+        if self._count:
+            self._first.set()
         if self._count >= BATCH_RECORDS or self._size_bytes >= BATCH_BYTES:
             self._full.set()
             self._room.clear()
+
+    def _fragment(self, piece: bytes, source: str, place: str) -> RawBatch:
+        return RawBatch(
+            source=source,
+            payload=piece,
+            received_at=datetime.now(UTC),
+            framing=Framing.FRAGMENT,
+            place=place,
+            tenant=self._tenant,
+        )
 
     async def close(self) -> None:
         """Hand on everything that was taken, then stop."""

@@ -175,7 +175,7 @@ class SyslogServer:
         for message, whole, (address, port) in opened:
             stripped = message.strip(_ENDS) if whole else message
             if stripped:
-                self._intake.add(stripped, address, f"udp {address}:{port}", whole=whole)
+                self._intake.add([(stripped, whole)], address, f"udp {address}:{port}")
 
     def _give_chunks_up(self) -> None:
         self._gelf_timer = None
@@ -228,14 +228,12 @@ class SyslogServer:
         try:
             while data := await reader.read(_READ_BYTES):
                 self._heard_at = asyncio.get_running_loop().time()
-                for message, whole in framing.feed(data):
-                    self._intake.add(message, peer, place, whole=whole)
+                self._intake.add(framing.feed(data), peer, place)
                 await self._intake.room()
         except (OSError, asyncio.CancelledError):
             pass  # what came before the connection broke counts
         finally:
-            for message, whole in framing.finish():
-                self._intake.add(message, peer, place, whole=whole)
+            self._intake.add(framing.finish(), peer, place)
 
 
 def _udp_socket(host: str, port: int) -> socket.socket:

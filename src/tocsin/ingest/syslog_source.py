@@ -26,16 +26,15 @@ class SourceNames:
         self._known: dict[bytes, str] = {}
 
     def name(self, message: bytes, peer: str) -> str:
-        if message[:1] == b"{" and _GELF_ONLY in message:
+        found = _HOST.match(message)
+        if found is None and message[:1] == b"{" and _GELF_ONLY in message:
             found = _GELF_HOST.search(message)
-        else:
-            found = _HOST.match(message)
         if found is None:
             return self._prefix + peer
-        host = found[1]
-        known = self._known.get(host)
-        if known is None:
-            if len(self._known) >= self._most:
-                return self._prefix + peer
-            known = self._known[host] = self._prefix + host.decode("ascii")
-        return known
+        return self._known.get(found[1]) or self._named(found[1], peer)
+
+    def _named(self, host: bytes, peer: str) -> str:
+        if len(self._known) >= self._most:
+            return self._prefix + peer
+        self._known[host] = name = self._prefix + host.decode("ascii")
+        return name
