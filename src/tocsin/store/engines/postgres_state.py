@@ -1,6 +1,5 @@
 """The state store on PostgreSQL: one writer at a time, readers beside it."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +10,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 
 from tocsin.store.engines.postgres_types import adapt
+from tocsin.store.engines.writers_turn import WritersTurn
 from tocsin.store.migrations import chain
 from tocsin.store.ports import HomeInUse, StoreAway, StoreError
 
@@ -47,8 +47,7 @@ class PostgresState:
     def __init__(self, address: str, *, is_server: bool = False) -> None:
         self._url = _url(address)
         self.place = self._url.set(drivername="postgresql").render_as_string(hide_password=True)
-        self._turn = threading.Lock()
-        self._writing_thread: int | None = None
+        self._turn = WritersTurn()
         self._writer = self._engine(connections=1)
         self._reader = self._engine(connections=READERS)
         event.listen(self._writer, "begin", _queue_up)
@@ -71,22 +70,13 @@ class PostgresState:
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A write transaction; a thread may hold one at a time (a second raises StoreError)."""
-        me = threading.get_ident()
-        if self._writing_thread == me:
-            raise StoreError(
-                "this thread already holds a write transaction on the state store; "
-                "pass its connection on instead of beginning another"
-            )
-        with self._turn:
-            self._writing_thread = me
+        with self._turn.taken():
             try:
                 with self._writer.begin() as connection:
                     yield connection
             except DBAPIError as error:
                 self._explain(error)
                 raise
-            finally:
-                self._writing_thread = None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -1,7 +1,6 @@
 """The state store on SQLite: one writer at a time, readers beside it (WAL)."""
 
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from tocsin.store.engines.writers_turn import WritersTurn
 from tocsin.store.migrations import chain
 from tocsin.store.ports import StoreError
 
@@ -25,8 +25,7 @@ class SqliteState:
     def __init__(self, path: Path) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._turn = threading.Lock()
-        self._writing_thread: int | None = None
+        self._turn = WritersTurn()
         self._writer = _engine(path, "BEGIN IMMEDIATE", connections=1, query_only=False)
         self._reader = _engine(path, "BEGIN", connections=READERS, query_only=True)
         try:
@@ -44,14 +43,7 @@ class SqliteState:
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A write transaction; a thread may hold one at a time (a second raises StoreError)."""
-        me = threading.get_ident()
-        if self._writing_thread == me:
-            raise StoreError(
-                "this thread already holds a write transaction on the state store; "
-                "pass its connection on instead of beginning another"
-            )
-        with self._turn:
-            self._writing_thread = me
+        with self._turn.taken():
             try:
                 with self._writer.begin() as connection:
                     yield connection
@@ -62,8 +54,6 @@ class SqliteState:
                     f"the disk under the state store {self._path} is full; nothing of this was "
                     "written. Free space, then try again"
                 ) from error
-            finally:
-                self._writing_thread = None
 
     def read(self) -> AbstractContextManager[Connection]:
         """A snapshot; writing through it is refused by SQLite."""
