@@ -69,7 +69,7 @@ def _github(body: bytes, delivery: str = "d-1", secret: bytes = b"s3cret") -> di
 def _events(house: Tocsin, door: str) -> list[str]:
     """The native fields of what came in by a door, as text."""
     house.flow.drain()
-    _, rows = house.events.sql(
+    _, rows, _ = house.events.sql(
         "SELECT source, native FROM events WHERE source LIKE 'webhook/%' ORDER BY event_id", 100
     )
     return [str(row[1]) for row in rows if row[0] == f"webhook/{door}"]

@@ -263,7 +263,7 @@ def test_killed_between_the_disk_and_the_acknowledgement_nothing_is_lost(tmp_pat
             wait_until(lambda: trail.left() == 0, "the notice to be deleted")
             house.pulls.stop()
             house.flow.drain()
-            _, rows = house.events.sql("SELECT native.number FROM events", 2_000)
+            _, rows, _ = house.events.sql("SELECT native.number FROM events", 2_000)
             told = source_ledgers(house.state, house.sources, house.spool, datetime.now(UTC))
         finally:
             house.close()

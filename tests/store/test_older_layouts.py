@@ -86,7 +86,7 @@ def test_they_are_shown_whole(mixed):
 
 
 def test_sql_sees_one_table(mixed):
-    names, rows = mixed.sql("SELECT user_name, dst_endpoint_port FROM events", 10)
+    names, rows, _ = mixed.sql("SELECT user_name, dst_endpoint_port FROM events", 10)
     assert names == ["user_name", "dst_endpoint_port"]
     assert sorted(rows, key=str) == [("Eve", None), ("bob", 443), ("bob", None)]
 

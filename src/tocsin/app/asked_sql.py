@@ -16,11 +16,15 @@ from tocsin.store.stop_signal import StopSignal
 
 @dataclass(frozen=True, slots=True)
 class SqlAnswer:
-    """At most as many rows as were asked for, as JSON; ``is_cut``: there are more."""
+    """At most as many rows as were asked for, as JSON; ``is_cut``: there are more.
+
+    ``problems`` say which events are missing, of when and whom, as their segments are damaged.
+    """
 
     columns: list[str]
     rows: list[list[Any]]
     is_cut: bool
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +36,9 @@ class AskedSql:
     within: EventQuery
 
     def run(self, events: EventStore, send: Send) -> None:
-        """Sends the names of the columns and the rows as JSON, one more than asked for."""
-        names, rows = events.sql(self.statement, self.size + 1, self.within, StopSignal())
-        send((names, orjson.dumps(as_json(rows), default=str)))
+        """Sends names of columns, rows as JSON (one more than asked for), what is missing."""
+        told = events.sql(self.statement, self.size + 1, self.within, StopSignal())
+        send((told.columns, orjson.dumps(as_json(told.rows), default=str), told.problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,9 @@ class AskedPlan:
 
 def answer_sql(processes: SearchProcesses, asked: AskedSql, stop: StopSignal) -> SqlAnswer:
     """Raises ``QueryError`` for what can't be run, ``QueryStopped`` and ``SearchesBusy``."""
-    ((names, packed),) = processes.parts(asked, stop)
+    ((names, packed, problems),) = processes.parts(asked, stop)
     rows = orjson.loads(packed)
-    return SqlAnswer(names, rows[: asked.size], len(rows) > asked.size)
+    return SqlAnswer(names, rows[: asked.size], len(rows) > asked.size, problems)
 
 
 def plan_sql(processes: SearchProcesses, asked: AskedPlan, stop: StopSignal) -> SqlPlan:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -30,6 +30,7 @@ from tocsin.store.query import (
     TopValue,
 )
 from tocsin.store.sql_plan import SqlPlan
+from tocsin.store.sql_rows import SqlRows
 from tocsin.store.stop_signal import StopSignal
 
 
@@ -175,7 +176,7 @@ class EventStore(Protocol):
         size: int,
         within: EventQuery = EVERYTHING,
         stop: StopSignal | None = None,
-    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+    ) -> SqlRows:
         """Read-only SQL: column names and at most ``size`` rows.
 
         The view ``events`` has the events of ``within``, whatever its size.

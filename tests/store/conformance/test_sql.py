@@ -24,7 +24,7 @@ def test_columns_and_rows_come_back_plain(filled, noon):
     statement = (
         "SELECT time, user_name, native, native.deep.k AS k FROM events ORDER BY time LIMIT 1"
     )
-    names, rows = filled.sql(statement, 10)
+    names, rows, _ = filled.sql(statement, 10)
     assert names == ["time", "user_name", "native", "k"]
     assert rows == [(noon, "bob", {"n": 0, "deep": {"k": [0]}}, [0])]
 
@@ -61,7 +61,7 @@ def test_no_more_rows_come_than_asked_for(filled):
 
 
 def test_an_empty_store_has_the_view_too(events):
-    names, rows = events.sql("select event_id, time, user_name, native from events", 10)
+    names, rows, _ = events.sql("select event_id, time, user_name, native from events", 10)
     assert names == ["event_id", "time", "user_name", "native"]
     assert rows == []
 

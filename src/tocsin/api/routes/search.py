@@ -102,7 +102,8 @@ class SqlQuestion(BaseModel):
 def ask_sql(house: House, turn: Turn, question: SqlQuestion) -> dict[str, Any]:
     """One SELECT over ``events``; no files, no network, no settings.
 
-    ``is_cut`` says that there are more rows than were asked for.
+    ``is_cut`` says that there are more rows than were asked for, ``problems`` which events are
+    missing as their segments are damaged.
     """
     asked = AskedSql(question.sql, question.size, question.within)
     return dict(as_json(answer_sql(house.searching.sql, asked, turn)))

@@ -18,7 +18,7 @@ from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.event_files import write_events
 from tocsin.cli.event_table import show_events, show_histogram
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
-from tocsin.cli.output import Exit, fail, print_json, print_table
+from tocsin.cli.output import Exit, err, fail, print_json, print_table
 from tocsin.cli.remote import Remote
 from tocsin.store.query import EventQuery
 from tocsin.store.stop_signal import StopSignal
@@ -109,6 +109,8 @@ def _check_options(
 
 def _show(answer: dict[str, Any], columns: list[str]) -> None:
     if "rows" in answer:
+        for problem in answer["problems"]:
+            err.print(problem, markup=False)
         print_table("", answer["columns"], answer["rows"])
     elif "buckets" in answer:
         show_histogram(answer["buckets"])

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -35,6 +34,7 @@ from tocsin.store.query import (
     TopValue,
 )
 from tocsin.store.sql_plan import SqlPlan
+from tocsin.store.sql_rows import SqlRows
 from tocsin.store.stop_signal import StopSignal
 
 _log = structlog.get_logger()
@@ -125,7 +125,7 @@ class ClickHouseEvents:
         size: int,
         within: EventQuery = _EVERYTHING,
         stop: StopSignal | None = None,
-    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+    ) -> SqlRows:
         return self._sql.run(statement, size, within, stop)
 
     def explain(self, statement: str, within: EventQuery = _EVERYTHING) -> SqlPlan:

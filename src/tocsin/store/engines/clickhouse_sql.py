@@ -13,12 +13,12 @@ from tocsin.store.engines.clickhouse_dialect import micros_of
 from tocsin.store.engines.clickhouse_queries import EventTable
 from tocsin.store.engines.clickhouse_search import ClickHouseSearch
 from tocsin.store.engines.event_rows import plain_value
-from tocsin.store.engines.event_sql import Answer
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 from tocsin.store.ports import Segment, StateStore
 from tocsin.store.query import EventQuery
 from tocsin.store.sql_guard import VIEW, checked
 from tocsin.store.sql_plan import PlanStep, SqlPlan
+from tocsin.store.sql_rows import SqlRows
 from tocsin.store.stop_signal import StopSignal
 
 _READ_ONLY = {
@@ -37,11 +37,13 @@ class ClickHouseSql:
         self._search = search
         self._state = state
 
-    def run(self, statement: str, size: int, within: EventQuery, stop: StopSignal | None) -> Answer:
+    def run(
+        self, statement: str, size: int, within: EventQuery, stop: StopSignal | None
+    ) -> SqlRows:
         """Column names and at most ``size`` rows."""
         tree, _ = self._told(statement, within, stop)
         names, rows = self._clickhouse.rows(tree.sql("clickhouse"), stop, limit=size, **_READ_ONLY)
-        return names, [tuple(plain_value(value) for value in row) for row in rows[:size]]
+        return SqlRows(names, [tuple(plain_value(value) for value in row) for row in rows[:size]])
 
     def explain(self, statement: str, within: EventQuery) -> SqlPlan:
         """What running it would do."""

@@ -17,20 +17,20 @@ from tocsin.store.engines.segment_scan import Scan
 from tocsin.store.engines.segment_table import events_in
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 from tocsin.store.lucene import compile_filter
-from tocsin.store.ports import QueryError, Segment
+from tocsin.store.ports import QueryError
 from tocsin.store.query import EventQuery
 from tocsin.store.sql_guard import VIEW, checked
 from tocsin.store.sql_plan import PlanStep, SqlPlan
+from tocsin.store.sql_rows import SqlRows
 from tocsin.store.stop_signal import StopSignal
 
-Answer = tuple[list[str], list[tuple[Any, ...]]]
 _MOST_BYTES = 64 * 1024**2
 _CHUNK_ROWS = 256
 _Told = TypeVar("_Told")
 
 
 class EventSql:
-    """Answers statements; a damaged segment is an error, not a gap."""
+    """Answers statements; what is damaged is left out, and told with the rows."""
 
     def __init__(self, search: EventSearch, reader: DuckDbReader) -> None:
         self._search = search
@@ -38,16 +38,17 @@ class EventSql:
 
     def run(
         self, statement: str, size: int, within: EventQuery, stop: StopSignal | None = None
-    ) -> Answer:
+    ) -> SqlRows:
         """Column names and at most ``size`` rows over the events of ``within``."""
         allowed = checked(statement)
 
-        def rows(cursor: DuckDBPyConnection) -> Answer:
+        def rows(cursor: DuckDBPyConnection) -> SqlRows:
             cursor.execute(allowed)
             names = [column[0] for column in cursor.description or []]
-            return names, _rows(cursor, size)
+            return SqlRows(names, _rows(cursor, size))
 
-        return self._asked(rows, within, stop)[0]
+        told, looked = self._asked(rows, within, stop)
+        return told._replace(problems=tuple(looked.problems))
 
     def explain(self, statement: str, within: EventQuery) -> SqlPlan:
         """What running it would do."""
@@ -57,7 +58,8 @@ class EventSql:
             ((_, text),) = cursor.execute(allowed).fetchall()
             return [step for root in json.loads(text) for step in _steps(root, 0)]
 
-        steps, searched = self._asked(plan, within, None)
+        steps, looked = self._asked(plan, within, None)
+        searched = looked.segments
         everything = self._search.answer(
             lambda scan: scan.segments, lambda tx: manifest.between(tx, None, None)
         )
@@ -74,30 +76,31 @@ class EventSql:
         ask: Callable[[DuckDBPyConnection], _Told],
         within: EventQuery,
         stop: StopSignal | None,
-    ) -> tuple[_Told, list[Segment]]:
-        """What ``ask`` tells of a connection that has the view, and what the view is over."""
+    ) -> tuple[_Told, Scan]:
+        """What ``ask`` tells of a connection that has the view, and what the view is over.
+
+        ``ask`` is asked again when something it read turned out to be damaged.
+        """
         found = compile_filter(within.text, self._search.catalogue())
         where = build.condition(within, found)
 
-        def answer(scan: Scan) -> tuple[_Told, list[Segment]]:
-            if scan.problems:
-                raise QueryError("; ".join(scan.problems))
-            try:
-                with self._reader.cursor(stop) as cursor:
-                    cursor.execute(_view(scan.files(), where))
-                    return ask(cursor), scan.segments
-            except duckdb.OutOfMemoryException as error:
-                raise QueryError(
-                    "the statement needs more memory than it may have: group by less, sort less, "
-                    "join on more, or narrow the time range"
-                ) from error
-            except duckdb.ProgrammingError as error:
-                if not isinstance(error, duckdb.InvalidInputException):
-                    raise QueryError(f"the statement can't be run: {_reason(error)}") from error
-                scan.set_aside(error)
-            except duckdb.Error as error:
-                scan.set_aside(error)
-            raise QueryError("; ".join(scan.problems))
+        def answer(scan: Scan) -> tuple[_Told, Scan]:
+            while True:
+                try:
+                    with self._reader.cursor(stop) as cursor:
+                        cursor.execute(_view(scan.files(), where))
+                        return ask(cursor), scan
+                except duckdb.OutOfMemoryException as error:
+                    raise QueryError(
+                        "the statement needs more memory than it may have: group by less, sort "
+                        "less, join on more, or narrow the time range"
+                    ) from error
+                except duckdb.ProgrammingError as error:
+                    if not isinstance(error, duckdb.InvalidInputException):
+                        raise QueryError(f"the statement can't be run: {_reason(error)}") from error
+                    scan.set_aside(error)
+                except duckdb.Error as error:
+                    scan.set_aside(error)
 
         return self._search.answer(answer, lambda tx: candidates(tx, within, found), stop)
 

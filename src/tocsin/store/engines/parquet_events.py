@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from shutil import disk_usage
-from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -44,6 +43,7 @@ from tocsin.store.query import (
     TopValue,
 )
 from tocsin.store.sql_plan import SqlPlan
+from tocsin.store.sql_rows import SqlRows
 from tocsin.store.stop_signal import StopSignal
 from tocsin.store.vault import Vault
 
@@ -134,7 +134,7 @@ class ParquetEvents:
         size: int,
         within: EventQuery = EVERYTHING,
         stop: StopSignal | None = None,
-    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+    ) -> SqlRows:
         return self._sql.run(statement, size, within, stop)
 
     def explain(self, statement: str, within: EventQuery = EVERYTHING) -> SqlPlan:
