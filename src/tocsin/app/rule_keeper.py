@@ -12,7 +12,8 @@ import structlog
 
 from tocsin.app.audit import AuditLog
 from tocsin.detect.match_rule import SigmaMatchRule
-from tocsin.detect.ruleset import RuleSet, load_rules, rule_files
+from tocsin.detect.rule_stamps import Stamps, stamps_of
+from tocsin.detect.ruleset import RuleSet, load_rules
 from tocsin.detect.stateful_rule import CorrelationRule, StatefulRule
 from tocsin.model.rule import RuleProblem
 from tocsin.store.ports import StateStore
@@ -125,15 +126,8 @@ class RuleKeeper:
     def _read(self) -> RuleSet:
         return load_rules(self._paths(), cache=self._cache)
 
-    def _files(self) -> dict[Path, tuple[int, int]]:
-        found = {}
-        for path in rule_files(self._paths())[0]:
-            try:
-                facts = path.stat()
-            except OSError:
-                continue
-            found[path] = (facts.st_mtime_ns, facts.st_size)
-        return found
+    def _files(self) -> Stamps:
+        return stamps_of(self._paths())
 
     def _note(self, told: Reloaded, by: str, now: datetime) -> None:
         detail = {

@@ -13,11 +13,10 @@ from tocsin.detect.reading_on_demand import reading
 from tocsin.detect.rule_cache import RuleCache, cache_file, digest_of, write_cache
 from tocsin.detect.rule_draft import Read
 from tocsin.detect.rule_linking import link
+from tocsin.detect.rule_stamps import RULE_SUFFIXES
 from tocsin.detect.schedule import Schedule
 from tocsin.detect.stateful_rule import NewTermsRule, StatefulRule
 from tocsin.model.rule import Rule, RuleProblem
-
-_SUFFIXES = (".yml", ".yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,7 @@ def _files_below(folder: Path) -> list[Path]:
         os.path.join(place, name)
         for place, _, names in os.walk(folder)
         for name in names
-        if name.endswith(_SUFFIXES)
+        if name.endswith(RULE_SUFFIXES)
     ]
     return [path for path in map(Path, sorted(found, key=_parts)) if path.is_file()]
 
