@@ -1,5 +1,6 @@
 """Reading lines of text columnwise gives exactly what reading them one by one gives."""
 
+import json
 import lzma
 import tarfile
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from tests.connectors.both_ways import RECEIVED, SPLIT, compare, compare_records, decoded
 from tocsin.app.bench_text import WRITERS, text_lines
 from tocsin.connectors.catalog import sample_folders
+from tocsin.ingest.syslog_escape import joined
 from tocsin.model.record import Framing
 
 BOTH = (Framing.LINES, Framing.SYSLOG)
@@ -24,6 +26,11 @@ STAMPS = st.sampled_from(
         *("Jun 30 08:01:12 ", "Jun  3 08:01:12 ", "Jun 3 08:01:12: ", "Jun 30 2026 08:01:12 "),
         *("*Jun 30 08:01:12.123 ", "Jun 31 08:01:12 ", "Foo 30 08:01:12 ", "Feb 29 23:59:60 "),
         *("2026-06-30T08:02:15.004Z ", "2026-06-30 08:02:15,1 ", "2026-06-30T08:02:15+02:00 "),
+        *(
+            "\uff12\uff10\uff12\uff16-06-30 08:02:15 ",
+            "2\uff1026-06-30 08:02:15 ",
+            "2026-06-30T08:02:15\t",
+        ),
         *("2026-06-30T08:02:15: ", "1 2026-06-30T08:02:15Z ", "1 - ", "", "Jun 30 08:01:12"),
         *("@4000000066a1b2c30a1b2c3d ", "2026-06-30T08:02:15Z: ", "Dec 31 23:59:59: "),
     ]
@@ -32,7 +39,7 @@ HOSTS = st.sampled_from(
     [
         *("bastion-01 ", "10.20.30.5 ", "web.example.org ", "h  ", "INFO ", "[main] ", "a/b "),
         *("", "bastion-01 bastion-01 ", "fe80::1 ", "x" * 256 + " ", "fw_1 : ", "kern= "),
-        *("<auth.info> host ", "sudo(pam_unix) "),
+        *("<auth.info> host ", "sudo(pam_unix) ", "hö ", "h\u00a0 ", "wörk prog[12]: ", "h\t"),
     ]
 )
 TAGS = st.sampled_from(
@@ -49,8 +56,36 @@ TAGS = st.sampled_from(
         ),
     ]
 )
+OBJECTS = [
+    *('{"a": "é", "b": [1, 2], "c": null}', '@cee: {"a": 1, "b": "x"}', '{"a": 1, "a": 2}'),
+    *(
+        '{"syslog": {"x": 1}, "t": true}',
+        '{"x": "a\\"b\\\\c\\n"}',
+        '{"a": 1',
+        '{"a": 1}} x',
+        "\t{}",
+    ),
+    *('{"Event": {"System": {"EventID": 1}, "EventData": {"a": "b"}}}', "@cee:\u00a0{}"),
+    '{"version": "1.1", "host": "h", "short_message": "audit(1.5:2) é", "_user": "ola", "level": 5}',
+    '{"__REALTIME_TIMESTAMP": "1", "MESSAGE": "m", "PRIORITY": "6", "_PID": "7"}',
+]
+FAR = [
+    *(
+        "naïve=1 a=2 b=3",
+        "\uff41=1 b=2 c=3",
+        "a=ü b=2 c=3",
+        "\u00a0x",
+        "\u2028{}",
+        "\ufeffx",
+        "\ufeff{}",
+    ),
+    *('Gerät "ü" öffnet', "tab\tbetween words", "a=1\tb=2\tc=3", "x\x0bé", "x\x7f", "日本: 語"),
+    *("LEEF:1.0|V|P|1|2|a=b\tc=d", "\uff11\uff12.3.4.5 - - x", "1.2.3.4 - - é", "prög[12]: y"),
+]
 MESSAGES = st.sampled_from(
     [
+        *OBJECTS,
+        *FAR,
         *(
             "Failed password for root from 203.0.113.9 port 51022 ssh2",
             "",
@@ -124,9 +159,40 @@ def test_lines_with_noise(kind: str, cuts: list[tuple[int, int, bytes]], framing
 
 
 WORDS = st.sampled_from(
-    ["-", "-", "a", "77", "007", "CEF", "9" * 19, "x" * 33, "x" * 129, "h.example"]
+    [
+        "-",
+        "-",
+        "a",
+        "ä",
+        "a\u00a0b",
+        "a\\b",
+        "77",
+        "007",
+        "CEF",
+        "9" * 19,
+        "x" * 33,
+        "x" * 129,
+        "h.example",
+    ]
 )
-DATA = st.sampled_from(["-", "-", "-x", "- ", "-  y", "- x", "- a=b c=d e=f", '[a@1 b="c"] m', ""])
+DATA = st.sampled_from(
+    [
+        "- \ufeffx",
+        "- é",
+        '- {"a": 1}',
+        '-  {"a": "b"}',
+        "-\t",
+        "-",
+        "-",
+        "-x",
+        "- ",
+        "-  y",
+        "- x",
+        "- a=b c=d e=f",
+        '[a@1 b="c"] m',
+        "",
+    ]
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -144,6 +210,41 @@ def test_made_up_structured_lines(
 def test_structured_lines_become_columns() -> None:
     line = "<38>1 2026-06-30T08:02:15.004Z bastion-01 sshd 24318 - - Failed password for root"
     assert not decoded(f"{line}\n{line}\n".encode(), Framing.SYSLOG, SPLIT).shaped.loose  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("framing", BOTH)
+def test_objects_in_messages_become_columns(framing: Framing) -> None:
+    objects = (
+        {"path": "C:\\a", "n": number, "who": "Zoë", "in": {"x": True}} for number in range(9)
+    )
+    heads = ("<13>Jun 30 08:01:12 h app[7]: ", "<13>1 2026-06-30T08:02:15Z h app - - - @cee: ", "")
+    lines = [head + json.dumps(one) for one in objects for head in heads]
+    payload = "\n".join(lines).encode()
+    if framing is Framing.SYSLOG:
+        payload = joined([line.encode() for line in lines])
+    compare_records(payload, framing)
+    assert not decoded(payload, framing, SPLIT).shaped.loose  # type: ignore[union-attr]
+
+
+def test_what_was_escaped_on_its_way_comes_back() -> None:
+    """Paths become columns; what was of several lines stays with the reader of single ones."""
+    paths = [f"<13>Jun 30 08:01:12 h app[7]: C:\\Temp\\new\\{at}.txt".encode() for at in range(9)]
+    several = b"<13>Jun 30 08:01:12 h app[7]: one\ntwo\\\nthree"
+    for odd in (several, several + b"\0\1"):
+        compare_records(joined([*paths, odd, *paths]), Framing.SYSLOG)
+    found = decoded(joined([*paths, several, *paths]), Framing.SYSLOG, SPLIT)
+    assert list(found.shaped.loose) == [9]  # type: ignore[union-attr]
+    assert list(found.lines) == [*paths, several, *paths]
+
+
+def test_letters_beyond_ascii_and_tabs_become_columns() -> None:
+    lines = [
+        "<13>Jun 30 08:01:12 h app[7]: Zoë öffnet\tdie Tür",
+        "Zoë öffnet die Tür",
+        "1.2 Tür",
+    ] * 9
+    compare_records("\n".join(lines).encode(), Framing.LINES)
+    assert not decoded("\n".join(lines).encode(), Framing.LINES, SPLIT).shaped.loose  # type: ignore[union-attr]
 
 
 NAMES = st.sampled_from(["a", "b", "logid", "x-y.z/w", "@t", "1a", "", "syslog", "a b", "q=r"])

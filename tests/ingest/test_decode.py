@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tocsin.ingest.decode import decode
 from tocsin.ingest.limits import RECORD_BYTES
-from tocsin.ingest.syslog_escape import escape, unescape
+from tocsin.ingest.syslog_escape import escape, joined, unescape, unescape_all
 from tocsin.model.record import Decoded, Framing, RawBatch
 
 NOW = datetime(2026, 3, 28, 9, 0, tzinfo=UTC)
@@ -150,6 +150,15 @@ def test_syslog_escaping_loses_nothing(message: bytes) -> None:
     escaped = escape(message)
     assert b"\n" not in escaped
     assert unescape(escaped) == message
+
+
+@given(st.lists(st.text("a\\\n\0\1", max_size=6).map(str.encode), max_size=4))
+def test_messages_side_by_side_come_back_all_at_once(messages: list[bytes]) -> None:
+    payload = joined(messages)
+    assert payload.split(b"\n") == ([*map(escape, messages)] or [b""])
+    lines, apart = unescape_all(payload)
+    found = [apart.get(at, line) for at, line in enumerate(lines.split(b"\n"))]
+    assert found == (messages or [b""])
 
 
 def test_a_message_with_newlines_and_backslashes_comes_back_as_it_was() -> None:

@@ -182,3 +182,14 @@ def test_what_is_relayed_without_a_tag() -> None:
         "hostname": "fw-1.example.com",
         "message": "1,2026/03/01,x",
     }
+
+
+def test_an_object_is_no_tag() -> None:
+    text = '<14>Mar  4 09:00:00 web-1 {"user":"ola","n":1}'
+    assert read_syslog(text, NOW) == {
+        "facility": "user",
+        "severity": "info",
+        "timestamp": "2026-03-04T09:00:00Z",
+        "hostname": "web-1",
+        "message": '{"user":"ola","n":1}',
+    }

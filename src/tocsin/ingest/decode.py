@@ -129,7 +129,9 @@ def _decode_text(batch: RawBatch) -> Decoded:
     """Lines of text the same way."""
     read = _line_reader(batch.received_at)
     is_escaped = batch.framing is Framing.SYSLOG
-    found = TextColumns(batch.payload, batch.received_at, is_escaped=is_escaped)
+    found = TextColumns(
+        batch.payload, batch.received_at, _SHAPES[Framing.LINES], is_escaped=is_escaped
+    )
     return found.with_left(_decode_lines(batch, found.left(), read), read)
 
 

@@ -11,7 +11,20 @@ from tocsin.ingest.decode_lines import Flags, Numbers
 from tocsin.ingest.decode_scalars import NOTHING
 from tocsin.ingest.decode_templates import Reader
 from tocsin.model.record import Decoded
-from tocsin.model.shaped_records import ShapedGroup, ShapedRecords, ShapedTable
+from tocsin.model.shaped_records import ShapedGroup, ShapedRecords, ShapedTable, Template
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LineTable:
+    """Lines with the same fields by their numbers, and a column for each slot of the template.
+
+    Where it is ``is_escaped`` texts still hold the escapes that JSON has.
+    """
+
+    template: Template
+    lines: Numbers
+    columns: tuple[pa.StringArray, ...]
+    is_escaped: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from tocsin.ingest.decode_lazy import LazyLines
 from tocsin.ingest.decode_lines import Flags, Numbers, Strings, find_strings
-from tocsin.ingest.decode_rejoined import rejoined
+from tocsin.ingest.decode_rejoined import LineTable, rejoined
 from tocsin.ingest.decode_scalars import NOTHING, Scalars, interleaved, slices_of, unsound_lines
 from tocsin.ingest.decode_shapes import Group, Templates
 from tocsin.ingest.decode_split import SplitLines, split_lines
@@ -89,6 +89,14 @@ class ShapedLines:
             texts=all_texts if few else NOTHING,
             scalars=scalars,
         )
+
+    def tables(self) -> Iterator[LineTable]:
+        """All that was read by shape as columns, however few the lines of a shape are."""
+        strings = self.strings
+        texts = interleaved(strings.data, strings.quotes[0::2] + 1, strings.quotes[1::2])
+        for group in self.groups:
+            lines, columns = strings.lines[group.lines], self._columns(group, texts)
+            yield LineTable(group.template, lines, columns, is_escaped=True)
 
     def _columns(self, group: Group, all_texts: pa.StringArray) -> tuple[pa.StringArray, ...]:
         """A column for each slot: cheaper now, while the payload is in the processor's cache."""

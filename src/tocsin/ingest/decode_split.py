@@ -10,7 +10,7 @@ from pyarrow import csv
 from tocsin.ingest.decode_layouts import Layout
 from tocsin.ingest.decode_lazy import LazyLines
 from tocsin.ingest.decode_lines import Flags, LineBounds, bounds_of, count_of
-from tocsin.ingest.decode_rejoined import rejoined
+from tocsin.ingest.decode_rejoined import LineTable, rejoined
 from tocsin.ingest.decode_scalars import Offsets, are_sound, inner_texts
 from tocsin.ingest.decode_shapes import Templates
 from tocsin.ingest.decode_templates import Reader
@@ -47,6 +47,11 @@ class SplitLines:
         table = ShapedTable(self.layout.template, rows, self.columns, is_escaped=False)
         starts, ends = self.bounds.starts[placed.ordinals], self.bounds.ends[placed.ordinals]
         return placed.decoded(LazyLines(self.data, starts, ends), read, tables=[table])
+
+    def tables(self) -> Iterator[LineTable]:
+        """The lines that are in the columns."""
+        lines = np.flatnonzero(~self.is_left)
+        yield LineTable(self.layout.template, lines, self.columns, is_escaped=False)
 
 
 def split_lines(payload: bytes, templates: Templates) -> SplitLines | None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import structlog
 
 from tocsin.ingest.limits import BATCH_BYTES, BATCH_RECORDS
-from tocsin.ingest.syslog_escape import escape
+from tocsin.ingest.syslog_escape import joined
 from tocsin.ingest.syslog_framing import Message
 from tocsin.ingest.syslog_source import SourceNames
 from tocsin.model.record import Framing, RawBatch
@@ -71,7 +71,7 @@ class SyslogIntake:
                 key = source, place
                 if key not in by_source:
                     by_source[key] = []
-                by_source[key].append(escape(message))
+                by_source[key].append(message)
             else:
                 self._fragments.append(self._fragment(message, source, place))
         if self._count:
@@ -116,7 +116,7 @@ class SyslogIntake:
         batches = self._fragments + [
             RawBatch(
                 source=source,
-                payload=b"\n".join(messages),
+                payload=joined(messages),
                 received_at=now,
                 framing=Framing.SYSLOG,
                 place=place,

@@ -33,12 +33,14 @@ _BSD = r"[*.]?[A-Z][a-z]{2} {1,2}\d{1,2} (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,9})?
 # Four groups: with more RE2 takes five times as long.
 _HEADED = (
     rf"^(?:<(?P<priority>\d{{1,3}})>)?(?P<stamp>(?:{_ISO}|{_BSD}):?) (?P<host>[A-Za-z0-9._-]+) "
-    r"(?P<tag>[A-Za-z_%./-][^\s\[\]:=,]*(?:\[\d+\])?):"
+    r"(?P<tag>[A-Za-z_%./-][!-+\--9;<>-Z^-~]*(?:\[\d+\])?):"
 )
 _MAYBE_STAMP = r"\d{4}-\d\d-\d\d|[*.]?[A-Z][a-z]{2} |@[0-9a-f]{24}"
 _PRIORITY_ALONE = r"^<(?P<priority>\d{1,3})>"
 _MORE_THAN_PRIORITY = rf"^<\d{{1,3}}>(?:1 |{_MAYBE_STAMP})"
 _MAYBE_HEADED = rf"^(?:<|{_MAYBE_STAMP}|[A-Za-z0-9][\w.-]* [A-Za-z_][\w./-]*\[\d)"
+_ODDLY_HEADED = r"^(?:[^A-Za-z0-9]|\d+[^\d.: ]|[^ ]+ [^ ]+\[[^ ]+\]: )"
+"""What the reader of single lines may take for a header where letters are not of ASCII alone."""
 _LONGEST_HOST, _LONGEST_PROGRAM = 255, 64
 _BRACKET, _BLANK = b"[ "
 _RESERVED = 2
@@ -81,7 +83,9 @@ def read_headers(lines: TextLines, received_at: datetime) -> Iterator[Headed]:
         yield from _structured(lines, left, texts)
         yield from _with_priority_alone(lines, left, texts)
     if len(left):
-        bare = left[~matches(texts, _MAYBE_HEADED)]
+        is_bare = ~matches(texts, _MAYBE_HEADED)
+        is_bare &= ~(lines.is_mixed[left] & matches(texts, _ODDLY_HEADED))
+        bare = left[is_bare]
         yield Headed(bare, {}, lines.starts[bare])
 
 
@@ -100,6 +104,9 @@ def _with_priority_alone(lines: TextLines, left: Numbers, texts: Column) -> Iter
     if not is_mine.any():
         return
     is_mine &= ~matches(texts, _MORE_THAN_PRIORITY)
+    if lines.is_mixed[left].any():
+        after = pc.replace_substring_regex(texts, _PRIORITY_ALONE, "")
+        is_mine &= ~(lines.is_mixed[left] & matches(after, _ODDLY_HEADED))
     numbers = found.filter(pa.array(is_mine)).field(0)
     mine = left[is_mine]
     begins = lines.starts[mine] + sizes_of(numbers) + _RESERVED

@@ -10,11 +10,13 @@ from tocsin.ingest.decode_lines import Flags, Numbers
 from tocsin.ingest.text_columns import Column, are_plain_numbers, flags_of, matches, sizes_of
 from tocsin.ingest.text_lines import TextLines
 
+_WORD = r"[!-\[\]-~]+"  # no backslash: values may stand beside others with escapes in them
 # At most four groups in one: with more RE2 takes five times as long.
 _FIRST = (
-    r"^<(?P<priority>\d{1,3})>1 (?P<timestamp>[^\s]+) (?P<hostname>[^\s]+) (?P<program>[^\s]+) "
+    rf"^<(?P<priority>\d{{1,3}})>1 (?P<timestamp>{_WORD}) (?P<hostname>{_WORD}) "
+    rf"(?P<program>{_WORD}) "
 )
-_LAST = r"^(?P<procid>[^\s]+) (?P<msgid>[^\s]+) -(?: |$)"
+_LAST = rf"^(?P<procid>{_WORD}) (?P<msgid>{_WORD}) -(?: |$)"
 _LONGEST = {"hostname": 255, "program": 48, "procid": 128, "msgid": 32}
 _BESIDE_PRIORITY, _BESIDE_DATA = len("<>1    "), len("  - ")
 _NIL = "-"

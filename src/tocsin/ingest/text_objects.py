@@ -1,0 +1,59 @@
+"""JSON objects that text lines carry, as columns: ``carried`` for many at once."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import count
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.ingest.decode_rejoined import LineTable
+from tocsin.ingest.decode_shaped import shape_lines
+from tocsin.ingest.decode_shapes import Templates
+from tocsin.ingest.text_columns import matches, parts_of
+from tocsin.ingest.text_headers import NUMBERS, Headed
+from tocsin.model.shaped_records import CellKind, Template
+
+_BEFORE = r"^(?:@cee:)? *"
+OBJECT = _BEFORE + r"\{"
+"""How messages begin that are objects."""
+
+
+def read_objects(
+    headed: Headed, messages: pa.StringArray, templates: Templates, fewest_bytes: int
+) -> Iterator[LineTable]:
+    """The lines whose messages are objects, by their shapes; those of no shape are left.
+
+    ``messages`` begin as ``OBJECT`` says and are each on one line.
+    """
+    bodies = messages
+    if not matches(messages, r"^\{").all():
+        bodies = pc.replace_substring_regex(messages, _BEFORE, "")
+    offsets, data = parts_of(pc.binary_join_element_wise(bodies, "\n", ""))
+    payload = data[: offsets[-1]].tobytes()
+    if len(payload) < fewest_bytes:
+        return
+    for found in shape_lines(payload, templates).tables():
+        taken = pa.array(found.lines)
+        header = [column.take(taken) for column in headed.fields.values()]
+        yield LineTable(
+            beside_header(found.template, tuple(headed.fields)),
+            headed.lines[found.lines],
+            (*found.columns, *header),
+            found.is_escaped,
+        )
+
+
+# A template is the same object wherever its fields come again.
+@lru_cache(maxsize=4096)
+def beside_header(template: Template, header: tuple[str, ...]) -> Template:
+    """What a message says, and beside it the fields of its header as ``carried`` puts them."""
+    if not header:
+        return template
+    record = dict(template.record)
+    first = len(template.kinds) + 1
+    place = "syslog" if "syslog" not in record else "syslog_header"
+    record[place] = dict(zip(header, count(first), strict=False))
+    kinds = (CellKind.NUMBER if name in NUMBERS else CellKind.TEXT for name in header)
+    offsets = (*template.offsets, *range(first, first + len(header)))
+    return Template(record, (*template.kinds, *kinds), offsets)
