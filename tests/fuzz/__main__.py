@@ -1,4 +1,4 @@
-"""``python -m tests.fuzz --cases 200000 [--only NAME] [--output FILE]``: every decoder, thoroughly.
+"""``python -m tests.fuzz --cases 200000 [--only NAME,NAME] [--output FILE]``: every decoder, thoroughly.
 
 What breaks a decoder is written to ``tests/fuzz/seeds/<decoder>/``, where the quick tests find it.
 Prints JSON, a line a decoder; exit 1 when something broke.
@@ -7,6 +7,7 @@ Prints JSON, a line a decoder; exit 1 when something broke.
 import argparse
 import hashlib
 import json
+import math
 import resource
 import sys
 import time
@@ -14,17 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from tests.fuzz import samples
+from tests.fuzz.grpc_lane import close_lane
 from tests.fuzz.targets import SEEDS, Target, targets
 
 SLOW_S = 2.0
 """Processor time of one call that counts as a hang."""
 
 
-def fuzz(target: Target, cases: int, seed: int) -> dict[str, Any]:
-    """How ``cases`` went; the broken ones are kept."""
+def fuzz(target: Target, cases: int, seed: int, longest_s: float = math.inf) -> dict[str, Any]:
+    """How ``cases`` went, or as many as ``longest_s`` of processor time are enough for.
+
+    The broken ones are kept.
+    """
     mutator = target.mutator(seed)
     done, slowest_s, broken, started = 0, 0.0, [], time.process_time()
-    while done < cases:
+    while done < cases and time.process_time() - started < longest_s:
         given = [mutator.case() for _ in range(target.at_once)]
         done += len(given)
         before = time.process_time()
@@ -57,8 +62,9 @@ def _kept(target: Target, given: list[bytes], reason: str) -> dict[str, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=200_000)
+    parser.add_argument("--seconds", type=float, default=math.inf, help="of processor time each")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", help="targets whose names begin so")
+    parser.add_argument("--only", default="", help="targets whose names begin so, NAME,NAME")
     parser.add_argument("--part", default="0/1", help="n/m: every m-th target from the n-th")
     parser.add_argument("--evtx", type=Path, help="folder of Windows event logs to begin with")
     parser.add_argument("--output", type=Path)
@@ -66,17 +72,19 @@ def main() -> int:
     if asked.evtx:
         found = sorted(asked.evtx.rglob("*.evtx"), key=lambda path: path.stat().st_size)
         samples.MORE_EVTX += found[:20]
+    beginnings = tuple(asked.only.split(","))
     first, step = map(int, asked.part.split("/"))
-    chosen = [one for one in targets() if one.name.startswith(asked.only or "")][first::step]
+    chosen = [one for one in targets() if one.name.startswith(beginnings)][first::step]
     is_sound = True
     for target in chosen:
-        told = json.dumps(fuzz(target, asked.cases, asked.seed))
+        told = json.dumps(fuzz(target, asked.cases, asked.seed, asked.seconds))
         is_sound = is_sound and told.endswith('"broken": []}')
         sys.stdout.write(told + "\n")
         sys.stdout.flush()
         if asked.output:
             with asked.output.open("a") as file:
                 file.write(told + "\n")
+    close_lane()
     return 0 if is_sound else 1
 
 

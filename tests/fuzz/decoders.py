@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from tocsin.ingest.cutting import Maker
 from tocsin.ingest.decode import decode
 from tocsin.ingest.evtx_cutter import cut_evtx
 from tocsin.ingest.files import read_file
+from tocsin.ingest.gelf_datagrams import GelfDatagrams, may_be_gelf
 from tocsin.ingest.hec_body import HecIntake, take_events, take_raw
 from tocsin.ingest.lines import split_lines
 from tocsin.ingest.otlp_body import Otlp, take_logs, take_metrics
@@ -39,6 +41,7 @@ from tocsin.model.record import Framing, RawBatch, Unreadable
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 LIMIT = 1 << 20
+_BODY_LIMIT = 1 << 16
 _MAKER = Maker("fuzz", "fuzz", NOW)
 
 
@@ -93,6 +96,34 @@ def check_framing(case: bytes) -> None:
         message for at in range(0, len(case), step) for message in torn.feed(case[at : at + step])
     ]
     assert one == [*many, *torn.finish()]
+
+
+def check_gelf_datagrams(case: bytes) -> None:
+    """Datagrams, two bytes of length before each: every byte of them comes out or was in a message.
+
+    Twins of a chunk that is there are all that may vanish.
+    """
+    datagrams, at = [], 0
+    while at < len(case):
+        size = int.from_bytes(case[at : at + 2])
+        datagrams.append(case[at + 2 : at + 2 + size])
+        at += 2 + size
+    door = GelfDatagrams(most_bytes=4096)
+    given: set[bytes] = set()
+    for number, datagram in enumerate(datagrams):
+        sender = (f"192.0.2.{number % 2}", 1)
+        if not may_be_gelf(datagram):
+            continue
+        given.add(datagram)
+        for message, is_whole, _ in door.take(datagram, sender):
+            is_joined = datagram[:2] == b"\x1e\x0f"  # chunks that are all here, of no message
+            assert is_whole or is_joined or message in given
+            if is_whole:
+                account([RawBatch("fuzz", escape(message), NOW, Framing.SYSLOG)])
+    for chunk, is_whole, _ in door.close():
+        assert not is_whole
+        assert chunk in given
+    assert not len(door)
 
 
 def check_windows(case: bytes) -> None:
@@ -171,10 +202,10 @@ def _check_body(encoding: bytes, case: bytes) -> None:
     refused: Problem | None = None
     body = b""
     try:
-        body = asyncio.run(read_body(Request(scope, receive), LIMIT))
+        body = asyncio.run(read_body(Request(scope, receive), _BODY_LIMIT))
     except Problem as problem:
         refused = problem
-    assert len(body) <= LIMIT
+    assert len(body) <= _BODY_LIMIT
     assert refused is None or (refused.status in (400, 413) and str(refused))
 
 
@@ -194,6 +225,7 @@ def decoders() -> list[Decoder]:
         Decoder("json_array", samples.arrays(records), check_text),
         Decoder("syslog", syslog, check_syslog),
         Decoder("syslog_stream", [*counted, *syslog], check_framing),
+        Decoder("gelf_datagrams", samples.gelf_datagrams(), check_gelf_datagrams),
         Decoder("windows_json", samples.windows_events(), check_windows),
         Decoder("evtx", samples.evtx_files(), check_evtx),
         Decoder("hec_event", samples.hec_bodies(records), check_hec_events),
@@ -232,11 +264,13 @@ def _otlp() -> list[Decoder]:
 
 def _packed(bodies: Sequence[bytes]) -> list[Decoder]:
     some = [body[:2000] for body in bodies[:10]]
-    bombs = [b"\0" * (4 * LIMIT), b'{"a":' * 100_000, b"\n" * LIMIT]
+    bombs = [b"\0" * (64 * _BODY_LIMIT), b'{"a":' * 100_000, b"\n" * (_BODY_LIMIT + 1)]
     zipped = [gzip.compress(one, mtime=0) for one in (*some, *bombs)]
     frames = [zstandard.compress(one) for one in (*some, *bombs)]
+    streams = [zlib.compress(one) for one in (*some, *bombs)]
     return [
         Decoder("gzip_body", zipped, lambda case: _check_body(b"gzip", case)),
+        Decoder("deflate_body", streams, lambda case: _check_body(b"deflate", case)),
         Decoder("zstd_body", frames, lambda case: _check_body(b"zstd", case)),
         Decoder("packed_file", [*zipped[:10], *frames[:10]], check_file),
     ]

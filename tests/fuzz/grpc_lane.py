@@ -1,7 +1,6 @@
 """OpenTelemetry over gRPC: broken messages to a door that listens, and broken bytes on its wire."""
 
 import asyncio
-import atexit
 import socket
 import struct
 import threading
@@ -74,9 +73,8 @@ class GrpcLane:
     def __init__(self) -> None:
         self.house = _House()
         self.port = 0
-        self._stop_asked = threading.Event()
+        self._end: Callable[[], object] = lambda: None
         listening = threading.Event()
-        # A daemon: threads that are none are waited for before anything at exit is called.
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(listening)), name="otlp-grpc", daemon=True
         )
@@ -89,13 +87,16 @@ class GrpcLane:
         door = OtlpGrpc(self.house, "127.0.0.1", 0)  # type: ignore[arg-type]
         await door.start()
         self.port = door.port
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._end = lambda: loop.call_soon_threadsafe(ended.set)
         listening.set()
-        await asyncio.to_thread(self._stop_asked.wait)
+        await ended.wait()
         await door.stop()
 
     def close(self) -> None:
         self._channel.close()
-        self._stop_asked.set()
+        self._end()
         self._thread.join(_PATIENCE_S)
 
     def check_message(self, path: str, rejected_of: Callable[[bytes], int], case: bytes) -> None:
@@ -127,9 +128,14 @@ class GrpcLane:
 
 @cache
 def _lane() -> GrpcLane:
-    opened = GrpcLane()
-    atexit.register(opened.close)
-    return opened
+    return GrpcLane()
+
+
+def close_lane() -> None:
+    """If one was opened. At exit it is too late: a loop has no threads any more."""
+    if _lane.cache_info().currsize:
+        _lane().close()
+        _lane.cache_clear()
 
 
 def grpc_decoders() -> list[Decoder]:

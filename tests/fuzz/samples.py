@@ -1,8 +1,10 @@
 """Good input to begin with: the connectors' own samples, in every wrapping senders use."""
 
+import gzip
 import json
 import re
 import struct
+import zlib
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -116,6 +118,23 @@ def windows_events() -> list[bytes]:
         {"#attributes": {"xmlns": "x"}, "System": {"EventID": 1}, "EventData": None},
     ]
     return [json.dumps({"Event": shape}).encode() for shape in shapes]
+
+
+def gelf_datagrams() -> list[bytes]:
+    """Plain, packed both ways, and in chunks, in and out of order; a length before each."""
+    message = json.dumps({"version": "1.1", "host": "h", "short_message": "a" * 80}).encode()
+    packed = zlib.compress(message)
+    both = (message, packed, gzip.compress(message, mtime=0))
+    made = [[one] for one in both]
+    for whole in both:
+        parts = [whole[at : at + 40] for at in range(0, len(whole), 40)]
+        chunks = [
+            b"\x1e\x0f" + b"message1" + bytes([number, len(parts)]) + part
+            for number, part in enumerate(parts)
+        ]
+        # Every second datagram is another sender's.
+        made += [[one for chunk in chunks for one in (chunk, packed)], [*chunks, *chunks[::-1]]]
+    return [b"".join(len(one).to_bytes(2) + one for one in some) for some in made]
 
 
 def evtx_files() -> list[bytes]:

@@ -1,11 +1,20 @@
 """What broke a decoder once never does again, and a few new cases break none."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from tests.fuzz.grpc_lane import close_lane
 from tests.fuzz.targets import SEEDS, Target, targets
 
 CASES = 40
 TARGETS = pytest.mark.parametrize("target", targets(), ids=lambda target: target.name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _closed_at_the_end() -> Iterator[None]:
+    yield
+    close_lane()
 
 
 @TARGETS
