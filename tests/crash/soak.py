@@ -23,6 +23,7 @@ from typing import Any
 from tests.crash.forwarder import RSYSLOGD, Doors, Forwarder
 from tests.crash.senders import BATCH, CLIENTS, Sender
 from tests.crash.small_disk import SmallDisk
+from tests.crash.witness import Witness
 from tests.ingest.certificates import Authority
 from tests.server_process import ServerProcess, wait_until
 from tocsin.app.config import load_settings
@@ -30,8 +31,9 @@ from tocsin.app.wiring import open_tocsin
 from tocsin.model.principal import Role
 
 PATIENCE_S = 600.0
-QUIET_S = 60.0
+QUIET_S = 15.0
 WORK_S = 10.0
+BLOCK = 500
 DISK_BYTES = 256 << 20
 
 
@@ -51,6 +53,8 @@ class Verdict:
     explained: int
     """The most copies that sending again can have made; none where what is sent has a name."""
     refusals: dict[str, int] = field(default_factory=dict)
+    never_told: dict[str, int] = field(default_factory=dict)
+    """Of those that are missing and that it never was told are safe: the answers each got."""
 
     @property
     def holds(self) -> bool:
@@ -82,7 +86,8 @@ class Soak:
         )
         url = f"http://127.0.0.1:{http}"
         self.senders = [Sender(name, connect(url, token)) for name, connect in CLIENTS.items()]
-        doors = Doors(syslog, tls, http, token, authority)
+        self.witness = Witness(http)
+        doors = Doors(syslog, tls, self.witness.port, token, authority)
         self.forwarder = Forwarder(folder / "rsyslog", doors) if RSYSLOGD else None
 
     def start_senders(self) -> None:
@@ -150,6 +155,7 @@ class Soak:
     def close(self) -> None:
         if self.forwarder is not None:
             self.forwarder.stop()
+        self.witness.close()
         if self.server.process is not None and self.server.process.poll() is None:
             self.server.kill()  # all is counted
         self.server.client.close()
@@ -169,33 +175,41 @@ class Soak:
         )
 
     def _of_way(self, forwarder: Forwarder, way: str) -> Verdict:
-        is_told = way == "rsyslog-elastic"
-        if is_told:
-            self._await_all(way, forwarder.written)
-        else:
-            last = forwarder.written - 1
-            wait_until(lambda: self._has(way, last), f"the last of {way}", PATIENCE_S)
+        if way == "rsyslog-elastic":
+            return self._of_bulk(way, forwarder.written)
+        last = forwarder.written - 1
+        wait_until(lambda: self._has(way, last), f"the last of {way}", PATIENCE_S)
         self._await_empty_spool()
         stored, copies = self._stored(way, forwarder.written)
-        refused = forwarder.given_up() if is_told else set()
+        missing = forwarder.written - stored
+        return Verdict(way, None, forwarder.written, stored, missing, copies - stored, 0)
+
+    def _of_bulk(self, way: str, sent: int) -> Verdict:
+        """Judged by what the witness saw it being told, and not by what it had to send."""
+        self._await_told(sent)
+        self._await_empty_spool()
+        told = self.witness.accepted()
+        absent = self._absent(way, sent)
+        _, copies = self._stored(way, sent)
+        stored = sent - len(absent)
         return Verdict(
             sender=way,
-            told=forwarder.written if is_told else None,
-            sent=forwarder.written,
+            told=len(told),
+            sent=sent,
             stored=stored,
-            missing=forwarder.written - stored,
-            refusals={"given up": len(refused)} if refused else {},
+            missing=len(absent & told),
             extra=copies - stored,
-            explained=(self.kills + 1) * 2048 if is_told else 0,
+            explained=self.witness.sent_again(),
+            never_told=self.witness.histories(absent - told),
         )
 
-    def _await_all(self, way: str, count: int) -> None:
-        """Until all are stored, or nothing new has come for ``QUIET_S``: they come in any order."""
-        stored, since = 0, time.monotonic()
-        while stored < count and time.monotonic() - since < QUIET_S:
-            now, _ = self._stored(way, count)
-            if now > stored:
-                stored, since = now, time.monotonic()
+    def _await_told(self, count: int) -> None:
+        """Until it was told of all, or has sent nothing for ``QUIET_S``: they come in any order."""
+        requests, since = 0, time.monotonic()
+        while len(self.witness.accepted()) < count and time.monotonic() - since < QUIET_S:
+            now = len(self.witness.exchanges)
+            if now > requests:
+                requests, since = now, time.monotonic()
             time.sleep(0.2)
 
     def _await_empty_spool(self) -> None:
@@ -214,6 +228,23 @@ class Soak:
             f"WHERE sender = '{sender}' AND n >= 0 AND n < {below}"
         )
         return different, events
+
+    def _absent(self, sender: str, below: int) -> set[int]:
+        """The numbers that are not stored; asked for in blocks, as answers have a longest length."""
+        numbers = (
+            "SELECT DISTINCT CAST(native.number AS BIGINT) AS n FROM events "  # noqa: S608
+            f"WHERE CAST(native.sender AS VARCHAR) = '{sender}'"
+        )
+        counted = self._ask(f"SELECT n // {BLOCK}, count(*) FROM ({numbers}) GROUP BY 1")  # noqa: S608
+        counts = {block: count for block, count in counted}
+        absent: set[int] = set()
+        for first in range(0, below, BLOCK):
+            there = range(first, min(first + BLOCK, below))
+            if counts.get(first // BLOCK, 0) < len(there):
+                end = first + BLOCK
+                found = self._ask(f"SELECT n FROM ({numbers}) WHERE n >= {first} AND n < {end}")  # noqa: S608
+                absent |= set(there) - {number for (number,) in found}
+        return absent
 
     def _has(self, sender: str, number: int) -> bool:
         ((found,),) = self._ask(
