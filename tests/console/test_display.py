@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin.app.split_histogram import SplitHistogram
 from tocsin.console import display
 from tocsin.console.highlight import yaml_lines
-from tocsin.console.histogram import draw
+from tocsin.console.histogram import draw, draw_split
 from tocsin.console.preferences import Preferences
 from tocsin.console.search_state import SearchState, fault_in
 from tocsin.store.lucene import quoted
@@ -95,11 +96,27 @@ def test_bars_stack_to_their_count() -> None:
     assert chart.bars[0].parts[0].count == 7
     assert round(chart.bars[0].parts[-1].top, 3) == 0.0
     assert round(sum(part.height for part in chart.bars[1].parts), 3) == 50.0
-    assert dict(chart.levels) == {"critical": 6, "medium": 2, "informational": 7}
+    assert {layer.kind: layer.total for layer in chart.layers} == {
+        "critical": 6,
+        "medium": 2,
+        "informational": 7,
+    }
+
+
+def test_a_split_histogram_stands_on_its_most_frequent_value() -> None:
+    buckets = (Bucket(NOW, NOW + timedelta(hours=1), 7),)
+    found = SplitHistogram("severity_id", buckets, ("1", ""), ((4,), (2,)), (1,))
+    chart = draw_split(found)
+    assert [part.title for part in chart.bars[0].parts] == [
+        *("Informational", "(empty)", "Others or none")
+    ]
+    assert [layer.value for layer in chart.layers] == ["", "", "1"]
+    assert round(sum(part.height for part in chart.bars[0].parts), 3) == 100.0
 
 
 def test_no_bucket_draws_nothing() -> None:
     assert draw([]).bars == ()
+    assert draw_split(SplitHistogram("user", (), (), (), ())).bars == ()
 
 
 def test_an_address_holds_only_what_differs() -> None:

@@ -85,6 +85,14 @@ def test_a_search_becomes_a_draft_of_a_rule(desks: Desks) -> None:
     desk = desks()
     page = desk.page
     desk.open("/search?q=source:okta AND native.eventType:user.session.start&from=now-7d")
+    for key in "jxjx":
+        desk.press(key)
+    expect(page.get_by_role("button", name="Draft a rule from 2 events")).to_be_visible()
+    desk.look("search-picked")
+    desk.press("d")
+    expect(page.get_by_text("finds all 2 picked events")).to_be_visible()
+    page.go_back()
+    desk.ready()
     page.get_by_text("More", exact=True).click()
     page.get_by_role("link", name="Draft a rule").click()
     expect(page.get_by_text("picked events.")).to_be_visible()

@@ -75,6 +75,13 @@ def test_a_record_leads_to_what_is_around_it_and_a_value_to_more(desks: Desks) -
     panel.get_by_label("Where this value of device.hostname leads").click()
     expect(panel.get_by_role("link", name="Page of")).to_be_visible()
     desk.look("search-pivots")
+    page.set_viewport_size({"width": 900, "height": 900})
+    above, below = page.locator("[data-event-list]").bounding_box(), panel.bounding_box()
+    assert above is not None
+    assert below is not None
+    assert above["y"] + above["height"] <= below["y"] + 1, "the record stands below the list"
+    desk.look("search-record-narrow")
+    page.set_viewport_size({"width": 1440, "height": 900})
     panel.get_by_role("link", name="Search this value alone").click()
     page.wait_for_url("**q=device.hostname**")
     expect(page.locator(".events tbody tr").first).to_be_visible()

@@ -23,6 +23,23 @@ def test_a_word_that_only_the_source_s_fields_have_is_found_there(
     assert "q=native%3AB-4000" in told
 
 
+def test_words_that_are_found_are_offered_to_be_looked_for_in_native_fields(
+    living_visitors: Visitors,
+) -> None:
+    hunter = living_visitors("hans.only")
+    assert "q=%28root+OR+native%3Aroot%29" in hunter.get("/search?q=root&from=all").text
+    assert "beside-native" not in hunter.get("/search?q=source:okta&from=all").text
+
+
+def test_a_filter_is_checked_without_being_asked(living_visitors: Visitors) -> None:
+    hunter = living_visitors("hans.only")
+    told = hunter.get("/search/check?q=user:a+AND+pid:[1+TO+x]&from=nonsense").text
+    assert '<span class="ghost">user:a AND pid:</span><span class="wave">^^</span>' in told
+    assert "unfinished" not in told
+    assert "unfinished" in hunter.get("/search/check?q=user:a+AND+(").text
+    assert not hunter.get("/search/check?q=user:a").text.strip()
+
+
 def test_the_tail_gives_what_came_after_a_mark(living_visitors: Visitors) -> None:
     hunter = living_visitors("hans.only")
     told = hunter.get("/search/tail?from=all&after=2020-01-01T00:00:00Z").text

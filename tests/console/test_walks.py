@@ -178,6 +178,16 @@ def test_a_search_is_refined_from_the_side_bar_and_the_histogram(desks: Desks) -
     assert 0 < _count(page) < narrowed
     page.go_back()
     assert _count(page) == narrowed
+    desk.press("b")
+    page.locator(".split-by").get_by_role("link", name="User").click()
+    wait_asked(page, "split", "user.name")
+    expect(page.locator(".legends li").first).to_be_visible()
+    desk.ready()
+    page.get_by_text("Table", exact=True).click()
+    expect(page.locator(".over-time tbody tr")).to_have_count(page.locator("[data-bar]").count())
+    desk.look("search-split")
+    desk.press("Escape")
+    expect(page.locator(".over-time")).not_to_be_visible()
     desk.assert_quiet()
 
 
@@ -198,7 +208,16 @@ def test_a_wrong_query_is_marked_under_the_wrong_part(desks: Desks) -> None:
     page = desk.page
     desk.open("/search")
     desk.press("/")
-    page.keyboard.type("user:alice AND (host:")
+    page.keyboard.type("dst_port:[1 TO x]")
+    told = page.locator("#query-check .fault")
+    expect(told).to_contain_text("this field holds numbers")
+    expect(page.locator("#q")).to_have_attribute("aria-invalid", "true")
+    desk.look("search-fault-typed")
+    page.locator("#q").fill("dst_port:[1 TO 5]")
+    expect(told).to_have_count(0)
+    expect(page.locator("#q")).to_have_attribute("aria-invalid", "false")
+    page.locator("#q").fill("user:alice AND (host:")
+    expect(told).to_have_class("fault unfinished")
     desk.press("Escape")
     page.get_by_role("button", name="Search", exact=True).click()
     expect(page.get_by_role("alert")).to_be_visible()

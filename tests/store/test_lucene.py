@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tocsin.store.fields import FieldCatalogue
-from tocsin.store.lucene import compile_filter
+from tocsin.store.lucene import beside_native, check_filter, compile_filter
 from tocsin.store.ports import QueryError, SeenField
 
 CATALOGUE = FieldCatalogue(
@@ -109,3 +109,18 @@ def test_the_condition_of_nothing_is_everything():
     for text in ("", "  ", "*", "*:*"):
         assert compile_filter(text, CATALOGUE).is_everything
     assert not compile_filter("user:*", CATALOGUE).is_everything
+
+
+@pytest.mark.parametrize(
+    ("text", "wider"),
+    [
+        ("", ""),
+        ("*", "*"),
+        ("user:(a OR b)", "user:(a OR b)"),
+        ("évil AND source:x", "(évil OR native:évil) AND source:x"),
+        ('a* "b c" -d', '(a* OR native:a*) ("b c" OR native:"b c") -(d OR native:d)'),
+    ],
+)
+def test_words_without_a_field_are_looked_for_in_native_fields_too(text: str, wider: str) -> None:
+    assert beside_native(text) == wider
+    check_filter(wider)

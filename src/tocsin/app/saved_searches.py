@@ -34,7 +34,7 @@ LONGEST_VIEW = 8000
 MOST_KEPT = 500
 """So many a person may keep; a list that is longer serves nobody."""
 
-_VIEW = frozenset({"cols", "sort", "tz"})
+_VIEW = frozenset({"cols", "sort", "tz", "split"})
 
 SAVED_SEARCHES = Table(
     "saved_searches",

@@ -1,11 +1,13 @@
-"""The histogram of a search: stacked bars by severity, as numbers the page draws with SVG."""
+"""The histogram of a search: stacked bars by severity or any field, as numbers drawn with SVG."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from tocsin.app.moment import span
+from tocsin.app.split_histogram import SplitHistogram
 from tocsin.console.display import in_zone
+from tocsin.console.fields import value_title
 from tocsin.store.query import Bucket
 
 _STACK: tuple[tuple[str, tuple[int, ...]], ...] = (
@@ -16,14 +18,36 @@ _STACK: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("critical", (5, 6)),
 )
 """From the ground up: the level and the OCSF severity ids shown as it."""
+_TICKS = 6
 _KNOWN = frozenset(severity for _, ids in _STACK for severity in ids)
+
+
+OTHERS = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One value's part of every bar: ``kind`` says its color, ``counts`` are by bar.
+
+    ``value`` is what a filter asks for, "" for severities and the rest.
+    """
+
+    kind: str
+    title: str
+    counts: tuple[int, ...]
+    value: str = ""
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One severity in one bar: heights in percent of the tallest bar, measured from above."""
+    """One layer in one bar: heights in percent of the tallest bar, measured from above."""
 
-    level: str
+    kind: str
+    title: str
     top: float
     height: float
     count: int
@@ -41,47 +65,62 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Bars of equal spans, labels below them, and the tallest bar's count."""
+    """Bars of equal spans, labels below them, and the tallest bar's count.
+
+    ``layers`` are from the top down; ``field`` is what they split, "" for severity.
+    """
 
     bars: tuple[Bar, ...]
     ticks: tuple[datetime, ...]
     tallest: int
-    total: int
     bar_span: str
-    levels: tuple[tuple[str, int], ...]
+    layers: tuple[Layer, ...]
+    field: str = ""
 
 
-def draw(buckets: Sequence[Bucket], ticks: int = 6) -> Histogram:
-    """Buckets in order as a histogram; an empty list draws nothing."""
-    tallest = max((bucket.count for bucket in buckets), default=0)
-    bars = tuple(_bar(bucket, tallest) for bucket in buckets)
-    levels: dict[str, int] = {}
-    for bar in bars:
-        for part in bar.parts:
-            levels[part.level] = levels.get(part.level, 0) + part.count
-    order = [level for level, _ in reversed(_STACK)]
+def draw(buckets: Sequence[Bucket]) -> Histogram:
+    """Buckets in order as a histogram by severity; an empty list draws nothing."""
+    unlisted = [one.count - sum(one.by.get(id_, 0) for id_ in _KNOWN) for one in buckets]
+    layers = [
+        Layer(level, level, tuple(sum(one.by.get(id_, 0) for id_ in ids) for one in buckets))
+        for level, ids in _STACK
+    ]
+    ground = tuple(map(sum, zip(layers[0].counts, unlisted, strict=True)))
+    return _drawn(buckets, [replace(layers[0], counts=ground), *layers[1:]])
+
+
+def draw_split(found: SplitHistogram) -> Histogram:
+    """A histogram by the values of a field; the most frequent stands on the ground."""
+    layers = [
+        Layer(f"split-{number}", value_title(found.field, value) or "(empty)", counts, value)
+        for number, (value, counts) in enumerate(zip(found.values, found.counts, strict=True), 1)
+    ]
+    others = Layer(OTHERS, "Others or none", found.others)
+    return replace(_drawn(found.buckets, [*layers, others]), field=found.field)
+
+
+def _drawn(buckets: Sequence[Bucket], layers: Sequence[Layer]) -> Histogram:
+    """``layers`` from the ground up."""
+    heights = [sum(layer.counts[at] for layer in layers) for at in range(len(buckets))]
+    tallest = max(heights, default=0)
     return Histogram(
-        bars=bars,
-        ticks=_ticks(buckets, ticks),
+        bars=tuple(_bar(bucket, layers, at, tallest) for at, bucket in enumerate(buckets)),
+        ticks=_ticks(buckets, _TICKS),
         tallest=tallest,
-        total=sum(bucket.count for bucket in buckets),
         bar_span=_bar_span(buckets),
-        levels=tuple((level, levels[level]) for level in order if levels.get(level)),
+        layers=tuple(layer for layer in reversed(layers) if layer.total),
     )
 
 
-def _bar(bucket: Bucket, tallest: int) -> Bar:
+def _bar(bucket: Bucket, layers: Sequence[Layer], at: int, tallest: int) -> Bar:
     parts: list[Part] = []
     bottom = 100.0
-    unlisted = bucket.count - sum(bucket.by.get(severity, 0) for severity in _KNOWN)
-    for level, ids in _STACK:
-        count = sum(bucket.by.get(severity, 0) for severity in ids)
-        if level == "informational":
-            count += unlisted
+    for layer in layers:
+        count = layer.counts[at]
         if count > 0:
             height = 100.0 * count / tallest
             bottom -= height
-            parts.append(Part(level, round(bottom, 3), round(height, 3), count))
+            parts.append(Part(layer.kind, layer.title, round(bottom, 3), round(height, 3), count))
     return Bar(bucket.start, bucket.end, bucket.count, tuple(parts))
 
 

@@ -26,6 +26,7 @@ def asked(
     tz: Name = "",
     around: Name = "",
     live: Name = "",
+    split: Annotated[str, Query(max_length=200)] = "",
 ) -> SearchState:
     """The state of the search from its address."""
     return SearchState(
@@ -35,6 +36,7 @@ def asked(
         zone=tz,
         around=around,
         live="1" if live else "",
+        split=split.strip(),
     )
 
 

@@ -24,6 +24,8 @@ PRESETS = (
 DEFAULT_FROM = "now-24h"
 DEFAULT_COLUMNS = ("source", "host", "user", "event")
 MOST_COLUMNS = 20
+SHOWN = ("cols", "sort", "tz", "split")
+"""The parts of an address that say how events are shown, not which."""
 _READ_BY_LUCENE = frozenset(' +!(){}[]^"~*?:\\/<>=&|')
 _DEFAULTS = {"from": DEFAULT_FROM, "view": "ocsf", "cols": ",".join(DEFAULT_COLUMNS)}
 
@@ -35,6 +37,7 @@ class SearchState:
     ``columns`` are field names joined by commas (``event`` is the summary line), ``sort`` is
     ``oldest`` or nothing, ``zone`` an IANA name, ``around`` what stands around the record that
     is open: ``host.5`` is the same host within five minutes. ``live``: what comes in is shown.
+    ``split`` is the field the histogram is split by, nothing for severity.
     """
 
     q: str = ""
@@ -48,6 +51,7 @@ class SearchState:
     zone: str = ""
     around: str = ""
     live: str = ""
+    split: str = ""
 
     def address(self, path: str = "/search", **changes: str) -> str:
         """The address with some parts changed; what is as by default is left out."""
@@ -67,6 +71,7 @@ class SearchState:
             "tz": self.zone,
             "around": self.around,
             "live": self.live,
+            "split": self.split,
         }
         return {name: "" if _DEFAULTS.get(name) == text else text for name, text in parts.items()}
 
@@ -78,7 +83,7 @@ class SearchState:
     def shown(self) -> str:
         """The part of the address that says how events are shown, to be kept with a search."""
         parts = self.parts()
-        return urlencode({name: parts[name] for name in ("cols", "sort", "tz") if parts[name]})
+        return urlencode({name: parts[name] for name in SHOWN if parts[name]})
 
     @property
     def tz(self) -> tzinfo:
@@ -187,6 +192,7 @@ def kept_search(one: SavedSearch) -> str:
         columns=shown.get("cols", ""),
         sort=shown.get("sort", ""),
         zone=shown.get("tz", ""),
+        split=shown.get("split", ""),
     ).address()
 
 

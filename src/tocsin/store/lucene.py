@@ -17,7 +17,7 @@ from luqum.parser import lexer, parser
 from sqlglot import exp
 
 from tocsin.store import predicates
-from tocsin.store.fields import Column, FieldCatalogue
+from tocsin.store.fields import WHOLE_NATIVE, Column, FieldCatalogue
 from tocsin.store.ports import QueryError
 
 LONGEST_QUERY = 10_000
@@ -80,6 +80,27 @@ def clauses(text: str) -> list[str]:
 def is_bare(clause: str) -> bool:
     """Whether the clause is one word or phrase that no field stands before."""
     return isinstance(parse_filter(clause), (tree.Word, tree.Phrase))
+
+
+def beside_native(text: str) -> str:
+    """The query in which words and phrases without a field are also looked for in native fields.
+
+    The text itself when there is none of these; raises QueryError.
+    """
+    wider = text
+    for word in sorted(_bare_in(parse_filter(text)) if text.strip() else [], key=lambda w: -w.pos):
+        end = word.pos + word.size
+        both = f"({text[word.pos : end]} OR {WHOLE_NATIVE}:{text[word.pos : end]})"
+        wider = wider[: word.pos] + both + wider[end:]
+    return wider
+
+
+def _bare_in(node: tree.Item) -> list[tree.Term]:
+    if isinstance(node, tree.SearchField):
+        return []
+    if isinstance(node, (tree.Word, tree.Phrase)):
+        return [] if node.value == "*" else [node]
+    return [word for part in node.children for word in _bare_in(part)]
 
 
 def _clauses(node: tree.Item) -> list[str]:

@@ -1,13 +1,12 @@
 """Search: any question of any event, what was found over time, and the list of it."""
 
-from dataclasses import replace
-
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from tocsin.app.saved_searches import SavedSearches
 from tocsin.console import fields, search_columns
-from tocsin.console.histogram import Histogram, draw, tick_label
+from tocsin.console.histogram import tick_label
+from tocsin.console.pages.search_histogram import histogram
 from tocsin.console.pages.search_record import record_view
 from tocsin.console.panes import Pane, attempt, failed
 from tocsin.console.search_asked import Asked, Hunter, Turn
@@ -18,14 +17,12 @@ from tocsin.console.search_state import (
     fault_in,
     kept_search,
 )
-from tocsin.console.visit import Visit
+from tocsin.store.lucene import beside_native
 from tocsin.store.ports import QueryError
 from tocsin.store.query import EventPage
-from tocsin.store.stop_signal import StopSignal
 
 router = APIRouter(prefix="/search")
 PAGE_ROWS = 100
-BARS = 72
 
 
 @router.get("")
@@ -45,7 +42,7 @@ def search(visit: Hunter, turn: Turn, query: Asked) -> Response:
     except Exception as error:
         results = failed("The results", error)
     page = results.value if results is not None else None
-    histogram = attempt("The histogram", lambda: _histogram(visit, query, turn)) if page else None
+    chart = attempt("The histogram", lambda: histogram(visit, query, turn)) if page else None
     columns = query.shown_columns()
     return visit.page(
         "search.html",
@@ -55,7 +52,7 @@ def search(visit: Hunter, turn: Turn, query: Asked) -> Response:
         rows=[search_columns.row(event, columns) for event in page.events] if page else [],
         columns=columns,
         column_title=search_columns.title,
-        histogram=histogram,
+        histogram=chart,
         panel=panel,
         saved=SavedSearches(visit.tocsin.state, visit.tocsin.audit).seen_by(visit.principal.name),
         kept_search=kept_search,
@@ -63,10 +60,12 @@ def search(visit: Hunter, turn: Turn, query: Asked) -> Response:
         side_fields=fields.SIDE_FIELDS,
         open_fields=fields.OPEN_FIELDS,
         tick_label=tick_label,
+        beside_native=_beside_native(query) if page else "",
         mark=max((event.ingested_at for event in page.events), default=None) if page else None,
     )
 
 
-def _histogram(visit: Visit, query: SearchState, turn: StopSignal) -> Histogram:
-    asked = replace(query, cursor="").query(visit.now)
-    return draw(visit.tocsin.events.histogram(asked, BARS, turn))
+def _beside_native(query: SearchState) -> str:
+    """The same question that also looks for its words in native fields; "" when it has none."""
+    wider = beside_native(query.q)
+    return "" if wider == query.q else wider

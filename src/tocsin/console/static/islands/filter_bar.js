@@ -35,6 +35,7 @@ function bind(form, input, list) {
     input.setRangeText(text, word.start, word.end, "end");
     close();
     input.focus();
+    input.dispatchEvent(new Event("completed"));
     if (text.endsWith(":")) suggest();
   };
   const suggest = async (evenOfNothing = false) => {
@@ -66,6 +67,11 @@ function bind(form, input, list) {
     input.setAttribute("aria-expanded", "true");
   };
 
+  form.querySelector("#query-check")?.addEventListener("htmx:afterSwap", (event) => {
+    const isWrong = event.target.querySelector("[data-fault]:not(.unfinished)") !== null;
+    input.setAttribute("aria-invalid", String(isWrong));
+    document.getElementById("query-fault")?.remove();
+  });
   input.addEventListener("input", () => {
     input.removeAttribute("aria-invalid");
     clearTimeout(timer);

@@ -51,7 +51,8 @@ function bind(figure) {
   svg.addEventListener("pointermove", (event) => {
     if (!dragging) {
       const bar = bars[indexAt(event)];
-      label.textContent = `${time(bar.dataset.start)}: ${Number(bar.dataset.count).toLocaleString("en")}`;
+      const told = bar.dataset.told ? ` (${bar.dataset.told})` : "";
+      label.textContent = `${time(bar.dataset.start)}: ${Number(bar.dataset.count).toLocaleString("en")}${told}`;
       return;
     }
     head = indexAt(event);
@@ -65,6 +66,7 @@ function bind(figure) {
     search();
   });
   figure.addEventListener("keydown", (event) => {
+    if (event.target !== figure) return;
     if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
       event.preventDefault();
       const step = event.key === "ArrowRight" ? 1 : -1;

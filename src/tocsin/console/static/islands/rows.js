@@ -1,5 +1,6 @@
 /** Lists: one row is the current one, rows can be marked, and both survive an exchange of the page. */
 
+const MARKS = '[data-rows] tbody :is(input[name="id"], input[name="event"])';
 let kept = { row: "", scroll: 0 };
 
 export function rows() {
@@ -36,12 +37,13 @@ export function startRows() {
   });
   document.addEventListener("change", (event) => {
     if (event.target.matches?.("[data-mark-all]")) {
-      for (const box of document.querySelectorAll('[data-rows] tbody input[name="id"]')) {
+      for (const box of document.querySelectorAll(MARKS)) {
         box.checked = event.target.checked;
       }
     }
     countMarked();
   });
+  document.addEventListener("reset", () => setTimeout(countMarked));
   document.addEventListener("htmx:beforeSwap", (event) => {
     kept = { row: currentRow()?.id ?? "", scroll: document.querySelector("#list .body")?.scrollTop ?? 0 };
     if (event.detail.target?.id !== "panel") return;
@@ -75,9 +77,11 @@ function markSelected(opener) {
   }
 }
 
+/** Tells how many rows are marked, in the words the page gives: % stands for the number. */
 function countMarked() {
-  const shown = document.querySelector("[data-marked]");
-  if (!shown) return;
-  const number = document.querySelectorAll('[data-rows] tbody input[name="id"]:checked').length;
-  shown.textContent = `${number} marked`;
+  const number = [...document.querySelectorAll(MARKS)].filter((box) => box.checked).length;
+  for (const shown of document.querySelectorAll("[data-marked]")) {
+    const one = number === 1 ? shown.dataset.markedOne : "";
+    shown.textContent = one || (shown.dataset.marked || "% marked").replace("%", String(number));
+  }
 }

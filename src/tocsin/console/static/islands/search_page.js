@@ -1,4 +1,4 @@
-/** Small things of the Search page: the filter of its list of fields, and the zones of its picker. */
+/** Small things of the Search page: its list of fields is filtered and folded, its picker knows zones. */
 
 export function startSearchPage() {
   for (const input of document.querySelectorAll("[data-field-filter]:not([data-ready])")) {
@@ -7,6 +7,14 @@ export function startSearchPage() {
   }
   const wanted = document.querySelector("[data-field-filter]")?.value;
   if (wanted) filter(wanted);
+  for (const button of document.querySelectorAll("[data-fold]:not([data-ready])")) {
+    button.dataset.ready = "true";
+    button.addEventListener("click", () => {
+      const isFolded = button.closest("aside").toggleAttribute("data-folded");
+      button.setAttribute("aria-expanded", String(!isFolded));
+      button.textContent = isFolded ? "Show" : "Hide";
+    });
+  }
   for (const list of document.querySelectorAll("[data-zones]:not([data-ready])")) {
     list.dataset.ready = "true";
     list.closest("details").addEventListener("toggle", () => fillZones(list), { once: true });
