@@ -84,10 +84,28 @@ class BenchServer:
 
     def __init__(self, process: psutil.Process, port: int, facts: dict[str, Any]) -> None:
         self._process = process
-        self.port = port
-        self.headers = {"Authorization": f"Bearer {facts['token']}"}
+        self._port = port
+        self._headers = {"Authorization": f"Bearer {facts['token']}"}
         self.syslog_port = int(facts["syslog_tcp"])
         self.peak_rss_mb = 0.0
+
+    def connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self._port, timeout=_PATIENCE_S)
+
+    def ask(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        payload: bytes | None = None,
+    ) -> bytes:
+        """The body of an answer; anything but 200 raises."""
+        connection.request(method, path, body=payload, headers=self._headers)
+        answer = connection.getresponse()
+        told = answer.read()
+        if answer.status != http.HTTPStatus.OK:
+            raise RuntimeError(f"the server answered {answer.status}: {told[:500]!r}")
+        return told
 
     def wait_for(
         self, records: int, on_progress: Callable[[int], None] | None = None
@@ -135,9 +153,8 @@ class BenchServer:
         return float(times.user + times.system)
 
     def _counts(self) -> dict[str, int]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE_S)
-        connection.request("GET", "/metrics", headers=self.headers)
-        lines = connection.getresponse().read().decode().splitlines()
+        connection = self.connection()
+        lines = self.ask(connection, "GET", "/metrics").decode().splitlines()
         connection.close()
         told = dict(line.split(" ", 1) for line in lines if not line.startswith("#"))
         return {

@@ -17,6 +17,7 @@ from tocsin.app.shipped import CONTENT, cache_folder
 from tocsin.cli.bench_http import bench_http
 from tocsin.cli.bench_syslog import bench_syslog
 from tocsin.cli.commands.bench_backtest import backtest
+from tocsin.cli.commands.bench_latency import latency
 from tocsin.cli.commands.bench_mapping import mapping
 from tocsin.cli.commands.bench_search import search
 from tocsin.cli.commands.bench_senders import senders
@@ -41,6 +42,7 @@ _BENCHES = {Door.SPOOL: bench_ingest, Door.HTTP: bench_http, Door.SYSLOG_TCP: be
 app = typer.Typer(help="Measure this machine: reproducible, prints JSON.", no_args_is_help=True)
 app.command("backtest")(backtest)
 app.command("senders")(senders)
+app.command("latency")(latency)
 app.command("mapping")(mapping)
 app.command("search")(search)
 
