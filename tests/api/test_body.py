@@ -42,6 +42,15 @@ def test_parts_are_put_together() -> None:
     assert read([b"abc"], content_encoding="identity") == b"abc"
 
 
+def test_a_sender_that_hangs_up_is_no_fault_of_ours() -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    request = Request({"type": "http", "method": "POST", "headers": []}, receive)
+    with pytest.raises(Problem, match="ended after 0 bytes"):
+        asyncio.run(read_body(request, LIMIT))
+
+
 def test_packed_bodies_are_unpacked() -> None:
     packed = gzip.compress(b"abc")
     assert read([packed[:5], packed[5:]], content_encoding="GZIP") == b"abc"

@@ -6,6 +6,7 @@ from io import BytesIO
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from zstandard import ZstdError
 
 from tocsin.api.problem import Problem
@@ -33,6 +34,12 @@ async def read_body(request: Request, limit: int, patience_s: float = _PATIENCE_
                 if len(packed) > limit:
                     raise _too_large(limit)
                 waiting.reschedule(asyncio.get_running_loop().time() + patience_s)
+    except ClientDisconnect:
+        raise Problem(  # nobody is there to read it
+            400,
+            "The body is cut off",
+            f"the connection ended after {len(packed)} bytes of it; send it again",
+        ) from None
     except TimeoutError:
         raise Problem(
             408,
