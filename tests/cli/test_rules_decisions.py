@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Ran
+from tocsin.ingest.health_rules import SILENT_SOURCE
 
 RULE = "3d5f2f6e-4a0c-4f66-8d55-9d0f2b1b0a01"
 TEXT = """
@@ -40,7 +41,8 @@ def test_a_rule_moves_and_says_how_many_tests_it_passed(tocsin: Tocsin) -> None:
     assert "1 of its own tests passed" in ran.out
     back = tocsin("rules", "state", "password is refused", "draft", "--reason", "no", "--json")
     assert [one["after"] for one in back.json] == ["draft"]
-    assert [one["state"] for one in tocsin("rules", "list", "--json").json] == ["draft"]
+    listed = tocsin("rules", "list", "--kind", "sigma", "--json").json
+    assert [one["state"] for one in listed] == ["draft"]
     refused = tocsin("rules", "state", RULE, "active", "--reason", "now")
     assert refused.code == 2
     assert "may become staging or retired" in refused.out
@@ -87,9 +89,9 @@ def test_an_exception_that_blinds_the_rule_is_told(tocsin: Tocsin) -> None:
 def test_history_level_and_going_back(tocsin: Tocsin) -> None:
     shown = tocsin("rules", "level", RULE, "high", "--reason", "crown jewels")
     assert "high (the rule's own: low)" in shown.out
-    assert [one["level"] for one in tocsin("rules", "list", "--level", "high", "--json").json] == [
-        "high"
-    ]
+    listed = tocsin("rules", "list", "--level", "high", "--json").json
+    ids = {one["id"] for one in listed}
+    assert ids == {RULE, SILENT_SOURCE.id}, "what watches the platform itself is a rule, too"
     history = tocsin("rules", "history", RULE)
     assert "crown jewels" in history.out
     assert "+level: high" in history.out

@@ -62,12 +62,14 @@ def test_every_document_of_a_pack_is_accounted_for(
     (pack,) = tocsin("rules", "packs", "--json").json
     assert (pack["name"], pack["rules"], pack["refused"]) == ("ours", 6, 1)
     assert (pack["sha256"], pack["notices"]) == (digest, ["LICENSE"])
-    assert {one["id"] for one in tocsin("rules", "list", "--json").json} == set(IDS[:6])
+    assert {one["id"] for one in tocsin("rules", "list", "--kind", "sigma", "--json").json} == set(
+        IDS[:6]
+    )
     again = tocsin("rules", "add-pack", archive)
     assert "update-pack ours" in again.err
     assert "LICENSE" in tocsin("rules", "packs").out
     assert tocsin("rules", "remove-pack", "ours").code == 0
-    assert tocsin("rules", "list", "--json").json == []
+    assert tocsin("rules", "list", "--kind", "sigma", "--json").json == []
 
 
 def test_an_update_shows_what_changes_and_asks(
@@ -109,18 +111,20 @@ def test_an_update_shows_what_changes_and_asks(
     assert "REFUSED rules/4.yml:" in unasked.out
     assert "  -level: high\n  +level: low\n" in unasked.out
     assert "Rule 1" in unasked.out
-    assert len(tocsin("rules", "list", "--json").json) == 6
+    assert len(tocsin("rules", "list", "--kind", "sigma", "--json").json) == 6
     assert tocsin("rules", "pin", "ours").code == 0
     assert "is pinned" in tocsin("rules", "update-pack", "ours", update, "--yes").err
     tocsin("rules", "pin", "ours", "--off")
     assert tocsin("rules", "update-pack", "ours", update, "--yes").code == 0
-    listed = {one["id"] for one in tocsin("rules", "list", "--json").json}
+    listed = {one["id"] for one in tocsin("rules", "list", "--kind", "sigma", "--json").json}
     assert listed == {IDS[0], IDS[7], IDS[2], IDS[3], IDS[6]}
     assert "up to date" in tocsin("rules", "update-pack", "ours", update, "--yes").out
     shown = tocsin("rules", "rollback-pack", "ours", "--dry-run", "--json").json
     assert (shown["installed"], shown["pack"]["previous"]) == (False, "")
     assert "is back at" in tocsin("rules", "rollback-pack", "ours", "--yes").out
-    assert {one["id"] for one in tocsin("rules", "list", "--json").json} == set(IDS[:6])
+    assert {one["id"] for one in tocsin("rules", "list", "--kind", "sigma", "--json").json} == set(
+        IDS[:6]
+    )
     assert "no earlier version" in tocsin("rules", "rollback-pack", "ours", "--yes").err
 
 
@@ -165,9 +169,9 @@ def test_an_update_that_takes_most_away_is_refused(
     refused = tocsin("rules", "update-pack", "ours", update, "--yes")
     assert refused.code == 2
     assert "takes away 5 of 6 rules" in refused.err
-    assert len(tocsin("rules", "list", "--json").json) == 6
+    assert len(tocsin("rules", "list", "--kind", "sigma", "--json").json) == 6
     assert tocsin("rules", "update-pack", "ours", update, "--yes", "--force").code == 0
-    assert len(tocsin("rules", "list", "--json").json) == 1
+    assert len(tocsin("rules", "list", "--kind", "sigma", "--json").json) == 1
 
 
 def test_a_pack_without_a_usable_rule_is_not_installed(tocsin: Tocsin, tmp_path: Path) -> None:

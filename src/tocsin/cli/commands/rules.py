@@ -35,6 +35,7 @@ from tocsin.detect.eql_tokens import EqlRefused
 from tocsin.detect.overlay import LifeState, Overlay
 from tocsin.detect.ruleset import RuleSet, load_rules
 from tocsin.detect.stateful_rule import CorrelationRule
+from tocsin.ingest.health_rules import HEALTH_RULES
 from tocsin.model.rule import Rule, RuleKind
 from tocsin.model.severity import Level
 
@@ -69,7 +70,8 @@ def list_rules(
     """
     ruleset = _load(paths, home, config, pipeline)
     decided = {} if paths else decided_on(settings_for(home, config).home)
-    rules = [_as_decided(rule, decided) for rule in ruleset.all_rules()]
+    built_in = () if paths else HEALTH_RULES
+    rules = [_as_decided(rule, decided) for rule in (*ruleset.all_rules(), *built_in)]
     wanted = [
         rule
         for rule in rules
