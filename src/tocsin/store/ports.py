@@ -30,7 +30,7 @@ from tocsin.store.query import (
     TopValue,
 )
 from tocsin.store.sql_plan import SqlPlan
-from tocsin.store.sql_rows import SqlRows
+from tocsin.store.sql_rows import SqlRows, SqlStream
 from tocsin.store.stop_signal import StopSignal
 
 
@@ -181,6 +181,12 @@ class EventStore(Protocol):
 
         The view ``events`` has the events of ``within``, whatever its size.
         """
+        ...
+
+    def sql_stream(
+        self, statement: str, within: EventQuery = EVERYTHING, stop: StopSignal | None = None
+    ) -> AbstractContextManager[SqlStream]:
+        """As ``sql``, but every row; what the view has stays until the block ends."""
         ...
 
     def explain(self, statement: str, within: EventQuery = EVERYTHING) -> SqlPlan:

@@ -1,5 +1,7 @@
 """What a statement of SQL gives back."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 
@@ -8,4 +10,16 @@ class SqlRows(NamedTuple):
 
     columns: list[str]
     rows: list[tuple[Any, ...]]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SqlStream:
+    """All rows of a statement, in ``chunks`` as they come; the other parts as in ``SqlRows``.
+
+    What turns out to be damaged on the way ends the chunks with ``StoreError``.
+    """
+
+    columns: list[str]
+    chunks: Iterator[list[tuple[Any, ...]]]
     problems: tuple[str, ...] = ()

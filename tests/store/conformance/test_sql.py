@@ -56,6 +56,22 @@ def test_reading_is_allowed(filled, statement, rows):
     assert filled.sql(statement, 10)[1] == rows
 
 
+def test_every_row_comes_when_all_are_asked_for(filled):
+    statement = """select a.process_pid as n from events a cross join events b
+        cross join events c cross join events d cross join events e"""
+    with filled.sql_stream(statement) as stream:
+        assert (stream.columns, stream.problems) == (["n"], ())
+        found = [row[0] for chunk in stream.chunks for row in chunk]
+    assert sorted(found) == sorted([*range(5)] * 5**4)
+    with filled.sql_stream("select native, time from events where process_pid = 99") as stream:
+        assert stream.columns == ["native", "time"]
+        assert list(stream.chunks) == []
+    with pytest.raises(QueryError), filled.sql_stream("select nope from events"):
+        pass
+    with pytest.raises(QueryError), filled.sql_stream("drop table events"):
+        pass
+
+
 def test_no_more_rows_come_than_asked_for(filled):
     assert len(filled.sql("select * from events", 3)[1]) == 3
 

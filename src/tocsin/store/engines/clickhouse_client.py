@@ -98,6 +98,23 @@ class ClickHouse:
                 names = [row[0] for row in described.result_rows]
             return names, [tuple(row) for row in found.result_rows]
 
+    @contextmanager
+    def rows_as_they_come(
+        self, query: str, stop: StopSignal | None = None, **limits: Any
+    ) -> Iterator[tuple[list[str], Iterator[list[tuple[Any, ...]]]]]:
+        """As ``rows``, chunk by chunk; however long it takes."""
+        query_id = str(uuid.uuid4())
+        settings = {**limits, "max_execution_time": 0, "query_id": query_id}
+        with self._said(stop):
+            described = self._client.query(f"DESCRIBE ({query})", settings=limits).result_rows
+        with (
+            self._said(stop),
+            self._stopping(stop, query_id),
+            self._client.query_row_block_stream(query, settings=settings, query_tz="UTC") as stream,
+        ):
+            names = [row[0] for row in described]
+            yield names, ([tuple(row) for row in block] for block in stream)
+
     def insert(self, name: str, rows: pa.Table, token: str) -> None:
         """Write rows durably; the same ``token`` again writes nothing."""
         settings = {"insert_deduplication_token": token, "max_execution_time": 0}

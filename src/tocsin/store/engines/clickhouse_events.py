@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 
 import structlog
@@ -34,7 +34,7 @@ from tocsin.store.query import (
     TopValue,
 )
 from tocsin.store.sql_plan import SqlPlan
-from tocsin.store.sql_rows import SqlRows
+from tocsin.store.sql_rows import SqlRows, SqlStream
 from tocsin.store.stop_signal import StopSignal
 
 _log = structlog.get_logger()
@@ -127,6 +127,11 @@ class ClickHouseEvents:
         stop: StopSignal | None = None,
     ) -> SqlRows:
         return self._sql.run(statement, size, within, stop)
+
+    def sql_stream(
+        self, statement: str, within: EventQuery = _EVERYTHING, stop: StopSignal | None = None
+    ) -> AbstractContextManager[SqlStream]:
+        return self._sql.stream(statement, within, stop)
 
     def explain(self, statement: str, within: EventQuery = _EVERYTHING) -> SqlPlan:
         return self._sql.explain(statement, within)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlglot
@@ -18,7 +19,7 @@ from tocsin.store.ports import Segment, StateStore
 from tocsin.store.query import EventQuery
 from tocsin.store.sql_guard import VIEW, checked
 from tocsin.store.sql_plan import PlanStep, SqlPlan
-from tocsin.store.sql_rows import SqlRows
+from tocsin.store.sql_rows import SqlRows, SqlStream
 from tocsin.store.stop_signal import StopSignal
 
 _READ_ONLY = {
@@ -44,6 +45,19 @@ class ClickHouseSql:
         tree, _ = self._told(statement, within, stop)
         names, rows = self._clickhouse.rows(tree.sql("clickhouse"), stop, limit=size, **_READ_ONLY)
         return SqlRows(names, [tuple(plain_value(value) for value in row) for row in rows[:size]])
+
+    @contextmanager
+    def stream(
+        self, statement: str, within: EventQuery, stop: StopSignal | None
+    ) -> Iterator[SqlStream]:
+        """All rows, as they come."""
+        tree, _ = self._told(statement, within, stop)
+        asked = tree.sql("clickhouse")
+        with self._clickhouse.rows_as_they_come(asked, stop, **_READ_ONLY) as (names, blocks):
+            plain = (
+                [tuple(plain_value(value) for value in row) for row in block] for block in blocks
+            )
+            yield SqlStream(names, plain)
 
     def explain(self, statement: str, within: EventQuery) -> SqlPlan:
         """What running it would do."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import duckdb
@@ -13,19 +14,21 @@ from tocsin.store.engines import manifest
 from tocsin.store.engines.duckdb_reader import DuckDbReader
 from tocsin.store.engines.event_rows import plain_value
 from tocsin.store.engines.event_search import EventSearch, candidates
+from tocsin.store.engines.event_streaming import held
 from tocsin.store.engines.segment_scan import Scan
 from tocsin.store.engines.segment_table import events_in
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 from tocsin.store.lucene import compile_filter
-from tocsin.store.ports import QueryError
+from tocsin.store.ports import QueryError, StoreError
 from tocsin.store.query import EventQuery
 from tocsin.store.sql_guard import VIEW, checked
 from tocsin.store.sql_plan import PlanStep, SqlPlan
-from tocsin.store.sql_rows import SqlRows
+from tocsin.store.sql_rows import SqlRows, SqlStream
 from tocsin.store.stop_signal import StopSignal
 
 _MOST_BYTES = 64 * 1024**2
 _CHUNK_ROWS = 256
+_STREAMED_ROWS = 2048
 _Told = TypeVar("_Told")
 
 
@@ -49,6 +52,34 @@ class EventSql:
 
         told, looked = self._asked(rows, within, stop)
         return told._replace(problems=tuple(looked.problems))
+
+    @contextmanager
+    def stream(
+        self, statement: str, within: EventQuery, stop: StopSignal | None = None
+    ) -> Iterator[SqlStream]:
+        """All rows; the files the view is over stay as they are until the block ends."""
+        allowed = checked(statement)
+        found = compile_filter(within.text, self._search.catalogue())
+        where = build.condition(within, found)
+        with ExitStack() as stack:
+
+            def begin(scan: Scan) -> SqlStream:
+                while True:
+                    try:
+                        with ExitStack() as tried:
+                            whole = scan.at_hand(scan.segments)
+                            paths = tried.enter_context(held(scan.folder, scan, whole))
+                            cursor = tried.enter_context(self._reader.cursor(stop))
+                            cursor.execute(_view(paths, where))
+                            cursor.execute(allowed)
+                            names = [column[0] for column in cursor.description or []]
+                            chunks = _chunks(cursor, cursor.fetchmany(_STREAMED_ROWS))
+                            stack.enter_context(tried.pop_all())
+                            return SqlStream(names, chunks, tuple(scan.problems))
+                    except duckdb.Error as error:
+                        _judge(scan, error)
+
+            yield self._search.answer(begin, lambda tx: candidates(tx, within, found), stop)
 
     def explain(self, statement: str, within: EventQuery) -> SqlPlan:
         """What running it would do."""
@@ -90,19 +121,39 @@ class EventSql:
                     with self._reader.cursor(stop) as cursor:
                         cursor.execute(_view(scan.files(), where))
                         return ask(cursor), scan
-                except duckdb.OutOfMemoryException as error:
-                    raise QueryError(
-                        "the statement needs more memory than it may have: group by less, sort "
-                        "less, join on more, or narrow the time range"
-                    ) from error
-                except duckdb.ProgrammingError as error:
-                    if not isinstance(error, duckdb.InvalidInputException):
-                        raise QueryError(f"the statement can't be run: {_reason(error)}") from error
-                    scan.set_aside(error)
                 except duckdb.Error as error:
-                    scan.set_aside(error)
+                    _judge(scan, error)
 
         return self._search.answer(answer, lambda tx: candidates(tx, within, found), stop)
+
+
+def _judge(scan: Scan, error: duckdb.Error) -> None:
+    """Sets aside what is damaged, so that one asks again; raises QueryError for the statement."""
+    if isinstance(error, duckdb.OutOfMemoryException):
+        raise QueryError(
+            "the statement needs more memory than it may have: group by less, sort less, join on "
+            "more, or narrow the time range"
+        ) from error
+    is_about_it = isinstance(error, duckdb.ProgrammingError)
+    if is_about_it and not isinstance(error, duckdb.InvalidInputException):
+        raise QueryError(f"the statement can't be run: {_reason(error)}") from error
+    scan.set_aside(error)
+
+
+def _chunks(
+    cursor: DuckDBPyConnection, first: list[tuple[Any, ...]]
+) -> Iterator[list[tuple[Any, ...]]]:
+    chunk = first
+    while chunk:
+        yield [tuple(plain_value(value) for value in row) for row in chunk]
+        try:
+            chunk = cursor.fetchmany(_STREAMED_ROWS)
+        except duckdb.InterruptException:
+            raise
+        except duckdb.Error as error:
+            raise StoreError(
+                f"the answer broke off ({_reason(error)}): what came so far is not all"
+            ) from error
 
 
 def _rows(cursor: DuckDBPyConnection, size: int) -> list[tuple[Any, ...]]:

@@ -43,7 +43,7 @@ from tocsin.store.query import (
     TopValue,
 )
 from tocsin.store.sql_plan import SqlPlan
-from tocsin.store.sql_rows import SqlRows
+from tocsin.store.sql_rows import SqlRows, SqlStream
 from tocsin.store.stop_signal import StopSignal
 from tocsin.store.vault import Vault
 
@@ -136,6 +136,11 @@ class ParquetEvents:
         stop: StopSignal | None = None,
     ) -> SqlRows:
         return self._sql.run(statement, size, within, stop)
+
+    def sql_stream(
+        self, statement: str, within: EventQuery = EVERYTHING, stop: StopSignal | None = None
+    ) -> AbstractContextManager[SqlStream]:
+        return self._sql.stream(statement, within, stop)
 
     def explain(self, statement: str, within: EventQuery = EVERYTHING) -> SqlPlan:
         return self._sql.explain(statement, within)
