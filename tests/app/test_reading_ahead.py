@@ -1,5 +1,6 @@
 """What is read ahead of the flow, and what doors have decoded for it, changes nothing but time."""
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from tocsin.app.config import load_settings
 from tocsin.app.decoding_ahead import DecodingAhead
+from tocsin.app.reading_ahead import ReadingAhead
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.ingest.decode import decode
 from tocsin.ingest.lines import split_lines
@@ -121,3 +123,41 @@ def test_a_door_and_the_flow_decode_alike() -> None:
     ours, plain = ahead.taken([replace(batch)])[0], decode(batch)
     assert list(ours.records) == list(plain.records)
     assert ours.unreadable == plain.unreadable
+
+
+def test_only_what_fills_a_turn_is_read_ahead(house: Tocsin) -> None:
+    ahead = ReadingAhead(house.spool, house.normalizer, house.decoding, batch_bytes=1024)
+    post(house, "small", 2)
+    ahead.begin(0)
+    assert ahead.taken(0) is None
+    post(house, "large", 20)
+    ahead.begin(0)
+    read = ahead.taken(0)
+    assert read is not None
+    assert [entry.batch.source for entry in read.entries] == ["small"]
+    ahead.close()
+    house.close()
+
+
+class Pauses(threading.Event):
+    """Says stop at the first rest, and how long that would have been."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rests: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.rests.append(timeout)
+        self.set()
+        return True
+
+
+def test_the_flow_rests_when_less_than_a_turn_waits(house: Tocsin) -> None:
+    for source in ("first", "second", "third"):
+        post(house, source, 20)
+    stop = Pauses()
+    house.flow.wake()
+    house.flow.run(stop, cut_s=0.001)
+    assert house.flow.counts.batches == 3
+    assert stop.rests == [0.001]
+    house.close()

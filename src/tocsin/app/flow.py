@@ -1,6 +1,7 @@
 """The way of an event: from the spool through every room into the store, exactly once."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,9 @@ from tocsin.triage.alerts import AlertBook
 from tocsin.triage.finding_events import findings_batch
 
 _log = structlog.get_logger()
+_REST_SHARE = 2.0
+"""So many times as long as a turn took, what waits may grow before the next one."""
+_LONGEST_REST_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +98,10 @@ class _Worked:
 class Flow:
     """Takes spool entries through decode, normalize, detect and triage.
 
-    One turn works on a few megabytes, while the next is read in another thread, and ends in ONE transaction that publishes the segment,
-    folds the alerts, keeps what correlations remember, adds to the ledgers, notes which fields
-    came, keeps the unreadable and moves the spool offset: after a crash the turn either happened
-    or is done again, with the same event ids.
+    One turn works on a few megabytes, while the next, if as much waits, is read in another thread.
+    It ends in ONE transaction that publishes the segment, folds the alerts, keeps what correlations
+    remember, adds to the ledgers, notes which fields came, keeps the unreadable and moves the spool
+    offset: after a crash the turn happened or is done again, with the same event ids.
     """
 
     def __init__(
@@ -232,7 +236,7 @@ class Flow:
             self._work.wait(timeout=self._ahead.pause_s(cut_s))
             self._work.clear()
             try:
-                while self.turn() and not stop.is_set():
+                while self._turn_and_rest(stop, cut_s):
                     pause_s = 1.0
                 self.error = ""
             except Exception as error:
@@ -240,6 +244,15 @@ class Flow:
                 _log.exception("flow_turn_failed", retry_s=pause_s)
                 stop.wait(pause_s)
                 pause_s = min(pause_s * 2, 10.0)
+
+    def _turn_and_rest(self, stop: threading.Event, cut_s: float) -> bool:
+        """One turn, then time for the next to fill: it costs much the same whatever it brings."""
+        began = time.monotonic()
+        done = self.turn()
+        if done and not self._ahead.is_full:
+            took_s = time.monotonic() - began
+            stop.wait(min(_REST_SHARE * took_s, _LONGEST_REST_S, cut_s))
+        return bool(done) and not stop.is_set()
 
     def _work_safely(
         self, entries: Sequence[SpoolEntry], reading: Reading | None

@@ -32,7 +32,7 @@ class Reading:
 
 
 class ReadingAhead:
-    """While the flow evaluates, stores and commits a turn, the next one is read in a thread.
+    """While the flow evaluates, stores and commits a turn, the next full one is read in a thread.
 
     Reading depends on nothing but the entries and what the normalizer remembers of earlier ones,
     so what was read ahead holds whatever becomes of the turn before, and reading the same again
@@ -50,6 +50,8 @@ class ReadingAhead:
         self.waits = False
         """Whether the beginning of an audit event may wait for its end; said by who runs on."""
         self._is_waiting = False
+        self.is_full = False
+        """Whether so much waited behind the turn begun last that it fills the next one."""
         self._thread = ThreadPoolExecutor(1, "tocsin-reading")
         self._ahead: tuple[int, Future[Reading]] | None = None
 
@@ -86,9 +88,16 @@ class ReadingAhead:
         return first + at
 
     def begin(self, start: int) -> None:
-        """Read what waits behind ``start`` meanwhile."""
-        if self._ahead is None or self._ahead[0] != start:
+        """Read what waits behind ``start`` meanwhile, once it fills a turn.
+
+        What is less is left to grow until the next turn takes it.
+        """
+        self.is_full = self._waiting_bytes(start) >= self._batch_bytes
+        if self.is_full and (self._ahead is None or self._ahead[0] != start):
             self._ahead = start, self._thread.submit(lambda: self._read(self.entries(start)))
+
+    def _waiting_bytes(self, start: int) -> int:
+        return self._spool.committed() + self._spool.backlog_bytes() - start
 
     def read(self, entries: Sequence[SpoolEntry]) -> Reading:
         """Read these entries now."""
