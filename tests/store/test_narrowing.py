@@ -1,5 +1,6 @@
 """What is known of merged segments changes how a search is answered, never the answer."""
 
+from dataclasses import replace
 from datetime import timedelta
 from shutil import copyfile
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from tocsin.store.engines import segment_merge
 from tocsin.store.engines.parquet_events import ParquetEvents
 from tocsin.store.engines.segment_facts import facts_of
+from tocsin.store.engines.segment_scan import Scan
 from tocsin.store.engines.sqlite_state import SqliteState
 from tocsin.store.query import EventQuery
 
@@ -100,9 +102,7 @@ def fill(pair, segments, make_batch):
 
 def answers(events, query):
     page = events.search(query)
-    rest = events.search(
-        EventQuery(query.text, query.start, query.end, query.size, page.next_cursor)
-    )
+    rest = events.search(replace(query, cursor=page.next_cursor))
     return (
         page.total,
         page.events,
@@ -125,9 +125,10 @@ def answers(events, query):
     begin=st.sampled_from([None, 0, 50_000]),
     length=st.sampled_from([None, 90_000]),
     own_file=st.booleans(),
+    oldest_first=st.booleans(),
 )
 def test_a_merged_store_gives_the_same_answers(
-    open_pair, make_batch, noon, segments, texts, begin, length, own_file
+    open_pair, make_batch, noon, segments, texts, begin, length, own_file, oldest_first
 ):
     pair = open_pair()
     with pytest.MonkeyPatch.context() as patch:
@@ -137,7 +138,7 @@ def test_a_merged_store_gives_the_same_answers(
     start = None if begin is None else noon + timedelta(seconds=begin)
     end = None if length is None else (start or noon) + timedelta(seconds=length)
     for text in texts:
-        query = EventQuery(text, start, end, size=3)
+        query = EventQuery(text, start, end, size=3, oldest_first=oldest_first)
         merged, plain = (answers(events, query) for events, _ in pair)
         assert merged == plain
         whole = EventQuery(text, noon, noon + timedelta(days=3))
@@ -175,3 +176,58 @@ def test_a_column_with_too_many_values_is_looked_into(open_pair, make_batch, mon
     assert [(one.value, one.count) for one in events.top_values(EventQuery(), "user", 1)] == [
         ("u0", 4)
     ]
+
+
+def test_a_field_that_merging_stores_as_a_second_type_is_still_found(open_pair, make_batch):
+    pair = open_pair()
+    rows = [
+        [("t.a", {"native": {"user": {"name": "bob"}}})],
+        [("t.a", {"native": {"user": "bob"}}), ("t.a", {"native": {"user": "eve"}})],
+    ]
+    fill(pair, rows, make_batch)
+    events = pair[0][0]
+    assert len(events.segments(None, None)) == 1
+    assert events.search(EventQuery("native.user.name:bob")).total == 1
+    assert events.search(EventQuery("native.user:bob")).total == 1
+
+
+def test_a_page_opens_only_segments_with_some_of_its_minutes(open_pair, make_batch, monkeypatch):
+    events = two_lanes_apart(open_pair, make_batch, monkeypatch)
+    opened = []
+    rows = Scan.rows
+
+    def noted(scan, build, segments=None, **others):
+        opened.extend(one.lanes for one in (scan.segments if segments is None else segments))
+        return rows(scan, build, segments, **others)
+
+    monkeypatch.setattr(Scan, "rows", noted)
+    newest = events.search(EventQuery(size=8))
+    assert [one.lane for one in newest.events] == ["t.b"] * 8
+    assert newest.total == 18
+    assert set(opened) == {("t.b",)}
+    opened.clear()
+    oldest = events.search(EventQuery(size=8, oldest_first=True))
+    assert [one.lane for one in oldest.events] == ["t.a"] * 8
+    assert set(opened) == {("t.a",)}
+
+
+def test_a_page_is_filled_from_others_when_its_segment_is_damaged(
+    open_pair, make_batch, monkeypatch
+):
+    events = two_lanes_apart(open_pair, make_batch, monkeypatch)
+    (late,) = [one for one in events.segments(None, None) if one.lanes == ("t.b",)]
+    (events._folder / late.path).write_bytes(b"no segment at all")
+    page = events.search(EventQuery(size=4))
+    assert [one.lane for one in page.events] == ["t.a"] * 4
+    assert page.next_cursor is not None
+    assert len(page.problems) == 1
+
+
+def two_lanes_apart(open_pair, make_batch, monkeypatch):
+    """A merged store with nine events of ``t.a``, and a day later nine of ``t.b``."""
+    monkeypatch.setattr(segment_merge.merge, "__defaults__", (1,))
+    pair = open_pair()
+    early = [("t.a", {"at": number}) for number in range(9)]
+    late = [("t.b", {"at": 90_000 + number}) for number in range(9)]
+    fill(pair, [early[:4] + late[:4], early[4:] + late[4:]], make_batch)
+    return pair[0][0]

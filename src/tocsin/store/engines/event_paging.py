@@ -7,6 +7,7 @@ from sqlglot import exp
 
 from tocsin.store.engines import event_queries as build
 from tocsin.store.engines.event_rows import event_columns, stored_event
+from tocsin.store.engines.page_reach import Hits, reach
 from tocsin.store.engines.segment_scan import Scan
 from tocsin.store.ports import Segment
 from tocsin.store.predicates import timestamp
@@ -14,24 +15,8 @@ from tocsin.store.query import EventQuery, StoredEvent
 
 _LOOKED_AT = 64
 """Segments among which the one is chosen that tells how far back a page reaches."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hits:
-    """How many events of one segment match; none is before ``first`` or after ``last``."""
-
-    segment: Segment
-    count: int
-    first: datetime
-    last: datetime
-
-    def reaches(self, time: datetime, oldest_first: bool) -> bool:
-        """True when one may be at ``time`` or before it in the order of the page."""
-        return self.first <= time if oldest_first else self.last >= time
-
-    @property
-    def per_s(self) -> float:
-        return self.count / ((self.last - self.first) / timedelta(seconds=1) + 1)
+_FEW = 20_000
+"""Matches of unknown times that are read with the others, without asking first where they lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +52,18 @@ def first_places(
 ) -> list[Found]:
     """The first ``size + 1`` matches after ``after``.
 
-    First some are looked for where they lie close together, then in all segments that may have
-    others before the last of these.
+    Where it is known how many events each minute has, only segments with some of the last minutes
+    are opened. Else some matches are looked for where they lie close together, then in all segments
+    that may have others before the last of these.
     """
     oldest_first = query.oldest_first
     if after is not None:
         hits = [hit for hit in hits if hit.reaches(after[0], not oldest_first)]
     page = _Page(scan, query.size + 1, after, oldest_first)
+    page.add_timed(hits)
+    if len(page.places) == page.wanted:
+        return page.places
+    page.places.clear()
     while hits and len(page.places) < page.wanted:
         chosen = _nearest(hits, page.wanted)
         page.add(chosen, None)
@@ -87,12 +77,16 @@ def first_places(
 def _nearest(hits: list[Hits], wanted: int) -> list[Hits]:
     enough = [hit for hit in hits[:_LOOKED_AT] if hit.count >= wanted]
     if enough:
-        return [max(enough, key=lambda hit: hit.per_s)]
+        return [max(enough, key=_per_s)]
     taken = count = 0
     while taken < len(hits) and count < wanted:
         count += hits[taken].count
         taken += 1
     return hits[:taken]
+
+
+def _per_s(hit: Hits) -> float:
+    return hit.count / ((hit.last - hit.first) / timedelta(seconds=1) + 1)
 
 
 @dataclass(slots=True)
@@ -109,6 +103,22 @@ class _Page:
         self.scan, self.wanted = scan, wanted
         self.after, self.oldest_first = after, oldest_first
         self.places = []
+
+    def add_timed(self, hits: list[Hits]) -> None:
+        """Take in what is needed, as far as it is known in which minutes it is.
+
+        Too little is taken in where a segment turns out to be damaged.
+        """
+        narrowing = self.scan.narrowing
+        if narrowing is None:
+            return
+        bound = reach(narrowing, hits, self.wanted, self.after, self.oldest_first)
+        if bound is None:
+            return
+        within = [hit for hit in hits if hit.reaches(bound, self.oldest_first)]
+        untimed = (hit.count for hit in within if narrowing.minutes(hit.segment) is None)
+        if sum(untimed) <= _FEW:
+            self.add(within, bound)
 
     def add(self, hits: list[Hits], bound: datetime | None) -> None:
         """Take in matches of these segments; none beyond ``bound`` is wanted."""
@@ -134,13 +144,11 @@ def events_at(scan: Scan, places: list[Found]) -> list[StoredEvent]:
     """The events that lie there, whole."""
     rows_of: dict[str, list[int]] = {}
     for place in places:
-        rows_of.setdefault(scan.path(place.segment), []).append(place.row)
-    where = build.rows_at(rows_of)
-    segments = list({place.segment.id: place.segment for place in places}.values())
+        rows_of.setdefault(place.segment.id, []).append(place.row)
     found = scan.rows(
-        lambda table: exp.select(*event_columns()).from_(table).where(where),
-        segments,
-        as_they_are=True,
+        lambda table: exp.select(*event_columns()).from_(table),
+        list({place.segment.id: place.segment for place in places}.values()),
+        at=rows_of,
     )
     events = {row[0]: stored_event(row) for row in found}
     return [events[place.event_id] for place in places if place.event_id in events]

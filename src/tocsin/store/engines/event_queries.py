@@ -98,19 +98,6 @@ def page(
     return query.order_by(*order).limit(size)
 
 
-def rows_at(rows_of: dict[str, list[int]]) -> exp.Expr:
-    """Rows told by file and number."""
-    return any_of(
-        [
-            exp.and_(
-                exp.EQ(this=FILE.copy(), expression=exp.Literal.string(path)),
-                ROW.copy().isin(*rows),
-            )
-            for path, rows in rows_of.items()
-        ]
-    )
-
-
 def histogram(table: Rows, where: exp.Expr, first: int, width: int) -> exp.Expr:
     """Number of the bucket, severity id (0 for none), matches."""
     since = exp.Sub(this=_call("epoch_us", TIME), expression=_integer(first))

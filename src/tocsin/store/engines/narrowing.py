@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from tocsin.store.engines import event_queries as build
 from tocsin.store.engines.duckdb_reader import DuckDbReader
-from tocsin.store.engines.segment_facts import RAW, SegmentFacts
+from tocsin.store.engines.segment_facts import RAW, Numbers, SegmentFacts
 from tocsin.store.engines.value_index import Mask, ValueIndex, Values
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 from tocsin.store.lucene import Filter
@@ -120,6 +120,23 @@ class Narrowing:
         if values is None:
             return None
         return int(values.counts[self._mask(0, leaf.column)[values.numbers]].sum())
+
+    def minutes(self, segment: Segment) -> tuple[Numbers, Numbers] | None:
+        """Minutes since 1970 (ascending) of which all events match, and how many there are.
+
+        None when it is not known.
+        """
+        facts = self.facts.get(segment.id)
+        if facts is None or self._rest(segment).says is not True:
+            return None
+        minutes, _, events = facts.minutes
+        first, last = 0, len(minutes)
+        if self._query.start is not None:
+            first = int(np.searchsorted(minutes * build.MINUTE_US, build.micros(self._query.start)))
+        if self._query.end is not None:
+            ends = (minutes + 1) * build.MINUTE_US
+            last = int(np.searchsorted(ends, build.micros(self._query.end), side="right"))
+        return minutes[first:last], events[first:last]
 
     def _is_within(self, segment: Segment) -> bool:
         query = self._query

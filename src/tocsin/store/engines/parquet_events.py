@@ -295,6 +295,7 @@ class ParquetEvents:
             swapped = manifest.swap(tx, group, *new)
             if swapped:
                 facts_book.keep(tx, {one.segment.id: one.facts for one in merged})
+                self._fields.note(tx, frozenset().union(*(one.fields for one in new)))
         for segment in group if swapped else new:
             remove(self._folder / segment.path)
         return swapped

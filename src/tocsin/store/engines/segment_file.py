@@ -154,9 +154,20 @@ def laid_out(batches: Sequence[EventBatch]) -> tuple[pa.Table, frozenset[SeenFie
         names = FieldNames()
         parts = [shredded(batch, names) for batch in columns]
         column = variant_column(parts, names)
-        fields.update(SeenField(EVERY_LANE, name, path) for path in _marked_paths(column.type, ()))
         table = table.append_column(name, column)
-    return table, frozenset(fields)
+    return table, frozenset(fields) | marked_fields(table)
+
+
+def marked_fields(table: pa.Table) -> frozenset[SeenField]:
+    """Where second spellings and second types of fields lie in a segment's table.
+
+    A search that does not know of them does not find what lies there.
+    """
+    return frozenset(
+        SeenField(EVERY_LANE, name, path)
+        for name in VARIANTS
+        for path in _marked_paths(table.schema.field(name).type, ())
+    )
 
 
 def split_ocsf(ocsf: pa.RecordBatch) -> tuple[dict[str, pa.Array], pa.RecordBatch]:
@@ -202,7 +213,6 @@ def plain_columns(batch: EventBatch, hot: dict[str, pa.Array]) -> pa.RecordBatch
 
 
 def _marked_paths(kind: Any, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Where second spellings and second types of fields are stored, in a VARIANT's layout."""
     at = kind.get_field_index("typed_value")
     typed = kind.field(at).type if at >= 0 else None
     if typed is not None and pa.types.is_struct(typed):

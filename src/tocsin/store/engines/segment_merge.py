@@ -23,6 +23,7 @@ from tocsin.store.engines.segment_file import (
     checksum,
     laid_out,
     layout_of,
+    marked_fields,
     new_path,
     plain_schema,
     write_durably,
@@ -129,6 +130,7 @@ def write_sorted(folder: Path, table: pa.Table) -> Merged:
         checksum=checksum(folder / path),
         first_event_id=ids["min"],
         last_event_id=ids["max"],
+        fields=marked_fields(table),
     )
     return Merged(segment, facts_of(table))
 

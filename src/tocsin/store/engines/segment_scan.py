@@ -1,7 +1,7 @@
 """Runs a query over segments, leaving out damaged ones and naming them."""
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from sqlglot import exp
 from tocsin.store.engines import manifest
 from tocsin.store.engines.cold_shelf import Hold
 from tocsin.store.engines.duckdb_reader import DuckDbReader, Rows
+from tocsin.store.engines.event_queries import ROW
 from tocsin.store.engines.narrowing import Narrowing
 from tocsin.store.engines.segment_file import checksum
 from tocsin.store.engines.segment_places import is_cold, is_quarantined
@@ -31,6 +32,8 @@ _ABOUT_THE_QUERY = (
 )
 
 Query = Callable[[Table], exp.Expr]
+RowsAt = Mapping[str, Sequence[int]]
+"""Numbers of rows by the id of their segment."""
 _SHOWN = 3
 _MEND = (
     "; put the file back from a backup (tocsin admin check --mend-from BACKUP) and check the disk"
@@ -80,11 +83,11 @@ class Scan:
         build: Query,
         segments: Sequence[Segment] | None = None,
         *,
-        as_they_are: bool = False,
+        at: RowsAt | None = None,
     ) -> Rows:
         """The rows of ``build`` over ``segments`` (all when None), damaged ones left out.
 
-        ``as_they_are``: over all their events, not only those that match the query.
+        ``at``: over the events that lie there, instead of those that match the query.
         Raises ``SegmentsChanged`` when a segment has been merged away, ``QueryError`` when the
         query itself can't be run.
         """
@@ -93,15 +96,19 @@ class Scan:
         if not whole:
             return []
         try:
-            return self.reader.rows(build(self._table(whole, as_they_are)), self.stop)
+            return self.reader.rows(build(self._table(whole, at)), self.stop)
         except _ABOUT_THE_QUERY as error:
             raise QueryError(f"the query can't be run: {_first_line(error)}") from error
         except duckdb.Error as error:
-            self._set_damaged_aside(whole, build, error)
-            return self.rows(build, chosen, as_they_are=as_they_are)
+            self._set_damaged_aside(whole, build, error, at)
+            return self.rows(build, chosen, at=at)
 
-    def _table(self, segments: Sequence[Segment], as_they_are: bool = False) -> Table:
-        if self.narrowing is None or as_they_are:
+    def _table(self, segments: Sequence[Segment], at: RowsAt | None = None) -> Table:
+        if at is not None:  # a question to each file: one to all would read all of their rows
+            return rows_where(
+                [(ROW.copy().isin(*at[one.id]), [self.path(one)]) for one in segments]
+            )
+        if self.narrowing is None:
             return events_in([self.path(segment) for segment in segments])
         parts: dict[Hashable, Part] = {}
         for segment in segments:
@@ -131,9 +138,13 @@ class Scan:
         )
 
     def _set_damaged_aside(
-        self, segments: Sequence[Segment], build: Query | None, error: duckdb.Error
+        self,
+        segments: Sequence[Segment],
+        build: Query | None,
+        error: duckdb.Error,
+        at: RowsAt | None = None,
     ) -> None:
-        suspects = [s for s in segments if build is None or self._fails(s, build)]
+        suspects = [s for s in segments if build is None or self._fails(s, build, at)]
         with self.state.read() as tx:
             counting = manifest.paths(tx)
         found = False
@@ -159,9 +170,9 @@ class Scan:
             f"{_some(segment.sources)}, {times}, are missing from this answer{advice}"
         )
 
-    def _fails(self, segment: Segment, build: Query) -> bool:
+    def _fails(self, segment: Segment, build: Query, at: RowsAt | None) -> bool:
         try:
-            self.reader.rows(build(self._table([segment])), self.stop)
+            self.reader.rows(build(self._table([segment], at)), self.stop)
         except duckdb.Error:
             return True
         return False
