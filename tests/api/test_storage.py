@@ -82,6 +82,16 @@ def test_from_a_preview_over_a_hold_to_what_is_deleted(house: Tocsin, client: Te
     ]
 
 
+def test_what_a_filter_finds_is_held(house: Tocsin, client: TestClient) -> None:
+    held = {"name": "Case 5", "reason": "the court asked", "matching": "native.n:0"}
+    assert client.post("/api/v1/holds", json=held).json()["matching"] == "native.n:0"
+    wanted = {"name": "all", "keep_days": 90}
+    assert client.post("/api/v1/retention/preview", json=wanted).json()["events"] == 2
+    wrong = client.post("/api/v1/holds", json={**held, "name": "b", "matching": "usr:lee"})
+    assert wrong.status_code == 409
+    assert "did you mean user" in wrong.json()["detail"]
+
+
 def test_what_would_delete_much_must_have_been_seen(house: Tocsin, client: TestClient) -> None:
     wanted = {"name": "all", "keep_days": 1}
     refused = client.post("/api/v1/retention/rules", json=wanted)

@@ -263,6 +263,39 @@ def test_nothing_under_hold_goes_until_it_is_lifted(retention, events, state, ta
     assert {one.time for one in events.search(EventQuery(size=100)).events} == {NOW}
 
 
+def test_the_events_of_a_person_are_held_and_the_rest_around_them_goes(
+    retention, events, state, take_in
+):
+    for days in (200, 100, 0):
+        take_in(days, 5, sources=("mail", "web"))
+    hold = retention.holds.place(
+        "Lee", "asked for", by="lea", now=NOW, sources=("mail*",), matching=" native.n:3 "
+    )
+    assert hold.matching == "native.n:3"
+    retention.book._configured = (RetentionRule("all", keep_days=30),)
+    retention.go_on(by="anna", now=NOW, seen_events=18)
+    steps(retention)
+    left = events.search(EventQuery(size=100)).events
+    old = {(one.source, one.native["n"]) for one in left if one.time < NOW - 30 * DAY}
+    assert old == {("mail", 3)}
+    assert len(left) == 12
+    (placed,) = entries(state, "hold.place")
+    assert placed.detail.startswith("what native.n:3 finds in mail*, all times")
+    assert steps(retention) == 0, "what is left is held: it is not looked for again and again"
+
+
+def test_size_makes_room_beside_what_a_filter_holds(retention, events, take_in):
+    for days in (9, 8, 7, 6, 5, 4, 3):
+        take_in(days, 10)
+    retention.holds.place("h", "because", by="lea", now=NOW, matching="native.n:[0 TO 8]")
+    lots = events.lots()
+    each = sum(lot.size_bytes for lot in lots) // len(lots)
+    retention.book._configured = (RetentionRule("size", most_bytes=7 * each - each // 4),)
+    assert retention.due(NOW).events == 4, "a tenth of each day may go: four give the room"
+    steps(retention)
+    assert events.search(EventQuery("native.n:[0 TO 8]")).total == 63
+
+
 def test_a_hold_placed_while_deleting_is_thought_out_counts(retention, events, take_in):
     take_in(100)
     take_in(0, 9)
@@ -299,6 +332,9 @@ def test_size_passes_over_what_is_held(retention, events, take_in):
         ({"sources": ["x" * 301]}, "at most 200 sources"),
         ({"start": NOW, "until": NOW - DAY}, "swap them"),
         ({"name": "TAKEN  hold"}, "another name"),
+        ({"matching": "user:(alice"}, "the filter can't be read"),
+        ({"matching": "usr:alice"}, "did you mean user"),
+        ({"matching": "x" * 4001}, "at most 4,000 characters"),
     ],
 )
 def test_a_hold_that_says_too_little_is_refused(retention, wrong, told):

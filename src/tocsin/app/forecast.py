@@ -94,7 +94,8 @@ def forecast(
     measured_s, growing = growth(lots, now)
     if not measured_s:
         return Forecast(free_bytes, 0.0, (), (), None)
-    stores = _stores(lots, growing, rules, holds, now.date())
+    whole = [one for one in holds if not one.matching]  # what a filter finds is a small part
+    stores = _stores(lots, growing, rules, whole, now.date())
     caps = [rule for rule in rules if rule.has_size]
     size_now = sum(one.size_bytes for one in stores)
     sizes: list[float] = []

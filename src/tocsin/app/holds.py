@@ -9,12 +9,18 @@ from tocsin.app.audit import AuditLog
 from tocsin.app.retention_tables import LEGAL_HOLDS, LONGEST_NAME
 from tocsin.model.identifier import new_id
 from tocsin.model.retention import Hold
-from tocsin.store.ports import StateStore
+from tocsin.store.engines import manifest
+from tocsin.store.fields import FieldCatalogue
+from tocsin.store.lucene import compile_filter
+from tocsin.store.ports import QueryError, StateStore
 
 LONGEST_REASON = 4000
+LONGEST_FILTER = 4000
 MOST_SOURCES = 200
 GRACE = timedelta(days=1)
 """So long what a hold spared stays after it was lifted: time to place it again."""
+
+_EVERYTHING = ("", "*", "*:*")
 
 
 class HoldError(Exception):
@@ -59,17 +65,23 @@ class HoldBook:
         tenant: str = "",
         start: datetime | None = None,
         until: datetime | None = None,
+        matching: str = "",
     ) -> Hold:
         """Hold events from now on; raises HoldError. What is deleted already does not come back."""
         title, why = " ".join(name.split()), reason.strip()
+        wanted = "" if matching.strip() in _EVERYTHING else matching.strip()
         patterns = tuple(dict.fromkeys(one.strip() for one in sources if one.strip()))
-        _check(title, why, patterns, tenant)
+        _check(title, why, patterns, tenant, wanted)
         if start is not None and until is not None and until <= start:
             raise HoldError(
                 "the end of the range is not after its start: swap them, or leave one out"
             )
-        hold = Hold(new_id("hold"), title, why, by, now, patterns, tenant.strip(), start, until)
+        hold = Hold(
+            *(new_id("hold"), title, why, by, now, patterns, tenant.strip(), start, until),
+            matching=wanted,
+        )
         with self._state.begin() as tx:
+            _check_filter(tx, wanted)
             if any(one.name.casefold() == title.casefold() for one in self.in_force(tx)):
                 raise HoldError(f"a hold named {title!r} is in force: give this one another name")
             columns = (column.name for column in LEGAL_HOLDS.columns)
@@ -106,19 +118,29 @@ class HoldBook:
 def scope_in_words(hold: Hold) -> str:
     """``syslog/*, from 2026-03-01 to 2026-04-01`` and so on."""
     what = ", ".join(hold.sources) or "all sources"
+    what = f"what {hold.matching} finds in {what}" if hold.matching else what
     whose = f" of {hold.tenant}" if hold.tenant else ""
     start = f" from {hold.start:%Y-%m-%d %H:%M}" if hold.start else ""
     until = f" to {hold.until:%Y-%m-%d %H:%M}" if hold.until else ""
     return f"{what}{whose}{start}{until}" + ("" if start or until else ", all times")
 
 
-def _check(name: str, reason: str, sources: Sequence[str], tenant: str) -> None:
+def _check_filter(tx: Connection, matching: str) -> None:
+    try:
+        compile_filter(matching, FieldCatalogue(manifest.fields(tx)))
+    except QueryError as error:
+        raise HoldError(f"the filter can't be read: {error}") from error
+
+
+def _check(name: str, reason: str, sources: Sequence[str], tenant: str, matching: str) -> None:
     if not name or len(name) > LONGEST_NAME:
         raise HoldError(f"give the hold a name of at most {LONGEST_NAME} characters")
     if not reason or len(reason) > LONGEST_REASON:
         raise HoldError(f"say why it is held, in at most {LONGEST_REASON:,} characters")
     if len(sources) > MOST_SOURCES or any(len(one) > 300 for one in sources):
         raise HoldError(f"name at most {MOST_SOURCES} sources of 300 characters, or use patterns")
+    if len(matching) > LONGEST_FILTER:
+        raise HoldError(f"a filter has at most {LONGEST_FILTER:,} characters")
     if len(tenant) > 200:
         raise HoldError("a tenant's name has at most 200 characters")
 

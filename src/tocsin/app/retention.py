@@ -12,7 +12,7 @@ from tocsin.app.holds import HoldBook
 from tocsin.app.moment import span
 from tocsin.app.retention_account import deleted_in_words
 from tocsin.app.retention_book import RetentionBook, RetentionError
-from tocsin.app.retention_plan import Planned, by_age, by_size, left_after, pairs_of
+from tocsin.app.retention_plan import Planned, by_age, by_size, counted_on, left_after, pairs_of
 from tocsin.app.retention_settings import RetentionSettings
 from tocsin.app.retention_tables import RETENTION_STATE
 from tocsin.model.retention import Hold, RetentionRule
@@ -23,6 +23,8 @@ _log = structlog.get_logger()
 ACTOR = "retention"
 _ROW = 1
 _ALLOWED_FOR = timedelta(days=1)
+_PLANS = 8
+"""So often at most is looked for more room in one go, where holds keep some of it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +163,29 @@ class Retention:
         gone = self._events.due([one.expiry for one in aged])
         left = left_after(lots, gone)
         free = self._events.disk().free_bytes + sum(lot.size_bytes for lot in gone)
-        large = tuple(by_size(rules, holds, left, free))
-        more = left_after(self._events.due([one.expiry for one in large]), gone)
+        large, more = self._too_large(rules, holds, left, gone, free)
         stored = sum(lot.events for lot in lots)
         found = Due(aged, tuple(gone), large, tuple(more), stored)
         return replace(found, asks=self._asks(found, state, now))
+
+    def _too_large(
+        self,
+        rules: Sequence[RetentionRule],
+        holds: Sequence[Hold],
+        left: Sequence[Lot],
+        gone: Sequence[Lot],
+        free_bytes: int,
+    ) -> tuple[tuple[Planned, ...], list[Lot]]:
+        """What goes beyond bounds of size, planned anew where holds kept some of it back."""
+        not_freed = 0
+        for _ in range(_PLANS):
+            planned = tuple(by_size(rules, holds, left, free_bytes, not_freed))
+            going = left_after(self._events.due([one.expiry for one in planned]), gone)
+            missing = counted_on(planned, left) - sum(lot.size_bytes for lot in going)
+            if missing <= not_freed or not any(one.expiry.held for one in planned):
+                break
+            not_freed = missing
+        return planned, going
 
     def _asks(self, due: Due, state: RetentionState, now: datetime) -> str:
         """Why this needs a person's word; empty when it may go."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tocsin.model.retention import CountedFrom, Hold, RetentionRule
-from tocsin.store.keeping import FIRST_INTAKE, Expiry, Lot, Span
+from tocsin.store.keeping import FIRST_INTAKE, Expiry, Held, Lot, Span
 
 Pair = tuple[str, str]
 _MICRO = timedelta(microseconds=1)
@@ -46,7 +46,9 @@ def by_age(
         if rule is None or rule.keep_days is None:
             continue
         before = (now - timedelta(days=rule.keep_days)).replace(minute=0, second=0, microsecond=0)
-        yield Planned(rule, Expiry(*pair, before, rule.counted_from, spans(holds, pair)))
+        spared = spans(holds, pair)
+        expiry = Expiry(*pair, before, rule.counted_from, spared, held=held(holds, pair))
+        yield Planned(rule, expiry)
 
 
 def by_size(
@@ -54,16 +56,19 @@ def by_size(
     holds: Sequence[Hold],
     lots: Sequence[Lot],
     free_bytes: int,
+    not_freed: int = 0,
 ) -> Iterator[Planned]:
     """What lies beyond a bound of size, the oldest first; what is held is passed over.
 
-    Bounds of size are of the disk: what lies cold neither counts nor goes.
+    Bounds of size are of the disk: what lies cold neither counts nor goes. ``not_freed`` is what
+    went for gone and stays, as a hold finds it: so much more is looked for.
     """
     ordered = sorted(lots, key=lambda lot: (lot.last_received, lot.source, lot.tenant))
     found: dict[Pair, Planned] = {}
     for rule in rules:
         scope = [lot for lot in ordered if not lot.is_cold and rule.covers(lot.tenant, lot.source)]
         excess = _excess(rule, sum(lot.size_bytes for lot in scope), free_bytes)
+        excess += not_freed if excess > 0 else 0
         for lot in scope:
             if excess <= 0:
                 break
@@ -73,15 +78,43 @@ def by_size(
             excess -= lot.size_bytes
             before = lot.last_received + _MICRO
             if pair not in found or found[pair].expiry.before < before:
-                spared = spans(holds, pair)
-                expiry = Expiry(*pair, before, CountedFrom.INTAKE, spared, with_cold=False)
+                expiry = Expiry(
+                    *(*pair, before, CountedFrom.INTAKE, spans(holds, pair)),
+                    with_cold=False,
+                    held=held(holds, pair),
+                )
                 found[pair] = Planned(rule, expiry)
     yield from found.values()
 
 
+def counted_on(planned: Iterable[Planned], lots: Iterable[Lot]) -> int:
+    """Bytes that ``by_size`` took for freed by what it planned."""
+    bounds = {one.pair: one.expiry for one in planned}
+    return sum(
+        lot.size_bytes
+        for lot in lots
+        if (expiry := bounds.get((lot.tenant, lot.source))) is not None
+        and not lot.is_cold
+        and lot.first_received >= FIRST_INTAKE
+        and lot.last_received < expiry.before
+        and not _is_touched(lot, expiry.spared)
+    )
+
+
 def spans(holds: Sequence[Hold], pair: Pair) -> tuple[Span, ...]:
-    """The times of a source that holds spare."""
-    return tuple(Span(one.start, one.until) for one in holds if one.covers(*pair))
+    """The times of a source of which holds spare every event."""
+    return tuple(
+        Span(one.start, one.until) for one in holds if not one.matching and one.covers(*pair)
+    )
+
+
+def held(holds: Sequence[Hold], pair: Pair) -> tuple[Held, ...]:
+    """What holds spare of a source event by event."""
+    return tuple(
+        Held(Span(one.start, one.until), one.matching)
+        for one in holds
+        if one.matching and one.covers(*pair)
+    )
 
 
 def left_after(lots: Sequence[Lot], gone: Sequence[Lot]) -> list[Lot]:

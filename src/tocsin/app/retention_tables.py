@@ -47,4 +47,5 @@ LEGAL_HOLDS = Table(
     Column("lifted_at", Utc),
     Column("lifted_by", String(200), nullable=False),
     Column("lifted_because", Text, nullable=False),
+    Column("matching", Text, nullable=False, server_default=""),
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from tocsin.app.forecast import Forecast, Growth, forecast
 from tocsin.app.retention import Due, Retention, RetentionState
 from tocsin.app.retention_book import in_words
-from tocsin.app.retention_plan import age_rule
+from tocsin.app.retention_plan import age_rule, spans
 from tocsin.model.retention import Hold, RetentionRule
 from tocsin.store.keeping import Lot, Span
 from tocsin.store.ports import EventStore
@@ -140,7 +140,7 @@ def _by_source(
     found = []
     for pair, own in grouped.items():
         rule, rate = age_rule(rules, pair), rates.get(pair)
-        spared = [Span(one.start, one.until) for one in holds if one.covers(*pair)]
+        spared = spans(holds, pair)
         found.append(
             SourceSize(
                 *pair,

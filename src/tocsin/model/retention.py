@@ -57,7 +57,8 @@ class Hold:
     """Events that nothing deletes until the hold is lifted.
 
     Of the sources named (patterns; none: all) of a tenant (empty: all), those whose own time or
-    whose intake is in ``start <= t < until`` (None: open).
+    whose intake is in ``start <= t < until`` (None: open). With ``matching`` (a filter as of the
+    search) only those that it finds.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Hold:
     lifted_at: datetime | None = None
     lifted_by: str = ""
     lifted_because: str = ""
+    matching: str = ""
 
     @property
     def is_lifted(self) -> bool:

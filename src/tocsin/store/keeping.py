@@ -62,6 +62,14 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Events that a filter finds (in the search's words) and that are of a time."""
+
+    span: Span
+    matching: str
+
+
+@dataclass(frozen=True, slots=True)
 class Expiry:
     """Events of one source that may go: those whose age counts from before ``before``.
 
@@ -69,7 +77,8 @@ class Expiry:
     ``FIRST_EVENT``, at most ``MOST_AHEAD`` after the intake; otherwise from the intake). Where
     the time of intake is not believable, the event's own counts if it is not before
     ``FIRST_INTAKE``; otherwise the event stays. An event stays as well when its own time or its
-    intake is in one of ``spared``, and when it lies cold unless ``with_cold``.
+    intake is in one of ``spared``, or in the span of one of ``held`` whose filter finds it, and
+    when it lies cold unless ``with_cold``.
     """
 
     tenant: str
@@ -78,6 +87,7 @@ class Expiry:
     counted_from: CountedFrom = CountedFrom.INTAKE
     spared: tuple[Span, ...] = ()
     with_cold: bool = True
+    held: tuple[Held, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tocsin.store.keeping import CountedFrom, Expiry, Span
+from tocsin.store.keeping import CountedFrom, Expiry, Held, Span
 from tocsin.store.query import EventQuery
 
 INTAKE, EVENT = CountedFrom.INTAKE, CountedFrom.EVENT
@@ -132,6 +132,47 @@ def test_what_is_spared_by_its_time_or_its_intake_stays(
     store(make_batch(rows))
     expire(events, state, Expiry("default", "sensor", noon + LATER, spared=(spared,)))
     assert {one.native["at"] for one in all_of(events).values()} == stays
+
+
+DAY = Span(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC))
+OTHER_DAY = Span(datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 3, 2, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("held", "stays"),
+    [
+        ((Held(Span(), "user:alice"),), {0, 3, 6}),
+        ((Held(Span(), "user:ALICE OR host:ws-07"), Held(OTHER_DAY, "*")), {0, 3, 4, 6}),
+        ((Held(DAY, "native.said:*alice*"),), {0, 2, 6}),
+        ((Held(OTHER_DAY, "user:alice"), Held(Span(), "user:nobody")), set()),
+        ((Held(Span(), "user:alice"), Held(Span(), "NOT user:alice")), set(range(7))),
+    ],
+)
+def test_what_the_filter_of_a_hold_finds_stays_and_the_rest_around_it_goes(
+    events, state, store, make_batch, noon, held, stays
+):
+    ocsf: dict[int, dict[str, str]] = {
+        **{one: {"user.name": "alice"} for one in (0, 3, 6)},
+        1: {"user.name": "bob"},
+        4: {"device.hostname": "WS-07"},
+    }
+    said = {0: "of Alice", 2: "alice's", 5: "bob", 6: "ALICE"}
+    rows = [
+        {"ocsf": ocsf.get(n, {}), "native": {"n": n, "said": said.get(n, "-")}} for n in range(7)
+    ]
+    store(make_batch(rows[:3]), make_batch(rows[3:5], lane="test.other", position=1))
+    store(make_batch(rows[5:6], position=2))
+    store(make_batch(rows[6:], position=3))
+    before = all_of(events)
+    wanted = Expiry("default", "sensor", noon + LATER, held=held)
+    assert sum(lot.events for lot in events.due([wanted])) == 7 - len(stays)
+    assert expire(events, state, wanted) == 7 - len(stays)
+    after = all_of(events)
+    assert after.items() <= before.items()
+    assert {one.native["n"] for one in after.values()} == stays
+    assert events.due([wanted]) == []
+    lifted = Expiry("default", "sensor", noon + LATER)
+    assert expire(events, state, lifted) == len(stays)
 
 
 TIMES = {

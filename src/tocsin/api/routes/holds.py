@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
-from tocsin.app.holds import LONGEST_REASON, HoldError
+from tocsin.app.holds import LONGEST_FILTER, LONGEST_REASON, HoldError
 from tocsin.app.plain import as_json
 from tocsin.app.retention_tables import LONGEST_NAME
 from tocsin.model.principal import Permission, Principal
@@ -19,13 +19,16 @@ Keeper = Annotated[Principal, Depends(needs(Permission.HOLDS_WRITE))]
 
 
 class WantedHold(BaseModel):
-    """A hold to place; without ``sources``, ``from`` and ``to`` it holds everything."""
+    """A hold to place; without ``matching``, ``sources``, ``from``, ``to`` it holds all."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(max_length=LONGEST_NAME)
     reason: str = Field(max_length=LONGEST_REASON)
     sources: list[str] = Field(default=[], max_length=200, description="With `*`, `?`, `[…]`.")
+    matching: str = Field(
+        "", max_length=LONGEST_FILTER, description="Lucene filter; empty: every event."
+    )
     tenant: str = Field("", max_length=200)
     start: AwareDatetime | None = Field(None, alias="from")
     until: AwareDatetime | None = Field(None, alias="to", description="Not included.")
@@ -57,6 +60,7 @@ def place(house: House, wanted: WantedHold, keeper: Keeper) -> dict[str, Any]:
             tenant=wanted.tenant,
             start=wanted.start,
             until=wanted.until,
+            matching=wanted.matching,
         )
     except HoldError as error:
         raise Problem(409, "Nothing is held", str(error)) from error

@@ -49,6 +49,12 @@ def place(
         list[str] | None,
         typer.Option("--source", help="Sources (*, ?, […]); may be given again; else all."),
     ] = None,
+    matching: Annotated[
+        str,
+        typer.Option(
+            "--matching", help="Only what this filter finds, as in the search: user:alice."
+        ),
+    ] = "",
     tenant: Annotated[str, typer.Option("--tenant", help="Only of this tenant.")] = "",
     start: Annotated[str, typer.Option("--from", help="ISO time or now-30d.")] = "",
     until: Annotated[str, typer.Option("--to", help="ISO time; not included.")] = "",
@@ -69,6 +75,7 @@ def place(
                 tenant=tenant,
                 start=begin,
                 until=end,
+                matching=matching,
             )
     except (HoldError, ValueError) as error:
         fail(str(error))

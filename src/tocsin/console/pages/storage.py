@@ -130,6 +130,7 @@ def place(visit: Holder) -> Response:
             tenant=visit.text("tenant"),
             start=_moment(visit, "from"),
             until=_moment(visit, "to"),
+            matching=visit.text("matching"),
         )
     return visit.done(f"Held from now on: {scope_in_words(hold)}.", to="/storage")
 

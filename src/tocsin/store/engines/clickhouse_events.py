@@ -77,7 +77,7 @@ class ClickHouseEvents:
         self._search = ClickHouseSearch(self._clickhouse, state)
         self._sql = ClickHouseSql(self._clickhouse, self._search, state)
         self._writes = ClickHouseWrites(self._clickhouse, state)
-        self._expiry = ClickHouseExpiry(self._clickhouse, self._writes)
+        self._expiry = ClickHouseExpiry(self._clickhouse, self._writes, self._search)
         self._fields = KnownFields()
         self._changing = threading.Lock()
 

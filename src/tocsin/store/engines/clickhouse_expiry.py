@@ -1,6 +1,6 @@
 """What of the events in ClickHouse may go, as one condition that the database counts by."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,10 +8,10 @@ from typing import Any
 from sqlglot import exp
 
 from tocsin.store.engines.clickhouse_client import ClickHouse
-from tocsin.store.engines.clickhouse_dialect import number
+from tocsin.store.engines.clickhouse_dialect import number, retold
 from tocsin.store.engines.clickhouse_queries import EventTable
 from tocsin.store.engines.clickhouse_rows import micros, moment_of
-from tocsin.store.engines.clickhouse_search import numbers_of
+from tocsin.store.engines.clickhouse_search import ClickHouseSearch, numbers_of
 from tocsin.store.engines.clickhouse_tables import NUMBER
 from tocsin.store.engines.clickhouse_writes import ClickHouseWrites, Replaced
 from tocsin.store.engines.number_ranges import NumberRanges
@@ -25,6 +25,7 @@ from tocsin.store.keeping import (
     Lot,
     Span,
 )
+from tocsin.store.lucene import compile_filter
 from tocsin.store.ports import Segment
 from tocsin.store.predicates import any_of
 
@@ -32,6 +33,8 @@ _MOST_WHOLE = 500
 """Segments a step takes out whole: their rows go in one short transaction."""
 _MOST_ROWS, _MOST_REWRITTEN = 2_000_000, 4
 """Segments a step writes anew have so many rows together (or there is one), and are so many."""
+FoundBy = Callable[[str], exp.Expr]
+"""What rows meet that a filter finds."""
 _DAY_US = 86_400_000_000
 _DISKS = exp.table_("disks", db="system")
 _TIME = exp.column("time", quoted=True)
@@ -50,9 +53,12 @@ class Step:
 class ClickHouseExpiry:
     """Counts what is due in the published rows, and takes it out step by step."""
 
-    def __init__(self, clickhouse: ClickHouse, writes: ClickHouseWrites) -> None:
+    def __init__(
+        self, clickhouse: ClickHouse, writes: ClickHouseWrites, search: ClickHouseSearch
+    ) -> None:
         self._clickhouse = clickhouse
         self._writes = writes
+        self._search = search
 
     def disk(self) -> DiskSpace:
         sums = [
@@ -66,12 +72,12 @@ class ClickHouseExpiry:
         return self._counted(self._writes.counting(), exp.true())
 
     def due(self, expiries: Sequence[Expiry]) -> list[Lot]:
-        goes = going_rows(expiries)
+        goes = going_rows(expiries, self._found)
         return self._counted(self._writes.counting(), goes) if expiries else []
 
     def step(self, expiries: Sequence[Expiry], segments: Sequence[Segment]) -> Step:
         """Whole segments as long as there are any, the oldest intake first; then others."""
-        goes = going_rows(expiries)
+        goes = going_rows(expiries, self._found)
         going = self._going(_numbers(segments), goes) if expiries else {}
         due: list[tuple[Segment, int]] = []
         for segment in sorted(segments, key=lambda one: (one.first_event_id, one.id)):
@@ -86,6 +92,10 @@ class ClickHouseExpiry:
         if not whole:
             changed = [one for segment in now if (one := self._writes.without(segment, goes))]
         return Step(tuple(changed), lots, len(now) == len(due))
+
+    def _found(self, matching: str) -> exp.Expr:
+        """What rows meet that a filter finds."""
+        return retold(compile_filter(matching, self._search.catalogue()).condition)
 
     def _going(self, numbers: NumberRanges, goes: exp.Expr) -> dict[int, int]:
         """By number of the write, how many of its rows may go."""
@@ -132,17 +142,17 @@ def _bounded(segments: Sequence[Segment]) -> list[Segment]:
     return now
 
 
-def going_rows(expiries: Sequence[Expiry]) -> exp.Expr:
+def going_rows(expiries: Sequence[Expiry], found_by: FoundBy) -> exp.Expr:
     """What rows meet that may go; see ``Expiry``."""
     seen: set[tuple[str, str]] = set()
     for one in expiries:
         if (one.tenant, one.source) in seen:
             raise ValueError(f"two expiries of the source {one.source!r}: give the later of both")
         seen.add((one.tenant, one.source))
-    return any_of([exp.paren(_may_go(one)) for one in expiries])
+    return any_of([exp.paren(_may_go(one, found_by)) for one in expiries])
 
 
-def _may_go(one: Expiry) -> exp.Expr:
+def _may_go(one: Expiry, found_by: FoundBy) -> exp.Expr:
     tests = [
         exp.EQ(this=exp.column("tenant", quoted=True), expression=exp.Literal.string(one.tenant)),
         exp.EQ(this=exp.column("source", quoted=True), expression=exp.Literal.string(one.source)),
@@ -151,9 +161,10 @@ def _may_go(one: Expiry) -> exp.Expr:
             "ifNull", exp.LT(this=_since(one.counted_from), expression=_at(one.before)), exp.false()
         ),
     ]
-    for span in one.spared:
-        held = exp.or_(_inside(_TIME, span), _inside(_RECEIVED, span))
-        tests.append(exp.not_(exp.paren(held)))
+    tests += [exp.not_(_of_time(span)) for span in one.spared]
+    for held in one.held:
+        found = exp.func("ifNull", exp.paren(found_by(held.matching)), exp.false())
+        tests.append(exp.not_(exp.paren(exp.and_(_of_time(held.span), found))))
     return exp.and_(*tests)
 
 
@@ -175,6 +186,10 @@ def _since(counted_from: CountedFrom) -> exp.Expr:
         exp.LTE(this=_TIME.copy(), expression=ahead),
     )
     return _if(believed, _TIME.copy(), since)
+
+
+def _of_time(span: Span) -> exp.Expr:
+    return exp.paren(exp.or_(_inside(_TIME, span), _inside(_RECEIVED, span)))
 
 
 def _inside(column: exp.Expr, span: Span) -> exp.Expr:

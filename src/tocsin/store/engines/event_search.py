@@ -39,7 +39,7 @@ class EventSearch:
         self._folder = folder
         self._shelf = shelf
         self._state = state
-        self._reader = reader
+        self.reader = reader
         self._known = (0, FieldCatalogue())
         self._facts = FactsBook(state)
         self._index = ValueIndex(reader)
@@ -118,7 +118,7 @@ class EventSearch:
                 segments = scan.at_hand([hit.segment for hit in hits])
                 paths = stack.enter_context(event_streaming.held(self._folder, scan, segments))
                 where = build.condition(query, found)
-                batches = event_streaming.batches(self._reader, paths, selected, where, stop)
+                batches = event_streaming.batches(self.reader, paths, selected, where, stop)
                 return EventStream(sum(hit.count for hit in hits), batches, tuple(scan.problems))
 
             yield self.narrowed(begin, query, found, stop)
@@ -145,6 +145,11 @@ class EventSearch:
         """What ``ask`` says about the segments in which events may match, and of those events."""
         return self.answer(ask, lambda tx: candidates(tx, query, found), stop, (query, found))
 
+    def narrowing(self, query: EventQuery, segments: Sequence[Segment]) -> Narrowing:
+        """What is left to ask of each of these segments."""
+        found = compile_filter(query.text, self.catalogue())
+        return Narrowing(query, found, self._facts.of(segments), self._index, self.reader)
+
     def answer(
         self,
         ask: Callable[[Scan], _Answer],
@@ -163,12 +168,12 @@ class EventSearch:
                 segments = choose(tx)
             try:
                 scan = Scan(
-                    *(self._folder, self._state, self._reader, segments, stop),
+                    *(self._folder, self._state, self.reader, segments, stop),
                     cold=self._shelf.hold(),
                 )
                 if narrowed_to is not None:
                     facts = self._facts.of(scan.segments)
-                    scan.narrow(Narrowing(*narrowed_to, facts, self._index, self._reader))
+                    scan.narrow(Narrowing(*narrowed_to, facts, self._index, self.reader))
                 return ask(scan)
             except SegmentsChanged:
                 continue

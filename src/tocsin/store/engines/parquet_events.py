@@ -19,6 +19,7 @@ from tocsin.store.engines.duckdb_reader import DuckDbReader
 from tocsin.store.engines.event_search import EventSearch
 from tocsin.store.engines.event_sql import EventSql
 from tocsin.store.engines.field_facts import statistics
+from tocsin.store.engines.held_events import HeldEvents
 from tocsin.store.engines.known_fields import KnownFields
 from tocsin.store.engines.merge_plan import MergePlan
 from tocsin.store.engines.segment_census import Census
@@ -85,7 +86,10 @@ class ParquetEvents:
         self._merging = threading.Lock()
         self._damage = KnownDamage()
         self._census = Census(self._folder, state)
-        self._expiry = SegmentExpiry(self._folder, self._census, lambda: self.segments(None, None))
+        held = HeldEvents(self._folder, self._search)
+        self._expiry = SegmentExpiry(
+            self._folder, self._census, lambda: self.segments(None, None), held
+        )
         self._writers = WritersLock(self._folder / ".writers")
 
     def write(self, batches: Sequence[EventBatch]) -> Segment | None:

@@ -4,13 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import structlog
 
+from tocsin.store.engines.held_events import HeldEvents, HeldLook
 from tocsin.store.engines.segment_census import Census, lots_of
 from tocsin.store.engines.segment_file import checksum
 from tocsin.store.engines.segment_places import is_cold
@@ -35,6 +38,8 @@ _COLUMNS = ["tenant", "source", "time", "ingested_at"]
 _MOMENT = pa.timestamp("us")
 
 ByPair = Mapping[tuple[str, str], Expiry]
+FoundBy = Callable[[str], pa.Array]
+"""Of each row whether a filter finds it."""
 
 
 class _Fate(Enum):
@@ -67,9 +72,15 @@ def by_pair(expiries: Sequence[Expiry]) -> ByPair:
     return found
 
 
-def due(folder: Path, segment: Segment, lots: Sequence[Lot], expiries: ByPair) -> Due | None:
+def due(
+    folder: Path, segment: Segment, lots: Sequence[Lot], expiries: ByPair, held: HeldLook
+) -> Due | None:
     """What of ``segment`` may go; None when nothing may. Looks into the file only if it must."""
-    fates = [(_fate(lot, expiries.get((lot.tenant, lot.source))), lot) for lot in lots]
+    fates = [
+        (_beside_holds(_fate(lot, one), lot, one, segment, held), lot)
+        for lot in lots
+        for one in (expiries.get((lot.tenant, lot.source)),)
+    ]
     if all(fate is _Fate.STAYS for fate, _ in fates):
         return None
     going = [lot for fate, lot in fates if fate is _Fate.GOES]
@@ -82,15 +93,16 @@ def due(folder: Path, segment: Segment, lots: Sequence[Lot], expiries: ByPair) -
         pairs = {(lot.tenant, lot.source) for lot in mixed}
         narrowed = {pair: one for pair, one in expiries.items() if pair in pairs}
         days = {(lot.tenant, lot.source, lot.day) for lot in mixed}
-        found = lots_of(table.filter(going_rows(table, narrowed)), segment)
+        goes = going_rows(table, narrowed, lambda text: held.rows(segment, text))
+        found = lots_of(table.filter(goes), segment)
         going += [lot for lot in found if (lot.tenant, lot.source, lot.day) in days]
     if not going:
         return None
     return Due(segment, tuple(going), sum(lot.events for lot in going) == segment.rows)
 
 
-def going_rows(table: pa.Table, expiries: ByPair) -> pa.ChunkedArray:
-    """True for each row that may go."""
+def going_rows(table: pa.Table, expiries: ByPair, found_by: FoundBy) -> pa.ChunkedArray:
+    """True for each row that may go; ``found_by`` a filter are those that it says."""
     tenants, sources = table["tenant"].cast(pa.string()), table["source"].cast(pa.string())
     present = set(pc.unique(sources).to_pylist())
     time, received = table["time"].cast(_MOMENT), table["ingested_at"].cast(_MOMENT)
@@ -102,8 +114,10 @@ def going_rows(table: pa.Table, expiries: ByPair) -> pa.ChunkedArray:
         since = _since(time, received, one.counted_from)
         rows = pc.and_(rows, pc.fill_null(pc.less(since, _scalar(one.before)), False))
         for span in one.spared:
-            held = pc.or_(_within(time, span), _within(received, span))
-            rows = pc.and_(rows, pc.invert(held))
+            rows = pc.and_(rows, pc.invert(_of_time(time, received, span)))
+        for held in one.held:
+            is_held = pc.and_(_of_time(time, received, held.span), found_by(held.matching))
+            rows = pc.and_(rows, pc.invert(is_held))
         goes = pc.or_(goes, rows)
     return goes
 
@@ -121,11 +135,16 @@ class SegmentExpiry:
     """Finds what is due in all segments, and takes it out step by step."""
 
     def __init__(
-        self, folder: Path, census: Census, segments: Callable[[], Sequence[Segment]]
+        self,
+        folder: Path,
+        census: Census,
+        segments: Callable[[], Sequence[Segment]],
+        held: HeldEvents,
     ) -> None:
         self._folder = folder
         self._census = census
         self._segments = segments
+        self._held = held
 
     def due(self, expiries: Sequence[Expiry]) -> list[Due]:
         """What may go of each segment, the oldest first; what can't be read stays."""
@@ -133,12 +152,13 @@ class SegmentExpiry:
         segments = self._segments() if pairs else []
         cold_pairs = {pair: one for pair, one in pairs.items() if one.with_cold}
         counted = self._census.lots(segments)
+        held = self._held.look(segments)
         found = []
         for segment in segments:
             own = cold_pairs if is_cold(segment) else pairs
             try:
-                one = due(self._folder, segment, counted.get(segment.id, ()), own)
-            except (OSError, pa.ArrowException) as error:
+                one = due(self._folder, segment, counted.get(segment.id, ()), own, held)
+            except (OSError, pa.ArrowException, duckdb.Error) as error:
                 _tell(segment, str(error))
                 continue
             if one is not None:
@@ -159,8 +179,10 @@ class SegmentExpiry:
         now, rewritten = [], []
         pairs = by_pair(expiries)
         intact = [one for one in found if self._is_intact(one.segment)]
+        look = self._held.look([one.segment for one in intact[:_MOST_REWRITTEN]])
         for one in intact[:_MOST_REWRITTEN]:
-            new = without(self._folder, one.segment, lambda table: going_rows(table, pairs))
+            goes = partial(going_rows, expiries=pairs, found_by=partial(look.rows, one.segment))
+            new = without(self._folder, one.segment, goes)
             rewritten.append((one.segment, new))
             now.append(one)
         return Step(tuple(rewritten), _lots(now), len(now) == len(intact))
@@ -209,6 +231,24 @@ def _fate(lot: Lot, expiry: Expiry | None) -> _Fate:
     return _Fate.GOES if latest < expiry.before and not touched else _Fate.MIXED
 
 
+def _beside_holds(
+    fate: _Fate, lot: Lot, expiry: Expiry | None, segment: Segment, look: HeldLook
+) -> _Fate:
+    """The fate of events that holds may spare one by one."""
+    if fate is _Fate.STAYS or expiry is None:
+        return fate
+    times, intake = (lot.first_time, lot.last_time), (lot.first_received, lot.last_received)
+    for one in expiry.held:
+        is_met = one.span.meets(*times) or one.span.meets(*intake)
+        if not is_met or not look.has_some(segment, one.matching):
+            continue
+        is_covered = one.span.covers(*times) or one.span.covers(*intake)
+        if is_covered and look.has_only(segment, one.matching):
+            return _Fate.STAYS
+        fate = _Fate.MIXED
+    return fate
+
+
 def _since(
     time: pa.ChunkedArray, received: pa.ChunkedArray, counted_from: CountedFrom
 ) -> pa.ChunkedArray:
@@ -226,6 +266,10 @@ def _since(
         pc.and_(pc.greater_equal(time, _scalar(FIRST_EVENT)), pc.less_equal(time, latest)),
     )
     return pc.if_else(believed, time, since)
+
+
+def _of_time(time: pa.ChunkedArray, received: pa.ChunkedArray, span: Span) -> pa.ChunkedArray:
+    return pc.or_(_within(time, span), _within(received, span))
 
 
 def _within(column: pa.ChunkedArray, span: Span) -> pa.ChunkedArray:
