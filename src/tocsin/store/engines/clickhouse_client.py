@@ -59,11 +59,11 @@ class ClickHouse:
         if stop is not None:
             stop.check()
         with self._said(stop), self._stopping(stop, query_id):
-            return self._client.query_arrow(
-                query.sql("clickhouse"),
-                settings={**limits, "query_id": query_id},
-                use_strings=False,
+            packed = self._client.raw_query(
+                query.sql("clickhouse"), settings={**limits, "query_id": query_id}, fmt="Arrow"
             )
+        with pa.ipc.open_file(packed) as file:
+            return file.read_all()
 
     def tables(
         self, query: exp.Expr, rows: int, stop: StopSignal | None = None
@@ -74,14 +74,15 @@ class ClickHouse:
         with (
             self._said(stop),
             self._stopping(stop, query_id),
-            self._client.query_arrow_stream(
-                query.sql("clickhouse"), settings=settings, use_strings=False
+            self._client.raw_stream(
+                query.sql("clickhouse"), settings=settings, fmt="ArrowStream"
             ) as stream,
+            pa.ipc.open_stream(stream) as parts,
         ):
-            for part in stream:
+            for part in parts:
                 if stop is not None:
                     stop.check()
-                yield part if isinstance(part, pa.Table) else pa.Table.from_batches([part])
+                yield pa.Table.from_batches([part])
 
     def rows(
         self, query: str, stop: StopSignal | None = None, **limits: Any
@@ -101,8 +102,8 @@ class ClickHouse:
     @contextmanager
     def rows_as_they_come(
         self, query: str, stop: StopSignal | None = None, **limits: Any
-    ) -> Iterator[tuple[list[str], Iterator[list[tuple[Any, ...]]]]]:
-        """As ``rows``, chunk by chunk; however long it takes."""
+    ) -> Iterator[tuple[list[tuple[str, str]], Iterator[list[tuple[Any, ...]]]]]:
+        """Names with types, then the rows chunk by chunk; however long it takes."""
         query_id = str(uuid.uuid4())
         settings = {**limits, "max_execution_time": 0, "query_id": query_id}
         with self._said(stop):
@@ -112,7 +113,7 @@ class ClickHouse:
             self._stopping(stop, query_id),
             self._client.query_row_block_stream(query, settings=settings, query_tz="UTC") as stream,
         ):
-            names = [row[0] for row in described]
+            names = [(row[0], row[1]) for row in described]
             yield names, ([tuple(row) for row in block] for block in stream)
 
     def insert(self, name: str, rows: pa.Table, token: str) -> None:
