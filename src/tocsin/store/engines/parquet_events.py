@@ -269,7 +269,7 @@ class ParquetEvents:
 
     def sweep_orphans(self) -> int:
         """As the port says; nothing while another process writes, whose files may yet count."""
-        with self._merging, self._writers.alone() as is_alone, self._guard:
+        with self._merging, self._writers.alone() as is_alone:
             swept = self._sweep() if is_alone else 0
         if swept:
             _log.info("removed segments that never counted", files=swept)
@@ -281,12 +281,17 @@ class ParquetEvents:
         self._writers.close()
 
     def _sweep(self) -> int:
-        with self._state.read() as tx:
-            counting = manifest.paths(tx)
-        self._unpublished -= counting
-        kept = counting | self._unpublished
-        kept |= {Path(path).with_suffix(UNFINISHED).as_posix() for path in self._unpublished}
+        """Files are looked for before it is asked which count: those written since are not found.
+
+        So nobody who writes waits for the looking and the removing.
+        """
         found = [*self._folder.glob("*/*.parquet"), *self._folder.glob(f"*/*{UNFINISHED}")]
+        with self._guard:
+            with self._state.read() as tx:
+                counting = manifest.paths(tx)
+            self._unpublished -= counting
+            kept = counting | self._unpublished
+            kept |= {Path(path).with_suffix(UNFINISHED).as_posix() for path in self._unpublished}
         orphans = [path for path in found if path.relative_to(self._folder).as_posix() not in kept]
         for path in orphans:
             remove(path)

@@ -17,7 +17,9 @@ class WritersLock:
         self._handle: int | None = None
 
     def join(self) -> None:
-        """Be known as a writer until ``close``."""
+        """Be known as a writer until ``close``; who is known does not wait for who cleans up."""
+        if self._handle is not None:
+            return
         with self._guard:
             if self._handle is None:
                 self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
