@@ -16,6 +16,7 @@ from tocsin.app.config_errors import ConfigError
 from tocsin.app.doorkeeper import open_doorkeeper
 from tocsin.app.flow import Flow
 from tocsin.app.history_opening import open_history
+from tocsin.app.integrity import check_integrity
 from tocsin.app.stores import Stores, settle_stores, stores_of
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.ingest.lines import split_lines
@@ -143,6 +144,17 @@ def test_events_on_clickhouse_are_found_and_raise_alerts(tmp_path: Path) -> None
     house = open_tocsin(load_settings(**options))  # the folder knows where its events are
     assert house.events.count() == count
     assert house.events.search(EventQuery("native.ProcessId:4711")).total == 1
+    sound = check_integrity(settings.home, house.state, quarantine=True)
+    assert (sound.events, sound.damaged) == (count, ())
+    segment = house.events.segments(None, None)[0]
+    engine.command("DELETE FROM whole.event_rows WHERE 1")
+    lacking, *_ = check_integrity(settings.home, house.state, quarantine=True).damaged
+    assert (lacking.events, lacking.reason) == (
+        segment.rows,
+        f"lacks {segment.rows} of {segment.rows} events",
+    )
+    assert (lacking.first_time, lacking.path) == (segment.first_time, f"writes {segment.path}")
+    assert segment in house.events.segments(None, None)
     house.close()
     engine.close()
 

@@ -10,6 +10,8 @@ import pytest
 from tests.kept_home import KeptHome
 from tocsin.app.audit import AuditLog
 from tocsin.app.backup import make_backup
+from tocsin.app.giving_up import ALL, GivingUp, NotGivenUp
+from tocsin.app.holds import HoldBook
 from tocsin.app.integrity import check_integrity
 from tocsin.app.integrity_ledger import last_check, note_check
 from tocsin.store.engines.folder_vault import FolderVault
@@ -117,6 +119,41 @@ def test_what_is_set_aside_is_left_out_unread_and_every_answer_says_so(kept: Kep
     (again,) = check_integrity(kept.folder, kept.state, quarantine=True).damaged
     assert again.reason == "is in quarantine"
     assert kept.events.count() == 8
+
+
+@pytest.mark.parametrize("quarantine", [True, False])
+def test_a_segment_that_is_given_up_is_missed_no_more_and_the_audit_chain_tells_of_it(
+    kept: KeptHome, quarantine: bool
+) -> None:
+    bad = spoil(kept)
+    sound = kept.events.segments(None, None)[1]
+    both = GivingUp(frozenset({bad.id, sound.id}), "the disk died, no backup has it")
+    found = check_integrity(
+        kept.folder, kept.state, quarantine=quarantine, giving_up=both, by="lea"
+    )
+    assert [(one.given_up, one.events) for one in found.damaged] == [(True, 4)]
+    assert found.left == ()
+    assert kept.events.segments(None, None) == [sound], "what is sound is not given up"
+    assert kept.events.search(EventQuery()).problems == ()
+    assert kept.events.count() == 4
+    with kept.state.read() as tx:
+        (told,) = (one for one in AuditLog().page(tx).items if one.action == "store.give_up")
+    assert told.actor == "lea"
+    assert "4 events of sensor, of 2026-03-01T12:00:00Z to" in told.detail
+    assert told.detail.endswith("because: the disk died, no backup has it")
+    note_check(kept.folder, found)
+    known = last_check(kept.folder)
+    assert known is not None
+    assert known.damaged == ()
+
+
+def test_what_may_be_under_a_hold_is_not_given_up(kept: KeptHome) -> None:
+    bad = spoil(kept)
+    holds = HoldBook(kept.state, AuditLog())
+    holds.place("Case 4", "a court", by="lea", now=bad.last_time, sources=["sens*"], tenant="other")
+    with pytest.raises(NotGivenUp, match="the hold 'Case 4' may be about"):
+        check_integrity(kept.folder, kept.state, giving_up=GivingUp(frozenset({ALL}), "it is lost"))
+    assert bad in kept.events.segments(None, None)
 
 
 @pytest.mark.parametrize("set_aside_before", [True, False])

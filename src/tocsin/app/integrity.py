@@ -11,13 +11,15 @@ from typing import Any
 
 from tocsin.app.audit import AuditLog
 from tocsin.app.backup_content import blobs
+from tocsin.app.giving_up import GivingUp, give_up
 from tocsin.app.plain import as_json
+from tocsin.app.stores import rows_missing, stores_of
 from tocsin.store.engines import manifest
 from tocsin.store.engines import spool_segment as spool_file
 from tocsin.store.engines.cold_move import missing_there
 from tocsin.store.engines.segment_check import SET_ASIDE, damaged_segments, mend, set_aside
 from tocsin.store.engines.segment_file import UNFINISHED
-from tocsin.store.engines.segment_places import is_quarantined
+from tocsin.store.engines.segment_places import QUARANTINE, is_quarantined, moved_to
 from tocsin.store.engines.sqlite_snapshot import faults
 from tocsin.store.ports import Segment, StateStore
 from tocsin.store.vault import MissingObject, OnBytes, Vault, VaultError, WrongContent
@@ -30,7 +32,8 @@ OnProgress = Callable[[str, int, int], None]
 class Damaged:
     """A file that can't be given back. Of a segment: the events lost with it, and of when and whom.
 
-    ``mended`` says that a backup had it, ``quarantined`` that queries leave it out unread.
+    ``mended`` says that a backup had it, ``quarantined`` that queries leave it out unread,
+    ``given_up`` that nobody misses it any more.
     """
 
     kind: str
@@ -42,6 +45,7 @@ class Damaged:
     sources: tuple[str, ...] = ()
     mended: bool = False
     quarantined: bool = False
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Integrity:
     @property
     def left(self) -> tuple[Damaged, ...]:
         """What is damaged still."""
-        return tuple(one for one in self.damaged if not one.mended)
+        return tuple(one for one in self.damaged if not one.mended and not one.given_up)
 
     def as_json(self) -> dict[str, Any]:
         told: dict[str, Any] = as_json(self)
@@ -77,6 +81,7 @@ def check_integrity(
     quarantine: bool = False,
     backup: Vault | None = None,
     cold: Vault | None = None,
+    giving_up: GivingUp | None = None,
     by: str = "cli",
     on_progress: OnProgress = lambda *_: None,
     on_read: OnBytes = lambda _: None,
@@ -84,12 +89,15 @@ def check_integrity(
     """Check segments, blobs, spool and databases of a data folder, which may be in use.
 
     What is damaged is put back from ``backup`` when that has it; else, with ``quarantine``, a
-    segment's file is set aside. Both are noted in the audit chain. ``cold`` is the bucket of cold
-    segments: it is asked what it holds, and nothing is read from it. ``on_read`` hears of bytes, and
-    may wait.
+    segment's file is set aside, and those of ``giving_up`` count no longer. All is noted in the
+    audit chain. ``cold`` is the bucket of cold segments: it is asked what it holds, and nothing is
+    read from it. Events that are not kept in the folder are counted where they are. ``on_read``
+    hears of bytes, and may wait.
     """
     with state.read() as tx:
-        segments = sorted(manifest.between(tx, None, None), key=lambda one: one.first_time)
+        counting = sorted(manifest.between(tx, None, None), key=lambda one: one.first_time)
+    is_elsewhere = bool(stores_of(home).events)
+    segments = [] if is_elsewhere else counting
     kept = list(blobs(home))
     total = sum(one.size_bytes for one in segments) + sum(size for _, size in kept)
     done = 0
@@ -105,10 +113,12 @@ def check_integrity(
             home / "events", state, segments, lambda one: count("segments", one.size_bytes)
         )
     )
-    damaged = [
-        _treated(home, state, one.segment, _of(one.segment, one.reason), quarantine, backup)
-        for one in found
-    ]
+    damaged = [_lacking(*one) for one in rows_missing(home, state)]
+    for one in found:
+        told = _treated(home, state, one.segment, _of(one.segment, one.reason), quarantine, backup)
+        if giving_up is not None and giving_up.names(one.segment):
+            told = _given_up(state, told, giving_up, by)
+        damaged.append(told)
     for path, size in kept:
         reason = _blob_fault(path)
         if reason:
@@ -119,12 +129,12 @@ def check_integrity(
     damaged += _spool(home)
     result = Integrity(
         checked_at=datetime.now(UTC),
-        segments=len(segments),
-        events=sum(one.rows for one in segments),
+        segments=len(counting),
+        events=sum(one.rows for one in counting),
         blobs=len(kept),
         size_bytes=total,
         damaged=tuple(damaged),
-        strays=_strays(home, state),
+        strays=0 if is_elsewhere else _strays(home, state),
     )
     _note(state, result, by)
     return result
@@ -136,6 +146,25 @@ def _of(segment: Segment, reason: str) -> Damaged:
         *(segment.first_time, segment.last_time, segment.sources),
         quarantined=is_quarantined(segment),
     )
+
+
+def _lacking(segment: Segment, missing: int) -> Damaged:
+    reason = f"lacks {missing:,} of {segment.rows:,} events"
+    return replace(_of(segment, reason), path=f"writes {segment.path}", events=missing)
+
+
+def _given_up(state: StateStore, told: Damaged, giving_up: GivingUp, by: str) -> Damaged:
+    """The segment is as the manifest names it by now: it may just have been set aside."""
+    if told.mended:
+        return told
+    with state.read() as tx:
+        known = {f"events/{one.path}": one for one in manifest.between(tx, None, None)}
+    aside = f"events/{moved_to(QUARANTINE, told.path.removeprefix('events/'))}"
+    segment = known.get(told.path) or known.get(aside)
+    if segment is None:
+        return told
+    done = give_up(*(state, segment, told.reason, giving_up.because), by=by, now=datetime.now(UTC))
+    return replace(told, given_up=done)
 
 
 def _treated(

@@ -38,7 +38,7 @@ def last_check(home: Path) -> LastCheck | None:
 
 def note_check(home: Path, found: Integrity) -> None:
     told = found.as_json()
-    told["damaged"] = [one for one in told["damaged"] if not one["mended"]]
+    told["damaged"] = [one for one in told["damaged"] if not one["mended"] and not one["given_up"]]
     told["events_lost"] = found.events_lost
     draft = home / f"{_NAME}.new"
     with draft.open("w", encoding="utf-8") as file:

@@ -17,6 +17,7 @@ from tocsin.app.health_measures import Measured
 from tocsin.app.integrity import check_integrity
 from tocsin.app.integrity_ledger import LastCheck, last_check, note_check
 from tocsin.app.pacing import Pace, Stopped
+from tocsin.app.stores import stores_of
 from tocsin.app.vault_owner import COLD_SEGMENTS, claim
 from tocsin.store.engines.cold_move import drop_forgotten, move_cold
 from tocsin.store.errors import StoreError
@@ -189,6 +190,11 @@ class Safekeeping:
         before = now - timedelta(days=cold.after_days)
         self._under_way = UnderWay("cold", now)
         try:
+            if stores_of(self._home).events:
+                raise StoreError(
+                    "events are kept by ClickHouse, and not in segments that could be moved: take "
+                    "[cold] out of the settings, and give the table a storage policy of its own"
+                )
             vault = open_bucket(cold.target, cold.endpoint_url, cold.region)
             try:
                 claim(self._home, vault, COLD_SEGMENTS)

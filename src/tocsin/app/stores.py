@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +15,7 @@ from tocsin.store.engines.dbos_runs import DbosRuns
 from tocsin.store.engines.parquet_events import ParquetEvents
 from tocsin.store.engines.postgres_state import PostgresState, is_postgres
 from tocsin.store.engines.sqlite_state import SqliteState
-from tocsin.store.ports import EventStore, StateStore
+from tocsin.store.ports import EventStore, Segment, StateStore
 
 PLACE = "stores.json"
 MOVING = ".moving"
@@ -124,6 +125,21 @@ def open_events(
     address = (stores or stores_of(home)).events
     if not address:
         return ParquetEvents(home / "events", state, **cold_options(home), **options)
+    opened: EventStore = _open_clickhouse(address, state)
+    return opened
+
+
+def rows_missing(home: Path, state: StateStore) -> list[tuple[Segment, int]]:
+    """Of events that are kept elsewhere: segments that lack some, and how many."""
+    address = stores_of(home).events
+    if not address:
+        return []
+    with closing(_open_clickhouse(address, state)) as opened:
+        found: list[tuple[Segment, int]] = opened.rows_missing()
+    return found
+
+
+def _open_clickhouse(address: str, state: StateStore) -> Any:
     try:
         engine = import_module("tocsin.store.engines.clickhouse_events")
     except ModuleNotFoundError as error:
@@ -131,8 +147,7 @@ def open_events(
             "store.events: ClickHouse needs its client; install tocsin[clickhouse]"
         ) from error
     server, database = _server_and_database(address)
-    opened: EventStore = engine.ClickHouseEvents(server, state, database=database)
-    return opened
+    return engine.ClickHouseEvents(server, state, database=database)
 
 
 def _server_and_database(address: str) -> tuple[str, str]:

@@ -190,6 +190,10 @@ class ClickHouseEvents:
         with self._state.read() as tx:
             return manifest.rows(tx)
 
+    def rows_missing(self) -> list[tuple[Segment, int]]:
+        """Segments that lack events, and how many; their rows are counted, not read."""
+        return self._writes.missing(self.segments(None, None))
+
     def merge_small(self) -> int:
         merged = 0
         with self._changing:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
@@ -92,6 +93,29 @@ class ClickHouseWrites:
         with self._guard:
             self._unpublished -= {one for one in self._unpublished if one in numbers}
         return int(found["writes"])
+
+    def missing(self, segments: Sequence[Segment]) -> list[tuple[Segment, int]]:
+        """Those of which not all rows are there (any more), and how many are not."""
+        ranges = [NumberRanges.read(one.path) for one in segments]
+        table = EventTable(
+            self._clickhouse.database,
+            NumberRanges.of(one for some in ranges for one in some.ranges),
+        )
+        count = exp.alias_(exp.Count(this=exp.Star()), "rows")
+        query = table.select(NUMBER, count).where(table.published()).group_by(NUMBER)
+        found = sorted((row[NUMBER], row["rows"]) for row in self._clickhouse.select(query))
+        numbers = np.array([number for number, _ in found], np.uint64)
+        before = np.cumsum([0, *(rows for _, rows in found)])
+        lacking = []
+        for segment, own in zip(segments, ranges, strict=True):
+            there = sum(
+                int(before[np.searchsorted(numbers, last, "right")])
+                - int(before[np.searchsorted(numbers, first, "left")])
+                for first, last in own.ranges
+            )
+            if there != segment.rows:
+                lacking.append((segment, segment.rows - there))
+        return lacking
 
     def counting(self) -> NumberRanges:
         """The numbers that the manifest holds."""
