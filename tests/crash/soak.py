@@ -32,7 +32,7 @@ from tocsin.model.principal import Role
 
 PATIENCE_S = 600.0
 QUIET_S = 15.0
-WORK_S = 10.0
+WORK_S = 4.0
 BLOCK = 500
 DISK_BYTES = 256 << 20
 

@@ -78,7 +78,7 @@ class Witness:
             for number, status in zip(exchange.numbers, statuses, strict=True):
                 if number in asked and number is not None:
                     told[number].append(str(status) if status else "none")
-        return Counter(", ".join(answers) or "never sent" for answers in told.values())
+        return dict(Counter(", ".join(answers) or "never sent" for answers in told.values()))
 
     async def _serve(self, listening: threading.Event) -> None:
         ended = asyncio.Event()

@@ -192,21 +192,35 @@ def _scratch() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 
 
-def _check_body(encoding: bytes, case: bytes) -> None:
-    """Unpacked it is no larger than allowed, or refused as the caller's fault."""
+@dataclass(frozen=True, slots=True)
+class PackedBody:
+    """Unpacked a body is no larger than allowed, or refused as the caller's fault."""
 
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": case, "more_body": False}
+    name: str
+    seeds: Sequence[bytes]
+    encoding: bytes
 
-    scope = {"type": "http", "method": "POST", "headers": [(b"content-encoding", encoding)]}
-    refused: Problem | None = None
-    body = b""
-    try:
-        body = asyncio.run(read_body(Request(scope, receive), _BODY_LIMIT))
-    except Problem as problem:
-        refused = problem
-    assert len(body) <= _BODY_LIMIT
-    assert refused is None or (refused.status in (400, 413) and str(refused))
+    def check(self, cases: Sequence[bytes]) -> None:
+        asyncio.run(self._check(cases))
+
+    async def _check(self, cases: Sequence[bytes]) -> None:
+        for case in cases:
+            await self._check_one(case)
+
+    async def _check_one(self, case: bytes) -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": case, "more_body": False}
+
+        headers = [(b"content-encoding", self.encoding)]
+        request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
+        refused: Problem | None = None
+        body = b""
+        try:
+            body = await read_body(request, _BODY_LIMIT)
+        except Problem as problem:
+            refused = problem
+        assert len(body) <= _BODY_LIMIT
+        assert refused is None or (refused.status in (400, 413) and str(refused))
 
 
 def decoders() -> list[Decoder]:
@@ -232,7 +246,7 @@ def decoders() -> list[Decoder]:
         Decoder("hec_raw", [*lines[:200], *bodies[:50]], check_hec_raw),
         Decoder("bulk", samples.bulk_bodies(records), check_bulk),
         *_otlp(),
-        *_packed(bodies),
+        _packed_file(),
     ]
 
 
@@ -262,15 +276,26 @@ def _otlp() -> list[Decoder]:
     ]
 
 
-def _packed(bodies: Sequence[bytes]) -> list[Decoder]:
-    some = [body[:2000] for body in bodies[:10]]
+def _bodies() -> list[bytes]:
+    dumped = [json.dumps(record).encode() for record in samples.json_records()]
+    return [b"\n".join(dumped[at : at + 4])[:2000] for at in range(0, 40, 4)]
+
+
+def packed_bodies() -> list[PackedBody]:
     bombs = [b"\0" * (64 * _BODY_LIMIT), b'{"a":' * 100_000, b"\n" * (_BODY_LIMIT + 1)]
-    zipped = [gzip.compress(one, mtime=0) for one in (*some, *bombs)]
-    frames = [zstandard.compress(one) for one in (*some, *bombs)]
-    streams = [zlib.compress(one) for one in (*some, *bombs)]
+    given = [*_bodies(), *bombs]
+    packers: dict[str, Callable[[bytes], bytes]] = {
+        "gzip": lambda one: gzip.compress(one, mtime=0),
+        "deflate": zlib.compress,
+        "zstd": zstandard.compress,
+    }
     return [
-        Decoder("gzip_body", zipped, lambda case: _check_body(b"gzip", case)),
-        Decoder("deflate_body", streams, lambda case: _check_body(b"deflate", case)),
-        Decoder("zstd_body", frames, lambda case: _check_body(b"zstd", case)),
-        Decoder("packed_file", [*zipped[:10], *frames[:10]], check_file),
+        PackedBody(f"{name}_body", [pack(one) for one in given], name.encode())
+        for name, pack in packers.items()
     ]
+
+
+def _packed_file() -> Decoder:
+    bodies = _bodies()
+    zipped = [gzip.compress(one, mtime=0) for one in bodies]
+    return Decoder("packed_file", [*zipped, *map(zstandard.compress, bodies)], check_file)

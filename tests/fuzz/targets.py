@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.fuzz.decoders import Decoder, decoders
+from tests.fuzz.decoders import Decoder, decoders, packed_bodies
 from tests.fuzz.fetched import fetched_decoders
 from tests.fuzz.grpc_lane import grpc_decoders
 from tests.fuzz.mappings import mapping_targets
@@ -13,6 +13,7 @@ from tests.fuzz.mutation import Mutator
 
 SEEDS = Path(__file__).parent / "seeds"
 _MAPPED_AT_ONCE = 200
+_UNPACKED_AT_ONCE = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,9 @@ class Target:
 @cache
 def targets() -> list[Target]:
     mapped = [Target(one.name, one.seeds, one.check, _MAPPED_AT_ONCE) for one in mapping_targets()]
+    packed = [Target(one.name, one.seeds, one.check, _UNPACKED_AT_ONCE) for one in packed_bodies()]
     decoded = [*decoders(), *fetched_decoders(), *grpc_decoders()]
-    return [*map(_of, decoded), *mapped]
+    return [*map(_of, decoded), *packed, *mapped]
 
 
 def _of(decoder: Decoder) -> Target:
