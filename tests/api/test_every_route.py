@@ -66,6 +66,7 @@ EXPECTED = {
     ("POST", "/api/v1/search/sql"): Permission.EVENTS_SEARCH,
     ("POST", "/api/v1/search/sql/plan"): Permission.EVENTS_SEARCH,
     ("GET", "/api/v1/search/export"): Permission.EVENTS_SEARCH,
+    ("POST", "/api/v1/search/sql/export"): Permission.EVENTS_SEARCH,
     ("POST", "/api/v1/search/jobs"): Permission.EVENTS_SEARCH,
     ("GET", "/api/v1/search/jobs"): Permission.EVENTS_SEARCH,
     ("GET", "/api/v1/search/jobs/{job_id}"): Permission.EVENTS_SEARCH,

@@ -1,15 +1,29 @@
 """SQL is answered in a process of its own, which what is hostile takes down and nothing else."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.store.conftest import NOON, _make_batch
-from tocsin.app.asked_sql import AskedPlan, AskedSql, SqlAnswer, answer_sql, plan_sql
+from tocsin.app.asked_sql import (
+    AskedFirstRows,
+    AskedPlan,
+    AskedSql,
+    SqlAnswer,
+    answer_sql,
+    plan_sql,
+)
+from tocsin.app.event_export import ExportFormat
 from tocsin.app.search_process import SearchProcesses
+from tocsin.app.sql_export import AskedSqlExport, begin_sql_export
+from tocsin.app.sql_types import arrow_type
 from tocsin.store.engines.parquet_events import ParquetEvents
 from tocsin.store.engines.sqlite_state import SqliteState
 from tocsin.store.ports import QueryError, QueryStopped
@@ -92,3 +106,70 @@ def test_what_never_ends_is_killed_and_the_next_is_answered(processes: SearchPro
         with pytest.raises(QueryStopped, match="took longer than"):
             answer_sql(processes, asked, StopSignal(0.3))
     assert ask(processes, "select 1").rows == [[1]]
+
+
+STATEMENT = """select native.n::int as n, native.n::int as n, native, sum(1) over () as all_of_them,
+    time, '=1' as formula, null as nothing, [1, 2] as list, 1.5::decimal(4, 1) as part
+    from events order by time"""
+
+
+def exported(processes: SearchProcesses, statement: str, how: ExportFormat) -> bytes:
+    begun = begin_sql_export(processes, AskedSqlExport(statement, how, EVERYTHING), StopSignal(300))
+    assert begun.problems == ()
+    return b"".join(begun.pieces)
+
+
+def test_every_row_is_written_as_any_kind_of_file(processes: SearchProcesses) -> None:
+    lines = exported(processes, STATEMENT, ExportFormat.NDJSON).splitlines()
+    assert len(lines) == 10
+    first = orjson.loads(lines[0])
+    assert (first["n"], first["n_2"], first["native"], first["list"]) == (0, 0, {"n": 0}, [1, 2])
+    table = exported(processes, STATEMENT, ExportFormat.CSV).decode().splitlines()
+    assert table[0].startswith("n,n_2,native,all_of_them,time,formula")
+    assert ",10," in table[1]
+    assert "'=1" in table[1]
+    packed = pq.read_table(io.BytesIO(exported(processes, STATEMENT, ExportFormat.PARQUET)))
+    assert packed.num_rows == 10
+    assert packed.schema.field("all_of_them").type == pa.decimal128(38, 0)
+    assert packed.schema.field("time").type == pa.timestamp("us", "UTC")
+    assert packed.column("native")[0].as_py() == '{"n":0}'
+    assert str(packed.column("part")[0]) == "1.5"
+
+
+@pytest.mark.parametrize(("size", "told"), [(3, True), (10, False), (11, False)])
+def test_the_first_rows_of_a_job_tell_whether_there_are_more(
+    processes: SearchProcesses, size: int, told: bool
+) -> None:
+    asked = AskedFirstRows("select native.n from events", size, EVERYTHING)
+    (columns, problems), *parts = processes.parts(asked, StopSignal(300))
+    assert (columns, problems) == (["n"], ())
+    assert sum(len(orjson.loads(packed)) for packed, _ in parts) == min(size, 10)
+    assert any(has_more for _, has_more in parts) is told
+
+
+def test_an_answer_without_rows_is_a_file_too(processes: SearchProcesses) -> None:
+    nothing = "select time, native from events where false"
+    assert exported(processes, nothing, ExportFormat.CSV) == b"time,native\r\n"
+    assert exported(processes, nothing, ExportFormat.NDJSON) == b""
+    packed = pq.read_table(io.BytesIO(exported(processes, nothing, ExportFormat.PARQUET)))
+    assert (packed.num_rows, packed.column_names) == (0, ["time", "native"])
+    with pytest.raises(QueryError, match="only reading"):
+        exported(processes, "drop table events", ExportFormat.CSV)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("Nullable(UInt64)", pa.uint64()),
+        ("LowCardinality(Nullable(String))", pa.string()),
+        ("DateTime64(6, 'UTC')", pa.timestamp("us", "UTC")),
+        ("HUGEINT", pa.decimal128(38, 0)),
+        ("DECIMAL(10,2)", pa.decimal128(10, 2)),
+        ("Decimal(76, 2)", None),
+        ("INTEGER[]", None),
+        ("VARIANT", None),
+        ("Array(String)", None),
+    ],
+)
+def test_types_of_either_engine_are_known(name: str, kind: pa.DataType | None) -> None:
+    assert arrow_type(name) == kind

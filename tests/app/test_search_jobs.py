@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
+from tocsin.app.asked_sql import AskedFirstRows
 from tocsin.app.search_job import AskedSearch, SearchJob, SearchJobState
 from tocsin.app.search_jobs import SearchJobs
 from tocsin.app.search_settings import SearchSettings
@@ -74,6 +76,15 @@ class Events:
             for count in [sum(start <= time < end for time in found)]
         ]
 
+    def run_sql(self, asked: AskedFirstRows, stop: StopSignal) -> Iterator[Any]:
+        self.asked.set()
+        yield ["n"], ((self.problem,) * bool(self.problem))
+        yield b"[[1],[2]]", False
+        while not self.gate.wait(0.01):
+            stop.check()
+        yield b"[[3]]", True
+        yield b"[[4]]", False
+
 
 @pytest.fixture
 def events() -> Events:
@@ -90,7 +101,7 @@ def open_jobs(events: Events) -> Iterator[Open]:
     def open_one(**changes: object) -> SearchJobs:
         now = changes.pop("now", lambda: datetime.now(UTC))
         limits = SearchSettings(**changes)  # type: ignore[arg-type]
-        opened.append(SearchJobs(events, limits, now))  # type: ignore[arg-type]
+        opened.append(SearchJobs(events, limits, events.run_sql, now))
         return opened[-1]
 
     yield open_one
@@ -260,3 +271,24 @@ def test_a_store_without_events_is_searched_at_once(open_jobs: Open, events: Eve
     jobs = open_jobs()
     job = over(jobs, jobs.submit(AskedSearch(replace(EventQuery(), text="x"), 3), "ada"))
     assert (job.state, job.found, job.buckets) == (SearchJobState.DONE, 0, ())
+
+
+def test_sql_runs_as_a_job_and_keeps_its_first_rows(open_jobs: Open, events: Events) -> None:
+    jobs = open_jobs()
+    events.problem = "a part is damaged"
+    job = over(jobs, jobs.submit(AskedSearch(EventQuery(size=3), sql="select n"), "ada"))
+    assert (job.state, job.columns, job.found) == (SearchJobState.DONE, ("n",), 3)
+    assert job.kept.page(0, 10) == [[1], [2], [3]]
+    assert job.problems[0] == "a part is damaged"
+    assert "only the first 3 rows are kept" in job.problems[1]
+
+
+def test_sql_that_runs_as_a_job_is_cancelled_and_keeps_what_came(
+    open_jobs: Open, events: Events
+) -> None:
+    events.gate.clear()
+    jobs = open_jobs()
+    job = jobs.submit(AskedSearch(EventQuery(size=3), sql="select n"), "ada")
+    assert events.asked.wait(60)
+    jobs.cancel(job)
+    assert (over(jobs, job).state, job.reason) == (SearchJobState.STOPPED, "ada cancelled it")

@@ -32,6 +32,15 @@ def test_every_event_is_written(tocsin: Callable[..., Any], tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("taken_in")
+def test_every_row_of_sql_is_written(tocsin: Callable[..., Any], tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    statement = "select native.n::int as n from events order by n"
+    told = tocsin("search", "--sql", statement, "--format", "csv", "-o", file)
+    assert (told.code, told.out) == (0, "")
+    assert file.read_text().split() == ["n", *map(str, range(200))]
+
+
+@pytest.mark.usefixtures("taken_in")
 def test_what_can_t_be_written_leaves_no_file(tocsin: Callable[..., Any], tmp_path: Path) -> None:
     file = tmp_path / "found.csv"
     assert tocsin("search", "a AND (", "--format", "csv", "-o", file).code == 2
@@ -41,4 +50,4 @@ def test_what_can_t_be_written_leaves_no_file(tocsin: Callable[..., Any], tmp_pa
 
 def test_options_that_go_together_are_asked_for(tocsin: Callable[..., Any]) -> None:
     assert "goes with --format" in tocsin("search", "x", "-o", "x.csv").err
-    assert "without --sql" in tocsin("search", "x", "--sql", "--format", "csv").err
+    assert "leave --json away" in tocsin("search", "x", "--json", "--format", "csv").err

@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.console.conftest import Desks, Visitors
+from tests.server_process import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -29,6 +30,11 @@ def test_a_question_in_sql(desks: Desks) -> None:
     desk.press("Control+Enter")
     expect(page.locator("#answer table")).to_contain_text("okta")
     desk.look("search-sql")
+    page.set_viewport_size({"width": 900, "height": 900})
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator(".schema").first).to_be_visible()
+    desk.look("search-sql-narrow")
+    page.set_viewport_size({"width": 1440, "height": 900})
     page.get_by_role("button", name="Plan").click()
     expect(page.locator("#answer")).to_contain_text("Segments looked into")
     desk.look("search-sql-plan")
@@ -57,6 +63,19 @@ def test_a_search_runs_as_a_job(desks: Desks) -> None:
     desk.assert_quiet()
 
 
+def test_sql_runs_as_a_job(living_visitors: Visitors) -> None:
+    ada = living_visitors("ada.lind")
+    asked = {"sql": "select source, count(*) as n from events group by all", "from": "now-7d"}
+    place = ada.post("/search/jobs", **asked).headers["location"]
+    wait_until(lambda: "every 1s" not in ada.get(place).text, "the statement to end")
+    told = ada.get(place).text
+    assert ">okta</td>" in told
+    assert "/search/sql/export?sql=select" in told
+    assert "select source" in ada.get("/search/jobs").text
+    ada.post("/search/jobs", sql="drop table events")
+    assert "only reading is allowed" in ada.get("/search/jobs").text
+
+
 def test_rows_of_sql_are_exported_without_formulas(living_visitors: Visitors) -> None:
     ada = living_visitors("ada.lind")
     asked = {"sql": "select '=1+1' as \"-x\", count(*) as n from events", "kind": "csv"}
@@ -65,6 +84,8 @@ def test_rows_of_sql_are_exported_without_formulas(living_visitors: Visitors) ->
     assert got.text.splitlines()[1].startswith("'=1+1,")
     lines = ada.get("/search/sql/export", params={**asked, "kind": "ndjson"}).text.splitlines()
     assert lines[0].startswith('{"-x":"=1+1","n":')
+    packed = ada.get("/search/sql/export", params={**asked, "kind": "parquet"}).content
+    assert packed[:4] == packed[-4:] == b"PAR1"
     refused = ada.get("/search/sql/export", params={"sql": "drop table events"})
     assert refused.status_code == 404
     assert "only reading is allowed" in refused.text

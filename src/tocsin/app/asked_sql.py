@@ -42,6 +42,27 @@ class AskedSql:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedFirstRows:
+    """The first ``size`` rows of a statement that may run for long."""
+
+    statement: str
+    size: int
+    within: EventQuery
+
+    def run(self, events: EventStore, send: Send) -> None:
+        """Sends names of columns and what is missing, then rows as JSON, whether there are more."""
+        left = self.size
+        with events.sql_stream(self.statement, self.within, StopSignal()) as stream:
+            send((stream.columns, stream.problems))
+            for chunk in stream.chunks:
+                has_more = len(chunk) > left
+                send((orjson.dumps(as_json(chunk[:left]), default=str), has_more))
+                left -= min(left, len(chunk))
+                if has_more:
+                    return
+
+
+@dataclass(frozen=True, slots=True)
 class AskedPlan:
     """How a statement would be run."""
 

@@ -59,13 +59,15 @@ def written(
         case ExportFormat.CSV:
             return _csv(batches, columns or WHOLE_EVENT)
         case ExportFormat.NDJSON:
-            return _pieces(_lines(batches, is_whole=columns is None))
+            return pieces(_lines(batches, is_whole=columns is None))
         case ExportFormat.PARQUET:
             return _parquet(batches)
 
 
-def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
-    gathered, size = [], 0
+def pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines joined to pieces worth sending."""
+    gathered: list[bytes] = []
+    size = 0
     for line in lines:
         gathered.append(line)
         size += len(line)
@@ -116,7 +118,7 @@ def _csv(batches: Iterable[pa.RecordBatch], columns: Sequence[str]) -> Iterator[
     writer = csv.writer(buffer)
     writer.writerow(map(harmless, columns))
     for batch in batches:
-        values = [[harmless(_cell(one)) for one in column.to_pylist()] for column in batch.columns]
+        values = [[harmless(cell(one)) for one in column.to_pylist()] for column in batch.columns]
         writer.writerows(zip(*values, strict=True))
         if buffer.tell() >= _PIECE_BYTES:
             yield buffer.getvalue().encode("utf-8", "backslashreplace")
@@ -125,7 +127,8 @@ def _csv(batches: Iterable[pa.RecordBatch], columns: Sequence[str]) -> Iterator[
     yield buffer.getvalue().encode("utf-8", "backslashreplace")
 
 
-def _cell(value: Any) -> object:
+def cell(value: Any) -> object:
+    """A value as it stands in a CSV; what has members is JSON there."""
     plain = _plain(value)
     return orjson.dumps(plain).decode() if isinstance(plain, list | dict) else plain
 
@@ -137,7 +140,7 @@ def harmless(value: object) -> object:
     return value
 
 
-class _Sink(io.RawIOBase):
+class Sink(io.RawIOBase):
     """What is written is given on in pieces."""
 
     def __init__(self) -> None:
@@ -157,7 +160,7 @@ class _Sink(io.RawIOBase):
 
 
 def _parquet(batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
-    sink = _Sink()
+    sink = Sink()
     out = pa.PythonFile(sink, mode="w")
     writer: pq.ParquetWriter | None = None
     for table in _groups(batches):

@@ -42,16 +42,16 @@ class Export:
 
 
 def note_export(
-    state: StateStore, audit: AuditLog, asked: AskedExport, *, by: str, now: datetime
+    state: StateStore, audit: AuditLog, *, how: str, text: str, by: str, now: datetime
 ) -> None:
-    """Tell the audit chain that events leave the house."""
+    """Tell the audit chain that events leave the house: as what, and by which question."""
     with state.begin() as tx:
         audit.append(
             tx,
             actor=by,
             action="events.export",
-            subject=asked.how.value,
-            detail=asked.query.text[:1000],
+            subject=how,
+            detail=text[:1000],
             outcome="done",
             now=now,
         )

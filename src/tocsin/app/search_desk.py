@@ -29,10 +29,14 @@ class SearchDesk:
         self.sql = SearchProcesses(
             home, most=settings.sql_at_once, memory_mb=settings.process_memory_mb, wait_s=wait_s
         )
-        self.jobs = SearchJobs(events, settings)
+        self._job_sql = SearchProcesses(
+            home, most=1, memory_mb=settings.process_memory_mb, wait_s=settings.job_limit_s
+        )
+        self.jobs = SearchJobs(events, settings, self._job_sql.parts)
 
     def close(self) -> None:
         """End what runs."""
         self.jobs.close()
         self.exports.close()
         self.sql.close()
+        self._job_sql.close()

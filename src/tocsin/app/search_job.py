@@ -28,12 +28,14 @@ class AskedSearch:
     """What is searched for: ``query.size`` events are kept (the newest), all are counted.
 
     ``buckets`` counts over time are made (0: none). When nobody asks how it goes for
-    ``leave_after_s`` (None: that is as well), it ends.
+    ``leave_after_s`` (None: that is as well), it ends. With ``sql`` that statement is run over
+    the events of ``query``, and the first ``query.size`` rows are kept.
     """
 
     query: EventQuery
     buckets: int = 0
     leave_after_s: float | None = None
+    sql: str = ""
 
 
 @dataclass(slots=True)
@@ -57,6 +59,8 @@ class SearchJob:
     found: int = 0
     complete_from: datetime | None = None
     buckets: tuple[Bucket, ...] = ()
+    columns: tuple[str, ...] = ()
+    """Of the rows, when it is SQL."""
     problems: tuple[str, ...] = ()
     reason: str = ""
 
@@ -84,6 +88,7 @@ class SearchJob:
         told: dict[str, Any] = {
             "id": self.id,
             "by": self.by,
+            "sql": self.asked.sql,
             "q": query.text,
             "from": query.start,
             "to": query.end,
@@ -95,6 +100,7 @@ class SearchJob:
             "rows_done": self.rows_done,
             "rows_total": self.rows_total,
             "found": self.found,
+            "columns": self.columns,
             "kept": self.kept.count,
             "complete_from": self.complete_from,
             "asked_at": self.asked_at,

@@ -1,13 +1,16 @@
 """Runs searches that take long, a few at a time and one a person, and keeps what they found."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
+import orjson
 import structlog
 
+from tocsin.app.asked_sql import AskedFirstRows
 from tocsin.app.kept_rows import KeptRows
 from tocsin.app.plain import as_json
 from tocsin.app.search_job import AskedSearch, SearchJob, SearchJobState
@@ -22,6 +25,8 @@ from tocsin.store.stop_signal import StopSignal
 _log = structlog.get_logger()
 _CLOSING_S = 10.0
 _GRID = 60
+RunSql = Callable[[AskedFirstRows, StopSignal], Iterator[Any]]
+"""What ``AskedFirstRows`` sends, as it comes."""
 _CLOSED = "the server stopped; results are not kept over a restart: ask again"
 
 
@@ -36,10 +41,12 @@ class SearchJobs:
         self,
         events: EventStore,
         limits: SearchSettings,
+        run_sql: RunSql,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._events = events
         self._limits = limits
+        self._run_sql = run_sql
         self._now = now
         self._guard = threading.Lock()
         self._jobs: dict[str, SearchJob] = {}
@@ -173,7 +180,10 @@ class SearchJobs:
     def _do(self, job: SearchJob) -> None:
         ended = SearchJobState.FAILED
         try:
-            self._search(job)
+            if job.asked.sql:
+                self._answer(job)
+            else:
+                self._search(job)
             ended = SearchJobState.DONE
         except QueryStopped as error:
             ended, job.reason = SearchJobState.STOPPED, str(error)
@@ -215,3 +225,35 @@ class SearchJobs:
             done = [one for one in segments if one.first_time >= part.start]
             job.segments_done, job.rows_done = len(done), sum(one.rows for one in done)
         job.segments_done, job.rows_done = job.segments_total, job.rows_total
+
+    def _answer(self, job: SearchJob) -> None:
+        """Row by row; the engine does not say how far it is."""
+        query = job.asked.query
+        asked = AskedFirstRows(job.asked.sql, query.size, query)
+        watched = _Watched(job.stop, lambda: self._look_for_leavers(job, self._now()))
+        parts = self._run_sql(asked, watched)
+        names, problems = next(parts)
+        job.columns = tuple(names)
+        job.tell_problems(problems)
+        for packed, has_more in parts:
+            rows = orjson.loads(packed)
+            is_kept = job.kept.add(rows)
+            job.found += len(rows)
+            if has_more or not is_kept:
+                job.tell_problems(
+                    [f"only the first {job.kept.count:,} rows are kept: a file has all of them"]
+                )
+                return
+
+
+class _Watched(StopSignal):
+    """A job's signal, looked at while a process works: somebody must still wait for it."""
+
+    def __init__(self, stop: StopSignal, look: Callable[[], None]) -> None:
+        super().__init__()
+        self._stop = stop
+        self._look = look
+
+    def check(self) -> None:
+        self._look()
+        self._stop.check()

@@ -34,10 +34,16 @@ class Remote:
         return self._answer("DELETE", path, params=_given(params))
 
     @contextmanager
-    def stream(self, path: str, **params: Any) -> Iterator[httpx2.Response]:
-        """An answer that is read piece by piece; one that breaks off is a ``StoreError``."""
+    def stream(self, path: str, *, json: Any = None, **params: Any) -> Iterator[httpx2.Response]:
+        """An answer that is read piece by piece, of what is posted when ``json`` is given.
+
+        It may begin late, as the server bounds its time; one that breaks off is a ``StoreError``.
+        """
+        method = "GET" if json is None else "POST"
+        patience = httpx2.Timeout(self._client.timeout.connect, read=None)
+        asked = {"params": _given(params), "json": json, "timeout": patience}
         try:
-            with self._client.stream("GET", path, params=_given(params)) as response:
+            with self._client.stream(method, path, **asked) as response:
                 if response.is_error:
                     response.read()
                     _refused(response)

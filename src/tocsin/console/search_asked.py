@@ -51,3 +51,13 @@ async def _turn(visit: Hunter) -> AsyncIterator[StopSignal]:
 
 Turn = Annotated[StopSignal, Depends(_turn)]
 """Stops the search when its time is up or the browser has gone."""
+
+
+async def _export_turn(visit: Hunter) -> AsyncIterator[StopSignal]:
+    turns = visit.tocsin.searching.export_turns
+    async with turns.turn(visit.principal.name, visit.request.is_disconnected) as stop:
+        yield stop
+
+
+ExportTurn = Annotated[StopSignal, Depends(_export_turn)]
+"""As ``Turn``, for what gives everything: it is held until the last byte is sent."""

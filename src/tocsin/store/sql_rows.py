@@ -17,9 +17,11 @@ class SqlRows(NamedTuple):
 class SqlStream:
     """All rows of a statement, in ``chunks`` as they come; the other parts as in ``SqlRows``.
 
+    ``types`` are those of the columns as the engine calls them.
     What turns out to be damaged on the way ends the chunks with ``StoreError``.
     """
 
     columns: list[str]
+    types: list[str]
     chunks: Iterator[list[tuple[Any, ...]]]
     problems: tuple[str, ...] = ()

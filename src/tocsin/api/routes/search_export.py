@@ -1,4 +1,4 @@
-"""All events of a search as a file: CSV, NDJSON or Parquet."""
+"""All events of a search, or rows of SQL, as a file: CSV, NDJSON or Parquet."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -8,10 +8,11 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import StreamingResponse
 
 from tocsin.api.guard import House
-from tocsin.api.routes.search import From, Text, To, event_query
+from tocsin.api.routes.search import From, SqlQuestion, Text, To, event_query
 from tocsin.api.search_turn import ExportTurn, Searcher, may_search
 from tocsin.app.event_export import ExportFormat
-from tocsin.app.exports import AskedExport, begin_export, note_export
+from tocsin.app.exports import AskedExport, Export, begin_export, note_export
+from tocsin.app.sql_export import AskedSqlExport, begin_sql_export
 
 router = APIRouter(prefix="/api/v1/search", tags=["search"], dependencies=[Depends(may_search)])
 
@@ -37,10 +38,35 @@ def export(
     asked_columns = [name for part in columns.split(",") if (name := part.strip())]
     asked = AskedExport(event_query(q, start, to), how, how.columns(asked_columns))
     begun = begin_export(house.searching.exports, asked, turn)
-    note_export(house.state, house.audit, asked, by=by.name, now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    note_export(house.state, house.audit, how=how.value, text=q, by=by.name, now=now)
+    return _streamed(begun, how, "events", **{"x-tocsin-total": str(begun.total)})
+
+
+@router.post("/sql/export", summary="Export what SQL gives", response_class=StreamingResponse)
+def export_sql(
+    house: House,
+    by: Searcher,
+    turn: ExportTurn,
+    question: SqlQuestion,
+    how: Annotated[ExportFormat, Query(alias="format")] = ExportFormat.NDJSON,
+) -> StreamingResponse:
+    """Every row of one SELECT over ``events``, whatever its ``size`` says.
+
+    The header ``x-tocsin-problems`` says which segments can't be read. When the answer breaks
+    off, it is not whole.
+    """
+    asked = AskedSqlExport(question.sql, how, question.within)
+    begun = begin_sql_export(house.searching.exports, asked, turn)
+    told, now = f"sql {how.value}", datetime.now(UTC)
+    note_export(house.state, house.audit, how=told, text=question.sql, by=by.name, now=now)
+    return _streamed(begun, how, "rows")
+
+
+def _streamed(begun: Export, how: ExportFormat, name: str, **more: str) -> StreamingResponse:
     headers = {
-        "content-disposition": f'attachment; filename="events.{how.value}"',
-        "x-tocsin-total": str(begun.total),
+        "content-disposition": f'attachment; filename="{name}.{how.value}"',
         "x-tocsin-problems": quote("; ".join(begun.problems), safe=" ;:,()/"),
+        **more,
     }
     return StreamingResponse(begun.pieces, media_type=how.media_type, headers=headers)

@@ -14,6 +14,7 @@ from tocsin.app.search_job import AskedSearch, SearchJob
 from tocsin.app.wiring import Tocsin
 from tocsin.store.lucene import check_filter
 from tocsin.store.query import EventQuery
+from tocsin.store.sql_guard import checked
 
 router = APIRouter(
     prefix="/api/v1/search/jobs", tags=["search"], dependencies=[Depends(may_search)]
@@ -21,14 +22,15 @@ router = APIRouter(
 
 
 class WantedSearch(BaseModel):
-    """A Lucene filter and its range (ISO times or relative: now-24h)."""
+    """A Lucene filter and its range (ISO times or relative: now-24h), or SQL over these events."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     q: str = ""
+    sql: str = Field("", max_length=12_000, description="One SELECT over the view ``events``.")
     start: str | None = Field(None, alias="from", max_length=40)
     end: str | None = Field(None, alias="to", max_length=40)
-    size: int = Field(1000, ge=0, le=10_000, description="Newest events to keep.")
+    size: int = Field(1000, ge=0, le=10_000, description="Newest events (or first rows) to keep.")
     buckets: int = Field(0, ge=0, le=1000, description="Counts over time to make.")
     leave_after_s: float | None = Field(
         None, gt=0, description="End it when nobody asks how it goes for so long, in s."
@@ -43,6 +45,8 @@ def start(house: House, by: Searcher, wanted: WantedSearch, response: Response) 
     far. Results are kept for a time (``search.results_kept_s``) and not over a restart.
     """
     check_filter(wanted.q)
+    if wanted.sql:
+        checked(wanted.sql)
     now = datetime.now(UTC)
     try:
         moments = [parse_moment(text, now) if text else None for text in (wanted.start, wanted.end)]
@@ -52,6 +56,7 @@ def start(house: House, by: Searcher, wanted: WantedSearch, response: Response) 
         EventQuery(wanted.q, moments[0], moments[1], wanted.size),
         wanted.buckets,
         wanted.leave_after_s,
+        wanted.sql.strip(),
     )
     job = house.searching.jobs.submit(asked, by.name)
     response.headers["location"] = f"/api/v1/search/jobs/{job.id}"
@@ -78,14 +83,18 @@ def events(
     offset: Annotated[int, Query(ge=0)] = 0,
     size: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
-    """Events newest first, also while it runs; ``next_offset`` is null at the end of those so far."""
+    """Events newest first, also while it runs; ``next_offset`` is null at the end of those so far.
+
+    Of SQL: ``rows``, with the names of their ``columns``.
+    """
     job = _known(house, by.name, job_id)
     rows = job.kept.page(offset, size)
     reached = offset + len(rows)
+    found = {"columns": job.columns, "rows": rows} if job.asked.sql else {"events": rows}
     return {
         "state": job.state.value,
         "total": job.found,
-        "events": rows,
+        **found,
         "next_offset": reached if rows and reached < job.kept.count else None,
     }
 

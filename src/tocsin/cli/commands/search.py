@@ -12,6 +12,7 @@ from tocsin.app.event_export import ExportFormat
 from tocsin.app.exports import AskedExport
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json as plain
+from tocsin.app.sql_export import AskedSqlExport
 from tocsin.app.wiring import Tocsin
 from tocsin.cli.commands.searches import kept_searches, named
 from tocsin.cli.data_folder import open_house, server_of
@@ -45,7 +46,8 @@ def search(
         str, typer.Option("--saved", help="A saved search's name (see: tocsin searches list).")
     ] = "",
     how: Annotated[
-        ExportFormat | None, typer.Option("--format", help="Write every event found as this.")
+        ExportFormat | None,
+        typer.Option("--format", help="Write every event (or row of --sql) as this."),
     ] = None,
     columns: Annotated[
         str, typer.Option("--columns", help="Fields to show or write, comma-separated.")
@@ -73,8 +75,7 @@ def search(
         end = end or one["until"]
     moments = _moments(start, end)
     if how is not None:
-        asked = AskedExport(EventQuery(query, moments[0], moments[1]), how, how.columns(chosen))
-        write_events(asked, output, facts, home, config)
+        write_events(_export(query, sql, moments, how, chosen), output, facts, home, config)
         return
     if facts:
         answer = _ask(Remote(facts), query, sql, moments, size, bars)
@@ -85,6 +86,18 @@ def search(
         print_json(answer)
     else:
         _show(answer, chosen)
+
+
+def _export(
+    query: str,
+    sql: bool,
+    moments: list[datetime | None],
+    how: ExportFormat,
+    columns: list[str],
+) -> AskedExport | AskedSqlExport:
+    if sql:
+        return AskedSqlExport(query, how, EventQuery("", moments[0], moments[1]))
+    return AskedExport(EventQuery(query, moments[0], moments[1]), how, how.columns(columns))
 
 
 def _check_options(
@@ -99,8 +112,8 @@ def _check_options(
     """Ends the command when options are given that don't go together."""
     if how is None and output:
         fail("--output goes with --format", Exit.BAD_CONFIGURATION)
-    if how is not None and (is_sql or is_json):
-        fail("--format goes with a filter, without --sql and --json", Exit.BAD_CONFIGURATION)
+    if how is not None and is_json:
+        fail("--format writes a file of its own kind: leave --json away", Exit.BAD_CONFIGURATION)
     if columns and (is_sql or (is_json and how is None)):
         fail("--columns goes with a table or --format", Exit.BAD_CONFIGURATION)
     if bars and (is_sql or how is not None or columns):

@@ -1,34 +1,24 @@
 """The events of a search as a file: NDJSON, CSV or Parquet."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
 from tocsin.app.event_export import ExportFormat
 from tocsin.app.exports import AskedExport, begin_export, note_export
-from tocsin.console.search_asked import Asked, Hunter
+from tocsin.console.search_asked import Asked, ExportTurn, Hunter
 from tocsin.console.search_columns import SUMMARY
 from tocsin.console.search_state import SearchState
 from tocsin.console.visit import Missing
 from tocsin.store.ports import StoreError
-from tocsin.store.stop_signal import StopSignal
 
 router = APIRouter(prefix="/search")
-
-
-async def _turn(visit: Hunter) -> AsyncIterator[StopSignal]:
-    turns = visit.tocsin.searching.export_turns
-    async with turns.turn(visit.principal.name, visit.request.is_disconnected) as stop:
-        yield stop
 
 
 @router.get("/export")
 def export(
     visit: Hunter,
     query: Asked,
-    turn: Annotated[StopSignal, Depends(_turn)],
+    turn: ExportTurn,
     kind: ExportFormat = ExportFormat.NDJSON,
 ) -> Response:
     """All events found: with every field, or as a table of the columns that are shown."""
@@ -39,7 +29,11 @@ def export(
     except (StoreError, ValueError) as error:
         raise Missing(f"The search can't be exported: {error}") from error
     note_export(
-        visit.tocsin.state, visit.tocsin.audit, asked, by=visit.principal.name, now=visit.now
+        *(visit.tocsin.state, visit.tocsin.audit),
+        how=kind.value,
+        text=query.q,
+        by=visit.principal.name,
+        now=visit.now,
     )
     headers = {"content-disposition": f'attachment; filename="events.{kind.value}"'}
     return StreamingResponse(begun.pieces, media_type=kind.media_type, headers=headers)

@@ -12,10 +12,12 @@ from tocsin.console.display import stamp
 from tocsin.console.search_asked import Hunter
 from tocsin.console.search_columns import row, title
 from tocsin.console.search_state import DEFAULT_COLUMNS, SearchState
+from tocsin.console.sql_state import SqlState
 from tocsin.console.visit import Missing, Refused, Visit
 from tocsin.store.lucene import check_filter
 from tocsin.store.ports import QueryError
 from tocsin.store.query import StoredEvent
+from tocsin.store.sql_guard import checked
 
 router = APIRouter(prefix="/search/jobs")
 KEPT_EVENTS = 10_000
@@ -36,12 +38,15 @@ def start(visit: Hunter) -> Response:
     asked = SearchState(
         visit.text("q"), visit.text("from"), visit.text("to"), zone=visit.text("tz")
     )
+    sql = visit.text("sql")
     try:
         check_filter(asked.q)
+        if sql:
+            checked(sql)
         query = asked.query(visit.now, KEPT_EVENTS)
         leave_after_s = None if visit.text("stay") else LEAVE_AFTER_S
         job = visit.tocsin.searching.jobs.submit(
-            AskedSearch(query, leave_after_s=leave_after_s), visit.principal.name
+            AskedSearch(query, leave_after_s=leave_after_s, sql=sql), visit.principal.name
         )
     except (QueryError, ValueError, SearchesBusy) as error:
         raise Refused(f"It was not started: {error}.") from error
@@ -52,17 +57,19 @@ def start(visit: Hunter) -> Response:
 def one(visit: Hunter, job_id: str, offset: Annotated[int, Query(ge=0)] = 0) -> Response:
     """How far it is and what it has found so far."""
     job = _known(visit, job_id)
-    events = [_event(found) for found in job.kept.page(offset, PAGE_ROWS)]
-    reached = offset + len(events)
+    found = job.kept.page(offset, PAGE_ROWS)
+    events = [] if job.asked.sql else [_event(one) for one in found]
+    reached = offset + len(found)
     return visit.page(
         "search_job.html",
         job=job,
         query=_state(job),
-        rows=[row(event, DEFAULT_COLUMNS) for event in events],
+        sql=_sql_state(job) if job.asked.sql else None,
+        rows=found if job.asked.sql else [row(event, DEFAULT_COLUMNS) for event in events],
         columns=DEFAULT_COLUMNS,
         column_title=title,
         offset=offset,
-        next_offset=reached if events and reached < job.kept.count else 0,
+        next_offset=reached if found and reached < job.kept.count else 0,
         limits=visit.tocsin.settings.search,
     )
 
@@ -93,6 +100,11 @@ def _state(job: SearchJob) -> SearchState:
     query = job.asked.query
     start, end = query.start, query.end
     return SearchState(query.text, stamp(start) if start else "all", stamp(end) if end else "")
+
+
+def _sql_state(job: SearchJob) -> SqlState:
+    asked = _state(job)
+    return SqlState(job.asked.sql, asked.q, asked.start, asked.to)
 
 
 def _event(found: dict[str, Any]) -> StoredEvent:

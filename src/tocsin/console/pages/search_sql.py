@@ -1,32 +1,30 @@
 """SQL over the events: an editor, what there is to ask for, the rows or the plan."""
 
-import csv
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Depends, Query
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from tocsin.app.asked_sql import AskedPlan, AskedSql, SqlAnswer, answer_sql, plan_sql
-from tocsin.app.event_export import harmless
+from tocsin.app.event_export import ExportFormat
+from tocsin.app.exports import note_export
+from tocsin.app.sql_export import AskedSqlExport, begin_sql_export
 from tocsin.console.column_meanings import columns
 from tocsin.console.panes import attempt
-from tocsin.console.search_asked import Hunter, Turn
+from tocsin.console.search_asked import ExportTurn, Hunter, Turn
 from tocsin.console.search_state import DEFAULT_FROM, PRESETS, QueryFault, fault_in
 from tocsin.console.sql_state import VIEWS, SqlState
 from tocsin.console.visit import Missing, Visit
 from tocsin.store.fields import NATIVE
-from tocsin.store.ports import QueryError, StoreError
+from tocsin.store.ports import QueryError, QueryStopped, StoreError
 from tocsin.store.sql_plan import SqlPlan
 from tocsin.store.stop_signal import StopSignal
 
 router = APIRouter(prefix="/search/sql")
 SHOWN_ROWS = 1000
-EXPORT_ROWS = 10_000
 EXAMPLES = (
     (
         "Who failed to sign in most",
@@ -64,12 +62,12 @@ Asked = Annotated[SqlState, Depends(_asked)]
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """Rows or a plan, or what is wrong with the statement."""
+    """Rows or a plan, or what is wrong with the statement; ``is_late``: a job may take longer."""
 
     answer: SqlAnswer | None = None
     plan: SqlPlan | None = None
     fault: QueryFault | None = None
-    took_ms: float = 0
+    is_late: bool = False
 
 
 @router.get("")
@@ -99,23 +97,28 @@ def answer(visit: Hunter, query: Asked, turn: Turn) -> Response:
         shown=shown,
         took_ms=took_ms,
         shown_rows=SHOWN_ROWS,
-        export_rows=EXPORT_ROWS,
     )
 
 
 @router.get("/export")
-def export(visit: Hunter, query: Asked, turn: Turn, kind: str = "csv") -> Response:
-    """The first 10,000 rows as CSV or NDJSON."""
-    shown = _told(query, lambda: _shown(visit, query, turn, EXPORT_ROWS))
-    if shown.answer is None:
-        raise Missing(f"The statement can't be run: {shown.fault.message if shown.fault else ''}")
-    with visit.tocsin.state.begin() as tx:
-        visit.note(tx, "events.export", f"sql {kind}", query.sql[:1000])
-    if kind == "ndjson":
-        lines = (dict(zip(shown.answer.columns, row, strict=True)) for row in shown.answer.rows)
-        body = b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
-        return _download(body, "application/x-ndjson", "rows.ndjson")
-    return _download(_csv(shown.answer), "text/csv; charset=utf-8", "rows.csv")
+def export(
+    visit: Hunter, query: Asked, turn: ExportTurn, kind: ExportFormat = ExportFormat.CSV
+) -> Response:
+    """Every row of the statement as a file."""
+    try:
+        asked = AskedSqlExport(query.sql, kind, query.within(visit.now))
+        begun = begin_sql_export(visit.tocsin.searching.exports, asked, turn)
+    except (StoreError, ValueError) as error:
+        raise Missing(f"The statement can't be run: {error}") from error
+    note_export(
+        *(visit.tocsin.state, visit.tocsin.audit),
+        how=f"sql {kind.value}",
+        text=query.sql,
+        by=visit.principal.name,
+        now=visit.now,
+    )
+    headers = {"content-disposition": f'attachment; filename="rows.{kind.value}"'}
+    return StreamingResponse(begun.pieces, media_type=kind.media_type, headers=headers)
 
 
 def _shown(visit: Visit, query: SqlState, stop: StopSignal, size: int) -> _Shown:
@@ -129,6 +132,8 @@ def _shown(visit: Visit, query: SqlState, stop: StopSignal, size: int) -> _Shown
 def _told(query: SqlState, make: Callable[[], _Shown]) -> _Shown:
     try:
         return make()
+    except QueryStopped as error:
+        return _Shown(fault=fault_in(query.sql, str(error), None), is_late=True)
     except QueryError as error:
         return _Shown(fault=fault_in(query.sql, str(error), error.at))
     except (StoreError, ValueError) as error:
@@ -150,20 +155,3 @@ def _native(visit: Visit, lane: str) -> list[str]:
 
 def _quoted(key: str) -> str:
     return key if key.isidentifier() else '"' + key.replace('"', '""') + '"'
-
-
-def _csv(answer: SqlAnswer) -> bytes:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(map(harmless, answer.columns))
-    for row in answer.rows:
-        writer.writerow(
-            harmless(orjson.dumps(value).decode() if isinstance(value, dict | list) else value)
-            for value in row
-        )
-    return buffer.getvalue().encode("utf-8", "backslashreplace")
-
-
-def _download(body: bytes, kind: str, name: str) -> Response:
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(body, media_type=kind, headers=headers)

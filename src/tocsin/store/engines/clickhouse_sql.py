@@ -53,11 +53,12 @@ class ClickHouseSql:
         """All rows, as they come."""
         tree, _ = self._told(statement, within, stop)
         asked = tree.sql("clickhouse")
-        with self._clickhouse.rows_as_they_come(asked, stop, **_READ_ONLY) as (names, blocks):
+        with self._clickhouse.rows_as_they_come(asked, stop, **_READ_ONLY) as (told, blocks):
             plain = (
                 [tuple(plain_value(value) for value in row) for row in block] for block in blocks
             )
-            yield SqlStream(names, plain)
+            names, types = ([one[at] for one in told] for at in (0, 1))
+            yield SqlStream(names, types, plain)
 
     def explain(self, statement: str, within: EventQuery) -> SqlPlan:
         """What running it would do."""

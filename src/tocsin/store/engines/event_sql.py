@@ -72,10 +72,11 @@ class EventSql:
                             cursor = tried.enter_context(self._reader.cursor(stop))
                             cursor.execute(_view(paths, where))
                             cursor.execute(allowed)
-                            names = [column[0] for column in cursor.description or []]
+                            told = cursor.description or []
                             chunks = _chunks(cursor, cursor.fetchmany(_STREAMED_ROWS))
                             stack.enter_context(tried.pop_all())
-                            return SqlStream(names, chunks, tuple(scan.problems))
+                            names, types = ([str(one[at]) for one in told] for at in (0, 1))
+                            return SqlStream(names, types, chunks, tuple(scan.problems))
                     except duckdb.Error as error:
                         _judge(scan, error)
 
