@@ -91,11 +91,11 @@ class Turn:
         """
         wall = (now - _EPOCH) // timedelta(microseconds=1)
         self._progress = self._progress.heard(wall)
+        watermark = FOREVER if final else self._progress.watermark(wall, self._limits)
         rules = dict(self._before.rules)
         said: list[Correlated] = []
         for plan in self._plans.values():
             state = rules.get(plan.id) or RuleState()
-            watermark = FOREVER if final else self._progress.watermark(wall, self._limits)
             handed = self._handed.get(plan.id, [])
             direct = self._intake.arrivals.get(plan.id, [])
             arrivals = Arrivals.of([*direct, *(one.came for one in handed)])
