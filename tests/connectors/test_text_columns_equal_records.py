@@ -82,8 +82,22 @@ FAR = [
     *('Gerät "ü" öffnet', "tab\tbetween words", "a=1\tb=2\tc=3", "x\x0bé", "x\x7f", "日本: 語"),
     *("LEEF:1.0|V|P|1|2|a=b\tc=d", "\uff11\uff12.3.4.5 - - x", "1.2.3.4 - - é", "prög[12]: y"),
 ]
+UNTAGGED = [
+    *(": %ASA-6-302013: Built", "1,2026/06/30 10:18:05,0018,SYSTEM", "firewall,info accept: in:x"),
+    *(
+        "bastion-01 x",
+        "[12]: x",
+        "[sshd] x",
+        "[4711] x",
+        "[Note] x",
+        "word [12] x",
+        "su(pam_unix) x",
+    ),
+    *("4,5 x", "{x", "WARN x: y", "smtp: bo", "a=1 words b=2 c=3", 'a=1 b="c d" words e="f"'),
+]
 MESSAGES = st.sampled_from(
     [
+        *UNTAGGED,
         *OBJECTS,
         *FAR,
         *(
@@ -271,6 +285,27 @@ PAIRS = st.builds("{}={}".format, NAMES, VALUES)
 def test_made_up_pairs(lines: list[tuple[str, list[str], str, str]], times: int) -> None:
     payload = "\n".join(head + between.join(pairs) + end for head, pairs, between, end in lines)
     compare_records("\n".join([payload] * times).encode(), Framing.LINES)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "<166>Jun 30 2026 10:15:01 asa-1 : %ASA-6-302013: Built outbound TCP connection 1",
+        "<14>Jun 30 10:18:05 pa-edge 1,2026/06/30 10:18:05,001801000001,SYSTEM,auth,2816",
+        "<167>Jun 30 14:10:00 ldap-1 slapd[800]: conn=1 fd=12 ACCEPT from IP=192.0.2.85:50100",
+        "2026-06-30 15:11:01 192.0.2.105 GET /default.aspx - 80 - 198.51.100.107 Mozilla/5.0 - 304",
+        "2026-06-30 08:14:03 WARNING (MainThread) [http.ban] Login attempt from 198.51.100.14",
+        "2026-06-30 08:14:03   smtp: bo [198.51.100.72] authentication failure",
+        "2026-06-30 08:14:02.2|Warn|Auth|Auth-Failure ip 198.51.100.45",
+        "2026-06-30 09:22:18.536 UTC [147] ada@orders FATAL:  password authentication failed",
+        "2026-06-30T08:14:02.098Z [AUTH] WARN: Incorrect username or password for user ada",
+        "Tue Jun 30 08:14:02 2026 [pid 27202] [ada] OK LOGIN: Client",
+    ],
+)
+def test_lines_without_a_tag_become_columns(line: str) -> None:
+    payload = f"{line}\n{line}\n".encode()
+    compare_records(payload, Framing.LINES)
+    assert not decoded(payload, Framing.LINES, SPLIT).shaped.loose  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("kind", sorted(WRITERS))

@@ -19,7 +19,8 @@ from tocsin.ingest.decode_shapes import Templates
 from tocsin.ingest.decode_templates import Reader
 from tocsin.ingest.syslog_escape import unescape_all
 from tocsin.ingest.text_columns import Column, flags_of, matches
-from tocsin.ingest.text_headers import NUMBERS, Headed, read_headers
+from tocsin.ingest.text_header_parts import NUMBERS, Headed
+from tocsin.ingest.text_headers import read_headers
 from tocsin.ingest.text_lines import TextLines, find_lines
 from tocsin.ingest.text_objects import OBJECT, beside_header, read_objects
 from tocsin.ingest.text_pairs import read_pairs_of
@@ -34,6 +35,8 @@ _LARGEST = 1 << 30
 _AUDIT = b"audit("
 # JSON, CEF and LEEF have readers of their own (``carried``).
 _PAIRED = r"^[A-Za-z_][\w.\-/@]{0,99}=[^\s=]"
+_SENTENCE = r"^[^\"]* [^=\" ]+(?: |$)"
+"""Words among pairs: then it is no record of pairs."""
 _ODDLY_CARRIES = r"^(?:[^!-~]|[A-Za-z_@][^ =]*=)"
 """What may be something else than text where letters are not of ASCII alone."""
 _CARRIES = r"^(?:[{@ ]|CEF:|LEEF:|[A-Za-z_][\w.\-/@]*=[^\s=])"
@@ -111,6 +114,11 @@ def _carried(lines: TextLines, headed: Headed, objects: Templates) -> Iterator[L
     is_object[is_object] = matches(messages.filter(is_object), OBJECT)
     is_paired = ~is_text & ~is_object & ~is_mixed
     is_paired[is_paired] = matches(messages.filter(is_paired), _PAIRED)
+    if is_paired.any():
+        is_sentence = is_paired.copy()
+        is_sentence[is_paired] = matches(messages.filter(is_paired), _SENTENCE)
+        is_text |= is_sentence
+        is_paired &= ~is_sentence
     if is_mixed.any():
         is_text &= ~(is_mixed & matches(messages, _ODDLY_CARRIES))
     if _AUDIT in lines.payload:

@@ -15,10 +15,8 @@ SEVERITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "deb
 _PRIORITY = re.compile(r"<(\d{1,3})>")
 _RFC5424 = re.compile(r"1 (\S+) (\S{1,255}) (\S{1,48}) (\S{1,128}) (\S{1,32}) (?=[-\[])")
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_BSD = (
-    rf"({'|'.join(_MONTHS)}) {{1,2}}(\d{{1,2}}) (?:(\d{{4}}) )?(\d\d):(\d\d):(\d\d)(\.\d{{1,9}})?"
-)
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_BSD = rf"({'|'.join(MONTHS)}) {{1,2}}(\d{{1,2}}) (?:(\d{{4}}) )?(\d\d):(\d\d):(\d\d)(\.\d{{1,9}})?"
 _TAI64N = r"@(?P<tai>[0-9a-f]{24})"
 _STAMP = re.compile(rf"(?:(?P<iso>{_ISO})|[*.]?(?P<bsd>{_BSD})|{_TAI64N}):? ")
 _NAMED_PRIORITY = re.compile(r" *<([a-z]{2,8}\d?)\.([a-z]{3,7})> ")
@@ -223,7 +221,7 @@ def _bsd_time(stamp: tuple[str | Any, ...], received_at: datetime) -> str | None
         try:
             moment = datetime(
                 candidate,
-                _MONTHS.index(month) + 1,
+                MONTHS.index(month) + 1,
                 int(day),
                 int(hour),
                 int(minute),

@@ -1,5 +1,6 @@
 """Columns of text: sizes, first bytes, and which of them an expression finds."""
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -55,3 +56,11 @@ def first_bytes(texts: Column) -> Bytes:
     if not len(data):
         return np.zeros(len(texts), np.uint8)
     return data.take(offsets[:-1], mode="clip")
+
+
+def judged(texts: Column, judge: Callable[[str], bool]) -> Flags:
+    """What ``judge`` says of each text, asked once for each distinct one."""
+    coded = texts.dictionary_encode()
+    verdicts = np.array([judge(text) for text in coded.dictionary.to_pylist()], np.bool_)
+    judged: Flags = verdicts.take(coded.indices.to_numpy())
+    return judged

@@ -4,8 +4,7 @@ Only the common forms are read here; whatever might be read in another way is le
 of single lines. Times, priorities and names are judged once for each distinct value.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
 
 import numpy as np
@@ -15,56 +14,44 @@ import pyarrow.compute as pc
 from tocsin.ingest.decode_lines import Flags, Numbers
 from tocsin.ingest.decode_scalars import slices_of
 from tocsin.ingest.event_format import mends_tag
-from tocsin.ingest.syslog_message import is_no_host, priority_names, time_of
+from tocsin.ingest.syslog_message import MONTHS, is_no_host
 from tocsin.ingest.text_columns import (
     Column,
     are_plain_numbers,
     begin_with_digit,
     flags_of,
+    judged,
     matches,
     parts_of,
     sizes_of,
 )
+from tocsin.ingest.text_header_parts import (
+    LONGEST_HOST,
+    STAMP,
+    Headed,
+    past_blanks,
+    priorities,
+    times_of,
+)
 from tocsin.ingest.text_lines import TextLines
 from tocsin.ingest.text_rfc5424 import read_5424
+from tocsin.ingest.text_untagged import read_dated, read_hosted
 
-_ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
-_BSD = r"[*.]?[A-Z][a-z]{2} {1,2}\d{1,2} (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,9})?"
 # Four groups: with more RE2 takes five times as long.
 _HEADED = (
-    rf"^(?:<(?P<priority>\d{{1,3}})>)?(?P<stamp>(?:{_ISO}|{_BSD}):?) (?P<host>[A-Za-z0-9._-]+) "
+    rf"^(?:<(?P<priority>\d{{1,3}})>)?(?P<stamp>{STAMP}) (?P<host>[A-Za-z0-9._-]+) "
     r"(?P<tag>[A-Za-z_%./-][!-+\--9;<>-Z^-~]*(?:\[\d+\])?):"
 )
-_MAYBE_STAMP = r"\d{4}-\d\d-\d\d|[*.]?[A-Z][a-z]{2} |@[0-9a-f]{24}"
+_MAYBE_STAMP = rf"\d{{4}}-\d\d-\d\d|[*.]?(?:{'|'.join(MONTHS)}) |@[0-9a-f]{{24}}"
 _PRIORITY_ALONE = r"^<(?P<priority>\d{1,3})>"
 _MORE_THAN_PRIORITY = rf"^<\d{{1,3}}>(?:1 |{_MAYBE_STAMP})"
 _MAYBE_HEADED = rf"^(?:<|{_MAYBE_STAMP}|[A-Za-z0-9][\w.-]* [A-Za-z_][\w./-]*\[\d)"
-_ODDLY_HEADED = r"^(?:[^A-Za-z0-9]|\d+[^\d.: ]|[^ ]+ [^ ]+\[[^ ]+\]: )"
+_ODDLY_HEADED = r"^(?:[^!-~]|[<*.@]|\d+[^\d.: ]|[^ ]+ [^ ]+\[[^ ]+\]: )"
 """What the reader of single lines may take for a header where letters are not of ASCII alone."""
-_LONGEST_HOST, _LONGEST_PROGRAM = 255, 64
-_BRACKET, _BLANK = b"[ "
+_LONGEST_PROGRAM = 64
+_BRACKET = ord("[")
 _RESERVED = 2
 """Bytes around a priority."""
-
-NUMBERS = frozenset({"pid"})
-"""Fields whose values are numbers."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Headed:
-    """Lines with the same fields in their header, and where their message begins."""
-
-    lines: Numbers
-    fields: Mapping[str, Column]
-    begins: Numbers
-
-    def of(self, chosen: Flags) -> "Headed":
-        """Some of these lines."""
-        if chosen.all():
-            return self
-        mask = pa.array(chosen)
-        columns = {name: column.filter(mask) for name, column in self.fields.items()}
-        return Headed(self.lines[chosen], columns, self.begins[chosen])
 
 
 def read_headers(lines: TextLines, received_at: datetime) -> Iterator[Headed]:
@@ -83,6 +70,8 @@ def read_headers(lines: TextLines, received_at: datetime) -> Iterator[Headed]:
         yield from _structured(lines, left, texts)
         yield from _with_priority_alone(lines, left, texts)
     if len(left):
+        yield from read_hosted(lines, left, texts, received_at)
+        yield from read_dated(lines, left, texts)
         is_bare = ~matches(texts, _MAYBE_HEADED)
         is_bare &= ~(lines.is_mixed[left] & matches(texts, _ODDLY_HEADED))
         bare = left[is_bare]
@@ -91,10 +80,10 @@ def read_headers(lines: TextLines, received_at: datetime) -> Iterator[Headed]:
 
 def _structured(lines: TextLines, left: Numbers, texts: Column) -> Iterator[Headed]:
     for mine, fields, priority, begins in read_5424(lines, left, texts):
-        names = _priorities(priority)
+        names = priorities(priority)
         is_sound = flags_of(names["severity"].is_valid())
         if "program" in fields:
-            is_sound &= ~_judged(fields["program"], mends_tag)
+            is_sound &= ~judged(fields["program"], mends_tag)
         yield Headed(mine, {**names, **fields}, begins).of(is_sound)
 
 
@@ -110,7 +99,7 @@ def _with_priority_alone(lines: TextLines, left: Numbers, texts: Column) -> Iter
     numbers = found.filter(pa.array(is_mine)).field(0)
     mine = left[is_mine]
     begins = lines.starts[mine] + sizes_of(numbers) + _RESERVED
-    names = _priorities(numbers)
+    names = priorities(numbers)
     is_sound = flags_of(names["severity"].is_valid())
     yield Headed(mine, names, begins).of(is_sound)
 
@@ -121,21 +110,21 @@ def _headed(
     """Lines with a time, a host and a program, by whether they have a priority and a process."""
     priority, stamp, host, tag = groups.flatten()
     has_priority = sizes_of(priority) > 0
-    times = _times(stamp, received_at)
+    times = times_of(stamp, received_at)
     program, pid, has_pid = _tag_parts(tag)
     is_iso = begin_with_digit(stamp)
     begins = lines.starts[mine] + sizes_of(priority) + has_priority * _RESERVED
     begins += sizes_of(stamp) + sizes_of(host) + sizes_of(tag) + 3
-    begins = _past_blanks(lines, begins, lines.ends[mine])
+    begins = past_blanks(lines, begins, lines.ends[mine])
     is_sound = (
         flags_of(times.is_valid())
-        & (sizes_of(host) <= _LONGEST_HOST)
+        & (sizes_of(host) <= LONGEST_HOST)
         & (sizes_of(program) <= _LONGEST_PROGRAM)
-        & ~_judged(program, mends_tag)
-        & (has_priority | ~is_iso | ~(_judged(host, is_no_host) | _judged(program, is_no_host)))
+        & ~judged(program, mends_tag)
+        & (has_priority | ~is_iso | ~(judged(host, is_no_host) | judged(program, is_no_host)))
     )
     is_sound[has_pid] &= are_plain_numbers(pid)
-    names = _priorities(priority)
+    names = priorities(priority)
     is_sound &= ~has_priority | flags_of(names["severity"].is_valid())
     rest = {"timestamp": times, "hostname": host, "program": program}
     row_of_pid = np.cumsum(has_pid) - 1
@@ -152,26 +141,6 @@ def _headed(
             yield one
 
 
-def _priorities(numbers: Column) -> dict[str, Column]:
-    """Facility and severity; null where there is no priority or it is too large."""
-    coded = numbers.dictionary_encode()
-    pairs = [priority_names(int(text)) if text else None for text in coded.dictionary.to_pylist()]
-    return {
-        name: pa.array([pair and pair[at] for pair in pairs], pa.string()).take(coded.indices)
-        for at, name in enumerate(("facility", "severity"))
-    }
-
-
-def _times(stamp: Column, received_at: datetime) -> Column:
-    """ISO times as they are, others worked out once each; null where there is none."""
-    if begin_with_digit(stamp).all():
-        colon = flags_of(pc.ends_with(stamp, ":"))
-        return pc.if_else(pa.array(~colon), stamp, pa.scalar(None, pa.string()))
-    coded = stamp.dictionary_encode()
-    told = [time_of(text, received_at) for text in coded.dictionary.to_pylist()]
-    return pa.array(told, pa.string()).take(coded.indices)
-
-
 def _tag_parts(tag: Column) -> tuple[Column, Column, Flags]:
     """The programs, the processes of those that name one, and which do."""
     offsets, data = parts_of(tag)
@@ -185,19 +154,3 @@ def _tag_parts(tag: Column) -> tuple[Column, Column, Flags]:
     cuts[owners] = opens
     pid = slices_of(tag.buffers()[2], opens + 1, offsets[1:][owners] - 1)
     return slices_of(tag.buffers()[2], offsets[:-1], cuts), pid, has_pid
-
-
-def _judged(texts: Column, judge: Callable[[str], bool]) -> Flags:
-    coded = texts.dictionary_encode()
-    verdicts = np.array([judge(text) for text in coded.dictionary.to_pylist()], np.bool_)
-    judged: Flags = verdicts.take(coded.indices.to_numpy())
-    return judged
-
-
-def _past_blanks(lines: TextLines, begins: Numbers, ends: Numbers) -> Numbers:
-    buffer = np.frombuffer(lines.payload, np.uint8)
-    while True:
-        is_blank = (begins < ends) & (buffer.take(begins, mode="clip") == _BLANK)
-        if not is_blank.any():
-            return begins
-        begins = begins + is_blank

@@ -11,7 +11,7 @@ from tocsin.ingest.decode_rejoined import LineTable
 from tocsin.ingest.decode_shaped import shape_lines
 from tocsin.ingest.decode_shapes import Templates
 from tocsin.ingest.text_columns import matches, parts_of
-from tocsin.ingest.text_headers import NUMBERS, Headed
+from tocsin.ingest.text_header_parts import NUMBERS, Headed
 from tocsin.model.shaped_records import CellKind, Template
 
 _BEFORE = r"^(?:@cee:)? *"
