@@ -193,14 +193,7 @@ def test_a_field_that_merging_stores_as_a_second_type_is_still_found(open_pair, 
 
 def test_a_page_opens_only_segments_with_some_of_its_minutes(open_pair, make_batch, monkeypatch):
     events = two_lanes_apart(open_pair, make_batch, monkeypatch)
-    opened = []
-    rows = Scan.rows
-
-    def noted(scan, build, segments=None, **others):
-        opened.extend(one.lanes for one in (scan.segments if segments is None else segments))
-        return rows(scan, build, segments, **others)
-
-    monkeypatch.setattr(Scan, "rows", noted)
+    opened = lanes_opened(monkeypatch)
     newest = events.search(EventQuery(size=8))
     assert [one.lane for one in newest.events] == ["t.b"] * 8
     assert newest.total == 18
@@ -209,6 +202,15 @@ def test_a_page_opens_only_segments_with_some_of_its_minutes(open_pair, make_bat
     oldest = events.search(EventQuery(size=8, oldest_first=True))
     assert [one.lane for one in oldest.events] == ["t.a"] * 8
     assert set(opened) == {("t.a",)}
+
+
+def test_an_event_that_was_shown_is_opened_where_it_lay(open_pair, make_batch, monkeypatch):
+    events = two_lanes_apart(open_pair, make_batch, monkeypatch)
+    newest, oldest = (events.search(EventQuery(oldest_first=one)).events for one in (False, True))
+    assert newest == oldest[::-1]
+    opened = lanes_opened(monkeypatch)
+    assert [events.get(one.event_id) for one in newest] == list(newest)
+    assert opened == [(one.lane,) for one in newest]
 
 
 def test_a_page_is_filled_from_others_when_its_segment_is_damaged(
@@ -221,6 +223,19 @@ def test_a_page_is_filled_from_others_when_its_segment_is_damaged(
     assert [one.lane for one in page.events] == ["t.a"] * 4
     assert page.next_cursor is not None
     assert len(page.problems) == 1
+
+
+def lanes_opened(monkeypatch):
+    """Grows by the lanes of each segment that is asked."""
+    opened = []
+    rows = Scan.rows
+
+    def noted(scan, build, segments=None, **others):
+        opened.extend(one.lanes for one in (scan.segments if segments is None else segments))
+        return rows(scan, build, segments, **others)
+
+    monkeypatch.setattr(Scan, "rows", noted)
+    return opened
 
 
 def two_lanes_apart(open_pair, make_batch, monkeypatch):

@@ -57,8 +57,9 @@ class DuckDbReader:
         return database
 
     def rows(self, query: exp.Expr, stop: StopSignal | None = None) -> Rows:
+        """``query`` is spent: writing it as SQL may change the tree."""
         with self.cursor(stop) as cursor:
-            return cursor.execute(query.sql("duckdb")).fetchall()
+            return cursor.execute(query.sql("duckdb", copy=False)).fetchall()
 
     @contextmanager
     def cursor(self, stop: StopSignal | None = None) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -146,7 +146,7 @@ def events_at(scan: Scan, places: list[Found]) -> list[StoredEvent]:
     for place in places:
         rows_of.setdefault(place.segment.id, []).append(place.row)
     found = scan.rows(
-        lambda table: exp.select(*event_columns()).from_(table),
+        lambda table: exp.select(*event_columns(), copy=False).from_(table, copy=False),
         list({place.segment.id: place.segment for place in places}.values()),
         at=rows_of,
     )

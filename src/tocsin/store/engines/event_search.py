@@ -16,6 +16,7 @@ from tocsin.store.engines.event_paging import events_at, find_hits, first_places
 from tocsin.store.engines.event_rows import event_columns, stored_event
 from tocsin.store.engines.fact_counts import counts_by_time, top_values
 from tocsin.store.engines.facts_book import FactsBook
+from tocsin.store.engines.known_places import KnownPlaces
 from tocsin.store.engines.narrowing import Narrowing
 from tocsin.store.engines.segment_scan import Scan, SegmentsChanged
 from tocsin.store.engines.value_index import ValueIndex
@@ -43,6 +44,7 @@ class EventSearch:
         self._known = (0, FieldCatalogue())
         self._facts = FactsBook(state)
         self._index = ValueIndex(reader)
+        self._places = KnownPlaces()
 
     def search(self, query: EventQuery, stop: StopSignal | None = None) -> EventPage:
         after = build.read_cursor(query.cursor)
@@ -52,6 +54,7 @@ class EventSearch:
             hits = find_hits(scan, query.oldest_first)
             places = first_places(scan, query, hits, after) if query.size else []
             shown = places[: query.size]
+            self._places.note(shown)
             events = events_at(scan, shown)
             has_more = len(places) > len(shown) and shown
             last = shown[-1] if has_more else None
@@ -128,6 +131,9 @@ class EventSearch:
         wanted = exp.EQ(this=build.EVENT_ID.copy(), expression=literal)
 
         def find(scan: Scan) -> StoredEvent | None:
+            shown = self._places.of(event_id, scan.segments)
+            if shown is not None:
+                return next(iter(events_at(scan, [shown])), None)
             rows = scan.rows(
                 lambda table: exp.select(*event_columns()).from_(table).where(wanted).limit(1)
             )
