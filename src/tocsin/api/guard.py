@@ -2,9 +2,9 @@
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -39,8 +39,8 @@ class NotPermitted(Problem):
         )
 
 
-def house_of(request: Request) -> Tocsin:
-    """The wired house this API was made for."""
+async def house_of(request: Request) -> Tocsin:
+    """The wired house this API was made for; not worth a thread, which every plain function gets."""
     house: Tocsin = request.app.state.tocsin
     return house
 
@@ -53,10 +53,10 @@ def caller(request: Request, house: House) -> Principal:
     return _principal(request, house, ("bearer",))
 
 
-def needs(permission: Permission) -> Callable[..., Principal]:
+def needs(permission: Permission) -> Callable[..., Coroutine[Any, Any, Principal]]:
     """A dependency that lets a caller in who has ``permission``."""
 
-    def allowed(principal: Annotated[Principal, Depends(caller)]) -> Principal:
+    async def allowed(principal: Annotated[Principal, Depends(caller)]) -> Principal:
         return _permitted(principal, permission)
 
     allowed.permission = permission  # type: ignore[attr-defined]  # read by the route-table test

@@ -95,7 +95,9 @@ Sender = Annotated[Principal, Depends(sender("splunk", "basic", "bearer"))]
 _PREFIX = "/services/collector"
 
 
-def channel_of(request: Request, channel: Annotated[str, Query(max_length=100)] = "") -> str | None:
+async def channel_of(
+    request: Request, channel: Annotated[str, Query(max_length=100)] = ""
+) -> str | None:
     """The channel of a request, None when it has none; raises code 11 when it is no GUID."""
     told = request.headers.get("x-splunk-request-channel", "") or channel
     if not told:
