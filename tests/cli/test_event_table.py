@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Ran
+from tocsin.cli import output
 
 LOG = (
     "Mar  1 10:00:00 jump sshd[1]: Failed password for root from 203.0.113.9 port 1 ssh2\n"
@@ -38,6 +39,22 @@ def test_events_are_shown_in_the_columns_chosen_and_counted_over_time(
     assert bars[3].count("█") == 30
     assert "3 events" in bars[4]
     assert len(filled("search", "--histogram", "4", "--json").json["buckets"]) == 4
+    split = filled("search", "--histogram", "2", "--by", "user").out
+    assert [word for word in ("root", "ann", "others or none") if word in split] == [
+        *("root", "ann", "others or none")
+    ]
+
+
+def test_a_narrow_terminal_has_shorter_bars_and_fewer_columns(
+    filled: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output.out, "width", 60)
+    told = filled("search", "Failed").out
+    assert "no room for source, lane;" in told
+    assert "│ 2026-" in told
+    bars = filled("search", "source:jump", "--histogram", "4").out.splitlines()
+    assert max(map(len, bars)) <= 60
+    assert bars[0].count("█") == 25
 
 
 @pytest.mark.parametrize(
@@ -46,6 +63,7 @@ def test_events_are_shown_in_the_columns_chosen_and_counted_over_time(
         (("--histogram", "4", "--columns", "user"), "--histogram goes with a filter alone"),
         (("--sql", "--columns", "user"), "--columns goes with a table"),
         (("--output", "x"), "--output goes with --format"),
+        (("--by", "user"), "--by goes with --histogram"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(

@@ -53,7 +53,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     Where the terminal is too narrow to read columns in, each row is a block of names and values.
     """
     cells = [[_cell(value) for value in row] for row in rows]
-    if _readable_width(columns, cells) > out.width:
+    if not is_readable(columns, cells):
         _print_blocks(title, columns, cells)
         return
     table = Table(title=title, title_justify="left", header_style="bold")
@@ -64,10 +64,10 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     out.print(table)
 
 
-def _readable_width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """What the columns need when none is narrower than its content or ``_READABLE``."""
+def is_readable(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the terminal has room for columns not narrower than their content or ``_READABLE``."""
     longest = (max(map(len, column)) for column in zip(columns, *rows, strict=True))
-    return sum(min(width, _READABLE) + 3 for width in longest) + 1
+    return sum(min(width, _READABLE) + 3 for width in longest) + 1 <= out.width
 
 
 def _print_blocks(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

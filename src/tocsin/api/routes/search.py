@@ -13,6 +13,7 @@ from tocsin.api.search_turn import Turn, may_search
 from tocsin.app.asked_sql import AskedPlan, AskedSql, answer_sql, plan_sql
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json
+from tocsin.app.split_histogram import split_histogram
 from tocsin.store.query import EventQuery
 
 router = APIRouter(prefix="/api/v1", tags=["search"], dependencies=[Depends(may_search)])
@@ -59,9 +60,17 @@ def histogram(
     start: From = None,
     to: To = None,
     buckets: Annotated[int, Query(ge=1, le=1000)] = 60,
+    split: Annotated[str, Query(max_length=200, description="A field of few values.")] = "",
 ) -> dict[str, Any]:
-    """Counts by time, split by OCSF severity id."""
-    return {"buckets": as_json(house.events.histogram(event_query(q, start, to), buckets, turn))}
+    """Counts by time, split by OCSF severity id.
+
+    With ``split`` also ``counts`` of each of that field's most frequent ``values``, and of
+    ``others``, which have none of these.
+    """
+    asked = event_query(q, start, to)
+    if split:
+        return dict(as_json(split_histogram(house.events, asked, split, buckets, turn)))
+    return {"buckets": as_json(house.events.histogram(asked, buckets, turn))}
 
 
 @router.get("/search/top", summary="Most frequent values of a field")

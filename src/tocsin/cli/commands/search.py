@@ -12,12 +12,13 @@ from tocsin.app.event_export import ExportFormat
 from tocsin.app.exports import AskedExport
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json as plain
+from tocsin.app.split_histogram import split_histogram
 from tocsin.app.sql_export import AskedSqlExport
 from tocsin.app.wiring import Tocsin
 from tocsin.cli.commands.searches import kept_searches, named
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.event_files import write_events
-from tocsin.cli.event_table import show_events, show_histogram
+from tocsin.cli.event_table import show_events, show_histogram, show_split
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, err, fail, print_json, print_table
 from tocsin.cli.remote import Remote
@@ -55,6 +56,9 @@ def search(
     bars: Annotated[
         int, typer.Option("--histogram", min=0, max=200, help="Show counts in so many spans.")
     ] = 0,
+    by: Annotated[
+        str, typer.Option("--by", help="With --histogram: split by the values of this field.")
+    ] = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="With --format: the file; default: print.")
     ] = None,
@@ -62,9 +66,26 @@ def search(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find events, newest first; with --format, write every one; with --histogram, count them."""
+    """Find events, newest first; with --format, write every one; with --histogram, count them.
+
+    tocsin search 'user:alice AND NOT source:nginx'
+    tocsin search 'src_ip:10.0.0.0/8' --from now-7d
+    tocsin search '"failed password" OR cmd:*powershell*'
+    tocsin search 'native.EventID:4688 AND _exists_:user'
+    tocsin search user:bob --histogram 24 --by source
+    tocsin search user:bob --format parquet -o bob.parquet
+    tocsin search --sql 'SELECT max(time) FROM events'
+
+    Words stand for themselves, * for any letters, "…" for a
+    phrase, /…/ for a pattern, [1 TO 9] for a range. Fields
+    are OCSF's (process.cmd_line) or short (user, host,
+    src_ip); native.Field is a source's own, native:word
+    looks in all of these.
+    """
     chosen = [name for part in columns.split(",") if (name := part.strip())]
     _check_options(how, output, chosen, bars, is_sql=sql, is_json=as_json)
+    if by and not bars:
+        fail("--by goes with --histogram", Exit.BAD_CONFIGURATION)
     facts = server_of(home, config)
     if saved:
         if query or sql:
@@ -78,10 +99,10 @@ def search(
         write_events(_export(query, sql, moments, how, chosen), output, facts, home, config)
         return
     if facts:
-        answer = _ask(Remote(facts), query, sql, moments, size, bars)
+        answer = _ask(Remote(facts), query, sql, moments, size, bars, by)
     else:
         with closing(open_house(home, config)) as house:
-            answer = plain(_look(house, query, sql, moments, size, bars))
+            answer = plain(_look(house, query, sql, moments, size, bars, by))
     if as_json:
         print_json(answer)
     else:
@@ -125,6 +146,8 @@ def _show(answer: dict[str, Any], columns: list[str]) -> None:
         for problem in answer["problems"]:
             err.print(problem, markup=False)
         print_table("", answer["columns"], answer["rows"])
+    elif "values" in answer:
+        show_split(answer)
     elif "buckets" in answer:
         show_histogram(answer["buckets"])
     else:
@@ -139,19 +162,33 @@ def _moments(start: str | None, end: str | None) -> list[datetime | None]:
 
 
 def _look(
-    house: Tocsin, query: str, sql: bool, moments: list[datetime | None], size: int, bars: int
+    house: Tocsin,
+    query: str,
+    sql: bool,
+    moments: list[datetime | None],
+    size: int,
+    bars: int,
+    by: str,
 ) -> object:
     if sql:
         asked = AskedSql(query, size, EventQuery("", moments[0], moments[1]))
         return answer_sql(house.searching.sql, asked, StopSignal(_SQL_S))
     wanted = EventQuery(query, moments[0], moments[1], size)
+    if bars and by:
+        return split_histogram(house.events, wanted, by, bars)
     if bars:
         return {"buckets": house.events.histogram(wanted, bars)}
     return house.events.search(wanted)
 
 
 def _ask(
-    remote: Remote, query: str, sql: bool, moments: list[datetime | None], size: int, bars: int
+    remote: Remote,
+    query: str,
+    sql: bool,
+    moments: list[datetime | None],
+    size: int,
+    bars: int,
+    by: str,
 ) -> dict[str, Any]:
     start, end = (moment.isoformat() if moment else None for moment in moments)
     if sql:
@@ -159,5 +196,5 @@ def _ask(
         return remote.post("/api/v1/search/sql", json=wanted)
     params = {"q": query, "from": start, "to": end}
     if bars:
-        return remote.get("/api/v1/search/histogram", **params, buckets=bars)
+        return remote.get("/api/v1/search/histogram", **params, buckets=bars, split=by or None)
     return remote.get("/api/v1/search", **params, size=size)
