@@ -1,6 +1,7 @@
 """Each engine, opened the same way, for the suite that holds all of them to the ports."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -21,18 +22,17 @@ def _parquet_and_sqlite(folder: Path) -> Opened:
     return ParquetEvents(folder / "events", state, merge_at=3), state
 
 
-def _clickhouse_and_sqlite(folder: Path) -> Opened:
-    """Each store in a database of its own: a process has one ClickHouse."""
-    pytest.importorskip("chdb", reason="ClickHouse's engine is not installed (group engines)")
+def _clickhouse_and_sqlite(address: str, folder: Path) -> Opened:
+    """Over HTTP as it is used; each store in a database of its own, as a process has one engine."""
     engine = import_module("tocsin.store.engines.clickhouse_events")
     state = SqliteState(folder / "state.db")
     name = f"t{next(_NUMBERS)}"
     options = {"database": name, "merge_at": 3, "is_durable": False}
-    return engine.ClickHouseEvents("chdb://memory", state, **options), state
+    return engine.ClickHouseEvents(address, state, **options), state
 
 
 _NUMBERS = count()
-EVENT_ENGINES = {"parquet": _parquet_and_sqlite, "clickhouse": _clickhouse_and_sqlite}
+EVENT_ENGINES = ("parquet", "clickhouse")
 BLOB_ENGINES = {"folder": lambda folder: FolderBlobs(folder / "blobs")}
 
 
@@ -47,15 +47,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(text)
 
 
+@pytest.fixture(scope="session")
+def clickhouse_address() -> Iterator[str]:
+    pytest.importorskip("chdb", reason="ClickHouse's engine is not installed (group engines)")
+    with import_module("tests.clickhouse_server").ClickHouseServer() as server:
+        yield server.address
+
+
 @pytest.fixture(scope="module", params=EVENT_ENGINES)
 def open_events(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], Opened]]:
     """Opens an empty event store of the engine under test, with its state store."""
     opened: list[Opened] = []
+    opening = _parquet_and_sqlite
+    if request.param == "clickhouse":
+        opening = partial(_clickhouse_and_sqlite, request.getfixturevalue("clickhouse_address"))
 
     def open_one() -> Opened:
-        opened.append(EVENT_ENGINES[request.param](tmp_path_factory.mktemp("store")))
+        opened.append(opening(tmp_path_factory.mktemp("store")))
         return opened[-1]
 
     yield open_one
