@@ -95,8 +95,26 @@ UNTAGGED = [
     ),
     *("4,5 x", "{x", "WARN x: y", "smtp: bo", "a=1 words b=2 c=3", 'a=1 b="c d" words e="f"'),
 ]
+AUDITED = "msg=audit(1782806480.001:9080): "
+AUDITS = [
+    f'type=SYSCALL {AUDITED}arch=c000003e syscall=59 exit=-13 a0=55 tty=(none) comm="ls" key=(null)',
+    f'type=1309 {AUDITED}argc=3 a0="ls" a1=2F746D702F6120C3A9 a2_len=12',
+    f"type=PROCTITLE {AUDITED}proctitle=6C73002D6C",
+    f'type=CWD {AUDITED}cwd="/root"',
+    f'node=web-03 type=PATH {AUDITED}item=0 name="AB" inode=1 comm=AB cgroup=A vm=ABC',
+    f"node=web-03 type=SOCKADDR {AUDITED}saddr=02000035C0A800010000000000000000",
+    f"type=USER_LOGIN {AUDITED}pid=1 uid=0 msg='op=login acct=\"root\" res=failed'",
+    f"type=USER_START {AUDITED}pid=1 msg='op=PAM:x grantors=pam_unix,pam_y, acct=726F res=ok'",
+    f"type=X {AUDITED}pid=1 msg='pid=2 c=d'", f"type=X {AUDITED}a=1 msg='b=c' d=e'", f"type=X {AUDITED}msg='a=b'",
+    f"type=X {AUDITED}xmsg='a=b'", f"type=X {AUDITED}a=b msg='op=adding user id=1'", f"type=X {AUDITED}a=b msg='c=\"d'e\"'",
+    f'type=AVC {AUDITED}avc:  denied  {{ read }} for  pid=4400 comm="httpd"',
+    f"type=X {AUDITED}a= b=c", f"type=X {AUDITED}a=1 a=2", f"type=X {AUDITED}a=1, b=(c, d=e)",
+    f"type=X {AUDITED}a/b=1 c@d=2 type=Y", f'type=X {AUDITED}a="" b=x"y"', f"type=X {AUDITED}",
+    f"type=X {AUDITED}key=a=b  c=d ", "type=X msg=audit(1782806480:007): a=b", "type=X msg=audit(0.5:1): a=b",
+]  # fmt: skip
 MESSAGES = st.sampled_from(
     [
+        *AUDITS,
         *UNTAGGED,
         *OBJECTS,
         *FAR,
@@ -306,6 +324,14 @@ def test_lines_without_a_tag_become_columns(line: str) -> None:
     payload = f"{line}\n{line}\n".encode()
     compare_records(payload, Framing.LINES)
     assert not decoded(payload, Framing.LINES, SPLIT).shaped.loose  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("head", ["", "<13>Jun 30 08:01:12 web-1 audispd[7]: "])
+def test_audit_records_become_columns(head: str) -> None:
+    lines = [head + line for line in AUDITS[:5] + AUDITS[6:7]] * 2
+    payload = "\n".join(lines).encode()
+    compare_records(payload, Framing.LINES)
+    assert compare([payload]) == (12, 12)
 
 
 @pytest.mark.parametrize("kind", sorted(WRITERS))

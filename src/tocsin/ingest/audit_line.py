@@ -49,7 +49,7 @@ def read_audit(text: str) -> tuple[dict[str, Any], bool] | None:
     if head is None:
         return None
     kind = head["type"]
-    fields: dict[str, Any] = {"type": _NUMBERED.get(kind, kind)}
+    fields: dict[str, Any] = {"type": name_of_type(kind)}
     if head["node"]:
         fields["node"] = head["node"]
     fields["audit_time"] = float(f"{head['seconds']}.{head['fraction'] or 0}")
@@ -83,15 +83,29 @@ def _plain(name: str, value: str, *, is_execve: bool) -> str:
         return value[1:-1]
     if value[-1:] in {")", ","} and "(" not in value:  # auditd before 2.0: (hostname=?, res=failed)
         value = value.rstrip("),")
-    is_argument = is_execve and name[0] == "a" and name[1:2].isdigit() and "_len" not in name
-    if is_argument and "[" in name:
+    if is_execve and _is_argument(name) and "[" in name:
         return value  # a piece of a long argument: decoded once joined
-    if (is_argument or name in _UNTRUSTED) and len(value) > 1 and _HEX.fullmatch(value):
-        return _from_hex(value)
+    if is_untrusted(name, is_execve=is_execve) and len(value) > 1 and _HEX.fullmatch(value):
+        return decoded_value(value)
     return value
 
 
-def _from_hex(value: str) -> str:
+def name_of_type(kind: str) -> str:
+    """A record's type by name where it is given by number."""
+    return _NUMBERED.get(kind, kind)
+
+
+def is_untrusted(name: str, *, is_execve: bool) -> bool:
+    """True for fields that are written as hexadecimal at need."""
+    return (is_execve and _is_argument(name)) or name in _UNTRUSTED
+
+
+def _is_argument(name: str) -> bool:
+    return name[0] == "a" and name[1:2].isdigit() and "_len" not in name
+
+
+def decoded_value(value: str) -> str:
+    """A value out of hexadecimal."""
     return bytes.fromhex(value).rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "replace")
 
 
@@ -104,4 +118,4 @@ def _join_pieces(fields: dict[str, Any]) -> None:
             pieces.setdefault(found[1], []).append((int(found[2]), fields.pop(name)))
     for name, parts in pieces.items():
         joined = "".join(text for _, text in sorted(parts))
-        fields[name] = _from_hex(joined) if _HEX.fullmatch(joined) else joined
+        fields[name] = decoded_value(joined) if _HEX.fullmatch(joined) else joined

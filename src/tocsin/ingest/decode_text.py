@@ -4,13 +4,10 @@ What is read here is what the reader of single lines would read (``decode``), co
 every line that is not plain, or whose message may hold a format of its own, is left to it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import datetime
-from functools import lru_cache
-from itertools import count
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.ingest.decode_lazy import LazyLines
@@ -18,14 +15,16 @@ from tocsin.ingest.decode_rejoined import LineTable, rejoined
 from tocsin.ingest.decode_shapes import Templates
 from tocsin.ingest.decode_templates import Reader
 from tocsin.ingest.syslog_escape import unescape_all
+from tocsin.ingest.text_audit import read_audits
 from tocsin.ingest.text_columns import Column, flags_of, matches
 from tocsin.ingest.text_header_parts import NUMBERS, Headed
 from tocsin.ingest.text_headers import read_headers
 from tocsin.ingest.text_lines import TextLines, find_lines
-from tocsin.ingest.text_objects import OBJECT, beside_header, read_objects
+from tocsin.ingest.text_objects import OBJECT, read_objects
 from tocsin.ingest.text_pairs import read_pairs_of
+from tocsin.ingest.text_tables import flat_template, table_of
 from tocsin.model.record import Decoded
-from tocsin.model.shaped_records import CellKind, ShapedTable, Template
+from tocsin.model.shaped_records import ShapedTable
 
 FEWEST_BYTES = 24 << 10
 """Below this a payload is faster read line by line."""
@@ -123,15 +122,18 @@ def _carried(lines: TextLines, headed: Headed, objects: Templates) -> Iterator[L
         is_text &= ~(is_mixed & matches(messages, _ODDLY_CARRIES))
     if _AUDIT in lines.payload:
         whole = lines.texts(headed.lines, lines.starts[headed.lines])
-        is_plain = ~flags_of(pc.match_substring(whole, _AUDIT))
-        is_text &= is_plain
-        is_paired &= is_plain
-        is_object &= is_plain
+        is_audit = flags_of(pc.match_substring(whole, _AUDIT))
+        for others in (is_text, is_paired, is_object):
+            others &= ~is_audit
+        is_audit &= ~is_mixed
+        if is_audit.any():
+            yield from read_audits(headed.of(is_audit), messages.filter(is_audit), FEWEST_ALIKE)
     if np.count_nonzero(is_text) >= FEWEST_ALIKE:
         mine = headed.of(is_text)
         kept = messages if is_text.all() else messages.filter(is_text)
+        template = flat_template((*mine.fields, "message"), NUMBERS)
         columns = (*mine.fields.values(), kept)
-        yield LineTable(_flat((*mine.fields, "message")), mine.lines, columns, is_escaped=False)
+        yield LineTable(template, mine.lines, columns, is_escaped=False)
     if is_paired.any():
         yield from _paired(headed.of(is_paired), messages.filter(is_paired))
     if is_object.any():
@@ -141,26 +143,4 @@ def _carried(lines: TextLines, headed: Headed, objects: Templates) -> Iterator[L
 
 def _paired(headed: Headed, messages: Column) -> Iterator[LineTable]:
     for found in read_pairs_of(messages, FEWEST_ALIKE):
-        taken = pa.array(found.texts)
-        header = [column.take(taken) for column in headed.fields.values()]
-        template = _nested(tuple(found.values), tuple(headed.fields))
-        columns = (*found.values.values(), *header)
-        yield LineTable(template, headed.lines[found.texts], columns, is_escaped=False)
-
-
-# A template is the same object wherever its fields come again.
-@lru_cache(maxsize=1024)
-def _flat(names: tuple[str, ...]) -> Template:
-    return _template(dict(zip(names, count(1), strict=False)), [name in NUMBERS for name in names])
-
-
-@lru_cache(maxsize=4096)
-def _nested(names: tuple[str, ...], header: tuple[str, ...]) -> Template:
-    """The fields of a message, and beside them those of its header."""
-    record = dict(zip(names, count(1), strict=False))
-    return beside_header(_template(record, [False] * len(names)), header)
-
-
-def _template(record: Mapping[str, object], are_numbers: Sequence[bool]) -> Template:
-    kinds = tuple(CellKind.NUMBER if one else CellKind.TEXT for one in are_numbers)
-    return Template(record, kinds, tuple(range(len(kinds))))
+        yield table_of(found.values, headed.at(found.texts))

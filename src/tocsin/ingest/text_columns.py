@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.ingest.decode_lines import Bytes, Flags, Numbers
+from tocsin.ingest.decode_scalars import slices_of
 
 Column: TypeAlias = pa.StringArray
 _LONGEST_NUMBER = 18
@@ -42,6 +43,12 @@ def parts_of(texts: Column) -> tuple[Numbers, Bytes]:
 def sizes_of(texts: Column) -> Numbers:
     """How many bytes each text has."""
     return np.diff(parts_of(texts)[0])
+
+
+def slices_from(texts: Column, begins: Numbers) -> Column:
+    """What is left of each text from a place in it on."""
+    offsets, _ = parts_of(texts)
+    return slices_of(texts.buffers()[2] or b"", offsets[:-1] + begins, offsets[1:])
 
 
 def begin_with_digit(texts: Column) -> Flags:

@@ -38,6 +38,12 @@ class Headed:
         columns = {name: column.filter(mask) for name, column in self.fields.items()}
         return Headed(self.lines[chosen], columns, self.begins[chosen])
 
+    def at(self, places: Numbers) -> "Headed":
+        """The lines at these places among these."""
+        taken = pa.array(places)
+        columns = {name: column.take(taken) for name, column in self.fields.items()}
+        return Headed(self.lines[places], columns, self.begins[places])
+
 
 def priorities(numbers: Column) -> dict[str, Column]:
     """Facility and severity; null where there is no priority or it is too large."""

@@ -1,8 +1,6 @@
 """JSON objects that text lines carry, as columns: ``carried`` for many at once."""
 
 from collections.abc import Iterator
-from functools import lru_cache
-from itertools import count
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,8 +9,8 @@ from tocsin.ingest.decode_rejoined import LineTable
 from tocsin.ingest.decode_shaped import shape_lines
 from tocsin.ingest.decode_shapes import Templates
 from tocsin.ingest.text_columns import matches, parts_of
-from tocsin.ingest.text_header_parts import NUMBERS, Headed
-from tocsin.model.shaped_records import CellKind, Template
+from tocsin.ingest.text_header_parts import Headed
+from tocsin.ingest.text_tables import beside_header
 
 _BEFORE = r"^(?:@cee:)? *"
 OBJECT = _BEFORE + r"\{"
@@ -42,18 +40,3 @@ def read_objects(
             (*found.columns, *header),
             found.is_escaped,
         )
-
-
-# A template is the same object wherever its fields come again.
-@lru_cache(maxsize=4096)
-def beside_header(template: Template, header: tuple[str, ...]) -> Template:
-    """What a message says, and beside it the fields of its header as ``carried`` puts them."""
-    if not header:
-        return template
-    record = dict(template.record)
-    first = len(template.kinds) + 1
-    place = "syslog" if "syslog" not in record else "syslog_header"
-    record[place] = dict(zip(header, count(first), strict=False))
-    kinds = (CellKind.NUMBER if name in NUMBERS else CellKind.TEXT for name in header)
-    offsets = (*template.offsets, *range(first, first + len(header)))
-    return Template(record, (*template.kinds, *kinds), offsets)

@@ -28,6 +28,13 @@ class Paired:
 
     texts: Numbers
     values: dict[str, Column]
+    data: Bytes
+    assigns: dict[str, Numbers]
+
+    def is_quoted(self, name: str) -> Flags:
+        """Which of the values of a name stand in quotes."""
+        quoted: Flags = self.data.take(self.assigns[name]) == _QUOTE
+        return quoted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,14 +50,14 @@ class _Pairs:
     counts: Numbers
 
 
-def read_pairs_of(texts: Column, fewest: int) -> Iterator[Paired]:
+def read_pairs_of(texts: Column, fewest: int, fewest_pairs: int = FEWEST_PAIRS) -> Iterator[Paired]:
     """The texts that are pairs throughout, by their names; at least ``fewest`` of a kind.
 
     Texts in ASCII without control characters. Left out are those with escapes, with two blanks
     together, and with a name that comes twice, which only the reader of single lines can judge.
     """
     found, is_sound = _found(texts)
-    is_sound &= (found.counts >= FEWEST_PAIRS) & (found.counts <= _MOST_PAIRS)
+    is_sound &= (found.counts >= fewest_pairs) & (found.counts <= _MOST_PAIRS)
     rows = np.flatnonzero(is_sound)
     marks = _marks(found)[rows]
     order = np.argsort(marks, kind="stable")
@@ -131,11 +138,9 @@ def _alike(found: _Pairs, rows: Numbers) -> Iterator[Paired]:
     if not is_like.all():
         rows, assigns, ends = rows[is_like], assigns[:, is_like], ends[:, is_like]
     every_other = pa.array(np.arange(0, 2 * len(rows), 2))
-    yield Paired(
-        rows,
-        {
-            name: interleaved(found.data, assigns[place] + 1, ends[place]).take(every_other)
-            for place, name in enumerate(names)
-            if not is_empty[place, 0]
-        },
-    )
+    told = [(place, name) for place, name in enumerate(names) if not is_empty[place, 0]]
+    values = {
+        name: interleaved(found.data, assigns[place] + 1, ends[place]).take(every_other)
+        for place, name in told
+    }
+    yield Paired(rows, values, found.data, {name: assigns[place] for place, name in told})
