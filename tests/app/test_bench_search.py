@@ -1,6 +1,10 @@
 """The benchmark of searches asks a store whose events differ as those of a month do."""
 
+import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +19,28 @@ from tocsin.store.engines.segment_merge import merge
 from tocsin.store.engines.sqlite_state import SqliteState
 from tocsin.store.query import EventQuery
 
+ASKED_OF_BOTH = """
+import json, sys
+from contextlib import closing
+from pathlib import Path
+from tocsin.app.bench_clickhouse import clickhouse_beside
+from tocsin.app.bench_search import questions
+from tocsin.store.engines.parquet_events import ParquetEvents
+from tocsin.store.engines.sqlite_state import SqliteState
+made = Path(sys.argv[1])
+told = []
+def said(answer):
+    if not hasattr(answer, "total"):
+        return repr(answer)
+    return [answer.total, [one.event_id for one in answer.events]]
+with closing(SqliteState(made / "state.sqlite")) as state:
+    with closing(ParquetEvents(made / "events", state)) as embedded:
+        for _ in range(2):
+            with clickhouse_beside(made, told.append) as store:
+                asked = zip(*(questions(one, embedded).items() for one in (embedded, store)))
+                answers = {one[0]: [said(one[1](0)), said(other[1](0))] for one, other in asked}
+print(json.dumps([told, answers]))
+"""
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ROWS = 40
 
@@ -99,3 +125,25 @@ def test_every_question_has_an_answer(store):
         told = bench_search._alone(ask, 1)
         assert told["median_ms"] > 0, name
     assert bench_search._together(asked["top values"], 4) > 0
+
+
+@pytest.mark.skipif(find_spec("chdb") is None, reason="ClickHouse's engine is not installed")
+def test_clickhouse_is_filled_once_and_asked_the_same(made):
+    """In a process of its own: one has one such engine."""
+    command = [sys.executable, "-c", ASKED_OF_BOTH, str(made)]
+    ran = subprocess.run(  # noqa: S603 - this interpreter, words of our own
+        command, check=True, capture_output=True, text=True, timeout=300
+    )
+    told, answers = json.loads(ran.stdout)
+    assert told == [400]
+    assert set(answers) >= set(bench_search.BARS_MS)
+    for name, (embedded, clickhouse) in answers.items():
+        assert embedded == clickhouse, name
+
+
+def test_it_is_said_when_clickhouse_is_not_there(made, monkeypatch):
+    monkeypatch.setattr(bench_search, "is_clickhouse_here", lambda: False)
+    told = {"latest 100": {"median_ms": 1.0}}
+    said = bench_search._of_clickhouse(made, told, 1, lambda *_: None)
+    assert "not installed" in said
+    assert told == {"latest 100": {"median_ms": 1.0}}

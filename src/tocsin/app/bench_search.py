@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,12 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from tocsin.app.bench_clickhouse import MISSING, clickhouse_beside, is_clickhouse_here
 from tocsin.app.bench_history import DAYS, NEEDLE, made_history
 from tocsin.app.bench_ingest import settings_in, split, stored_bytes
 from tocsin.app.bench_traffic import Traffic, bodies
 from tocsin.app.machine import machine_facts, peak_rss_mb
+from tocsin.app.stores import open_events
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.model.record import RawBatch
+from tocsin.store.engines.sqlite_state import SqliteState
 from tocsin.store.ports import EventStore
 from tocsin.store.query import EventQuery
 
@@ -43,20 +46,54 @@ Progress = Callable[[str, int, int], None]
 
 
 def bench_search(
-    events: int, rounds: int, keep: Path, *, beside_ingest: bool, on_progress: Progress
+    events: int,
+    rounds: int,
+    keep: Path,
+    *,
+    beside_ingest: bool,
+    beside_clickhouse: bool = False,
+    on_progress: Progress,
 ) -> dict[str, Any]:
     """Each query ``rounds`` times in each situation, over a store of about ``events`` events.
 
     The store is made in ``keep`` unless it is there. Times are the clock's, in ms; ``cpu_ms`` is
-    the median of the processor time of all threads, when nothing else is asked.
+    the median of the processor time of all threads, when nothing else is asked. With
+    ``beside_clickhouse`` the same is then asked of ClickHouse with the same events.
     """
     made = made_history(keep, events, lambda done: on_progress("making events", done, events))
     with _links_to(made) as home:
         house = open_tocsin(settings_in(home, None))
         try:
-            return _measured(house, home, rounds, beside_ingest, on_progress)
+            result = _measured(house, home, rounds, beside_ingest, on_progress)
         finally:
             house.close()
+    if beside_clickhouse:
+        result["clickhouse"] = _of_clickhouse(made, result["queries"], rounds, on_progress)
+    return result
+
+
+def _of_clickhouse(
+    made: Path, told: dict[str, dict[str, Any]], rounds: int, on_progress: Progress
+) -> str:
+    """Add to each query how long ClickHouse takes; says how many events it was asked about."""
+    if not is_clickhouse_here():
+        return MISSING
+
+    def moved(done: int) -> None:
+        on_progress("copying to ClickHouse", done, events)
+
+    with closing(SqliteState(made / "state.sqlite")) as state:
+        embedded = open_events(made, state)
+        try:
+            events = embedded.count()
+            with clickhouse_beside(made, moved) as store:
+                for at, (name, ask) in enumerate(questions(store, embedded).items()):
+                    on_progress("asking ClickHouse", at, len(told))
+                    for kind, value in _alone(ask, rounds).items():
+                        told[name][f"clickhouse_{kind}"] = value
+                return f"asked alone, about {store.count():,} events"
+        finally:
+            embedded.close()
 
 
 @contextmanager
@@ -102,14 +139,18 @@ def _measured(
     }
 
 
-def questions(store: EventStore) -> dict[str, Ask]:
-    """What is asked, by name; the number of the round varies times and values."""
-    last = max(segment.last_time for segment in store.segments(None, None))
+def questions(store: EventStore, known: EventStore | None = None) -> dict[str, Ask]:
+    """What is asked, by name; the number of the round varies times and values.
+
+    Those are looked up in ``known`` (None: in ``store``), so that two stores are asked the same.
+    """
+    known = known or store
+    last = max(segment.last_time for segment in known.segments(None, None))
     end = last.replace(second=0, microsecond=0) + timedelta(minutes=1)
     start = end - timedelta(days=DAYS)
     whole = EventQuery(start=start, end=end)
-    users = [one.value for one in store.top_values(whole, "user", 20)]
-    ids = [one.event_id for one in store.search(EventQuery(size=50)).events]
+    users = [one.value for one in known.top_values(whole, "user", 20)]
+    ids = [one.event_id for one in known.search(EventQuery(size=50)).events]
 
     def of(values: Sequence[str], number: int) -> str:
         return values[number % len(values)]

@@ -1,5 +1,6 @@
 """``tocsin bench search``: searches over a store of millions of events."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,12 @@ from rich.table import Table
 from tocsin.app.bench_search import bench_search
 from tocsin.cli.options import JsonOption
 from tocsin.cli.output import item_progress, out, print_json
+
+
+class Beside(StrEnum):
+    """An engine that is asked the same."""
+
+    CLICKHOUSE = "clickhouse"
 
 
 def search(
@@ -26,6 +33,10 @@ def search(
         bool,
         typer.Option("--ingest/--no-ingest", help="Search beside 10,000 events/s coming in, too."),
     ] = True,
+    beside: Annotated[
+        Beside | None,
+        typer.Option("--beside", help="Ask an engine in this process the same, in the same table."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Search: terms, top values, histograms, words, fields; alone, ten at once, beside ingest."""
@@ -36,7 +47,12 @@ def search(
         def moved(what: str, done: int, total: int) -> None:
             progress.update(task, description=what, completed=done, total=total)
 
-        result = bench_search(events, rounds, keep, beside_ingest=beside_ingest, on_progress=moved)
+        result = bench_search(
+            *(events, rounds, keep),
+            beside_ingest=beside_ingest,
+            beside_clickhouse=beside is Beside.CLICKHOUSE,
+            on_progress=moved,
+        )
     if as_json:
         print_json(result)
         return
