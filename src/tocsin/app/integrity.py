@@ -3,9 +3,10 @@
 import hashlib
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,13 @@ from tocsin.app.stores import rows_missing, stores_of
 from tocsin.store.engines import manifest
 from tocsin.store.engines import spool_segment as spool_file
 from tocsin.store.engines.cold_move import missing_there
-from tocsin.store.engines.segment_check import SET_ASIDE, damaged_segments, mend, set_aside
+from tocsin.store.engines.segment_check import (
+    SET_ASIDE,
+    DamagedSegment,
+    damaged_segments,
+    mend,
+    set_aside,
+)
 from tocsin.store.engines.segment_file import UNFINISHED
 from tocsin.store.engines.segment_places import QUARANTINE, is_quarantined, moved_to
 from tocsin.store.engines.sqlite_snapshot import faults
@@ -115,18 +122,12 @@ def check_integrity(
     )
     damaged = [_lacking(*one) for one in rows_missing(home, state)]
     for one in found:
-        told = _treated(home, state, one.segment, _of(one.segment, one.reason), quarantine, backup)
+        told = _treated(home, state, one, quarantine, backup)
         if giving_up is not None and giving_up.names(one.segment):
             told = _given_up(state, told, giving_up, by)
         damaged.append(told)
-    for path, size in kept:
-        reason = _blob_fault(path)
-        if reason:
-            damaged.append(_mended_blob(home, path, reason, backup))
-        count("blobs", size)
-    damaged += _missing_in(cold, segments)
-    damaged += _databases(home)
-    damaged += _spool(home)
+    damaged += _blobs(home, kept, backup, partial(count, "blobs"))
+    damaged += [*_missing_in(cold, segments), *_databases(home), *_spool(home)]
     result = Integrity(
         checked_at=datetime.now(UTC),
         segments=len(counting),
@@ -168,13 +169,9 @@ def _given_up(state: StateStore, told: Damaged, giving_up: GivingUp, by: str) ->
 
 
 def _treated(
-    home: Path,
-    state: StateStore,
-    segment: Segment,
-    one: Damaged,
-    quarantine: bool,
-    backup: Vault | None,
+    home: Path, state: StateStore, found: DamagedSegment, quarantine: bool, backup: Vault | None
 ) -> Damaged:
+    segment, one = found.segment, _of(found.segment, found.reason)
     if backup is not None and mend(home / "events", state, segment, backup):
         return replace(one, mended=True, quarantined=False)
     if quarantine and not one.quarantined:
@@ -182,6 +179,16 @@ def _treated(
         if moved is not None:
             return replace(one, quarantined=True)
     return one
+
+
+def _blobs(
+    home: Path, kept: Iterable[tuple[Path, int]], backup: Vault | None, on_read: OnBytes
+) -> Iterator[Damaged]:
+    for path, size in kept:
+        reason = _blob_fault(path)
+        if reason:
+            yield _mended_blob(home, path, reason, backup)
+        on_read(size)
 
 
 def _blob_fault(path: Path) -> str:
