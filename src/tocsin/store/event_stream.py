@@ -8,7 +8,7 @@ import pyarrow as pa
 
 @dataclass(frozen=True, slots=True)
 class EventStream:
-    """``total`` events in ``batches``, newest part of the store first, within it as they lie.
+    """``total`` events in ``batches``, newest first unless the query asks otherwise.
 
     ``problems`` name parts that could not be read: what they hold is missing. A part that turns
     out to be damaged on the way ends the stream with ``StoreError``.

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -365,6 +366,27 @@ def test_a_stream_gives_every_event_whole(open_events, make_batch, noon):
     with events.stream(EventQuery("NOT user:bob"), ["user", "native.n", "native.N"]) as stream:
         (row,) = [row for batch in stream.batches for row in batch.to_pylist()]
     assert row == {"user": None, "native.n": "text", "native.N": "1"}
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_a_stream_is_in_the_order_of_the_list(
+    open_events, make_batch, noon, oldest_first, monkeypatch
+):
+    monkeypatch.setattr("tocsin.store.engines.event_streaming._SLICE_ROWS", 7)
+    events, state = open_events()
+    for number in range(3):  # segments that reach into one another
+        times = [noon + timedelta(minutes=n * (number + 1)) for n in range(20)]
+        segment = events.write([make_batch([{"at": at} for at in times], position=number)])
+        with state.begin() as tx:
+            events.publish(tx, segment)
+    asked = EventQuery(
+        "", noon + timedelta(minutes=2), noon + timedelta(minutes=50), oldest_first=oldest_first
+    )
+    with events.stream(asked, ["event_id"]) as stream:
+        found = [row["event_id"] for batch in stream.batches for row in batch.to_pylist()]
+    page = events.search(replace(asked, size=1000))
+    assert found == [one.event_id for one in page.events]
+    assert stream.total == len(found) == 53
 
 
 def test_a_stream_outlives_merging(open_events, make_batch):

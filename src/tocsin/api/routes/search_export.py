@@ -30,7 +30,7 @@ def export(
         str, Query(max_length=8000, description="Fields, comma-separated; default: main or all.")
     ] = "",
 ) -> StreamingResponse:
-    """Every event that matches, as they were stored when it began, in the order of the store.
+    """Every event that matches, as they were stored when it began, newest first.
 
     The headers ``x-tocsin-total`` and ``x-tocsin-problems`` say how many events there are and
     which segments can't be read. When the answer breaks off, it is not whole.

@@ -7,8 +7,9 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from tocsin.store.engines.clickhouse_client import ClickHouse
-from tocsin.store.engines.clickhouse_dialect import ClickHouseFields, retold
+from tocsin.store.engines.clickhouse_dialect import ClickHouseFields, number, retold
 from tocsin.store.engines.clickhouse_search import ClickHouseSearch
+from tocsin.store.engines.clickhouse_tables import HOUR_US
 from tocsin.store.event_stream import WHOLE_EVENT, EventStream
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 from tocsin.store.query import EventQuery
@@ -32,13 +33,21 @@ def stream(
     where = looked.table.matching(query, looked.found)
     selected = _selection(search.catalogue(), columns)
     (counted,) = clickhouse.select(looked.table.count(where), stop)
-    rows = looked.table.select(*selected).where(where)
+    rows = looked.table.select(*selected).where(where).order_by(*_order(query.oldest_first))
 
     def batches() -> Iterator[pa.RecordBatch]:
         for part in clickhouse.tables(rows, _BATCH_ROWS, stop):
             yield from _plain(part, columns is None).to_batches()
 
     return EventStream(counted["matches"], batches())
+
+
+def _order(oldest_first: bool) -> list[exp.Expr]:
+    """By hour first, as the table lies: then only an hour at a time is to be sorted."""
+    time = exp.column("time", quoted=True)
+    hour = exp.Anonymous(this="intDiv", expressions=[time.copy(), number(HOUR_US)])
+    keys = (hour, time, exp.column("event_id", quoted=True))
+    return [exp.Ordered(this=key, desc=not oldest_first) for key in keys]
 
 
 def _selection(catalogue: ClickHouseFields, columns: Sequence[str] | None) -> list[exp.Expr]:

@@ -17,7 +17,7 @@ PLAIN_KINDS = {
     "BIGINT": "Nullable(Int64)",
     "BOOLEAN": "Nullable(Bool)",
 }
-_HOUR_US, _WEEK_US = 3_600_000_000, 604_800_000_000
+HOUR_US, _WEEK_US = 3_600_000_000, 604_800_000_000
 _FEW_VALUES = frozenset({"tenant", "source", "lane"})
 _LOOKED_UP = (
     *("actor_user_name", "user_name", "device_hostname", "device_ip", "src_endpoint_ip"),
@@ -42,7 +42,7 @@ def create_table(database: str, *, is_durable: bool) -> str:
         "ENGINE = MergeTree "
         # Weeks of intake: our own clock's, so no sender can make partitions.
         f"PARTITION BY intDiv(ingested_at, {_WEEK_US}) "
-        f"ORDER BY (intDiv(time, {_HOUR_US}), lane, source, time) "
+        f"ORDER BY (intDiv(time, {HOUR_US}), lane, source, time) "
         "TTL toDateTime(fromUnixTimestamp64Micro(ingested_at)) + INTERVAL 7 DAY "
         f"RECOMPRESS CODEC(ZSTD(9)) SETTINGS {settings}"
     )

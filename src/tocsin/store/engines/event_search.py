@@ -118,10 +118,11 @@ class EventSearch:
 
             def begin(scan: Scan) -> EventStream:
                 hits = find_hits(scan, query.oldest_first)
+                by_id = {hit.segment.id: hit for hit in hits}
                 segments = scan.at_hand([hit.segment for hit in hits])
                 paths = stack.enter_context(event_streaming.held(self._folder, scan, segments))
-                where = build.condition(query, found)
-                batches = event_streaming.batches(self.reader, paths, selected, where, stop)
+                parts = [(by_id[one.id], path) for one, path in zip(segments, paths, strict=True)]
+                batches = event_streaming.batches(self.reader, parts, selected, query, found, stop)
                 return EventStream(sum(hit.count for hit in hits), batches, tuple(scan.problems))
 
             yield self.narrowed(begin, query, found, stop)
