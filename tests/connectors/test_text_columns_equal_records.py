@@ -95,6 +95,15 @@ UNTAGGED = [
     ),
     *("4,5 x", "{x", "WARN x: y", "smtp: bo", "a=1 words b=2 c=3", 'a=1 b="c d" words e="f"'),
 ]
+EVENTS = [
+    "CEF:0|Check Point|VPN-1 & FireWall-1|R81|Log|https|Unknown|act=Accept msg=two words  rt=17 src=1.2.3.4",
+    "CEF:1|V|P||x||7| act=  b.c=d=e f=",
+    "CEF:0|V|P|1|2|n|3|act=Drop cs1Label=Rule Name cs1=x y z request=http://h/a?b=c&d=e",
+    "CEF:0|V|P|1|2|n|3|a=b a=c", "CEF:0|V|P|1|2|n|3|name=x", "CEF:0|V|P|1|2|n|3|words a=b",
+    "CEF: 0|V|P|1|2|n|3|a=b", "CEF:0|V|P|1|2|n|3|", "CEF:0|V|P|1|2|n|3", "CEF:0|V|P|1|2|n",
+    "CEF:0|V|P|1|2|n|3|a=b | c=d", "CEF:0|V|P|1|2|n|3|a[0]=b c:d=e 1x=2", "CEF:0|V|P|1|2|n|3|a=audit(1.5:2) b=c",
+    "CEF:0|V|P|1|2|n|3|a=b =c d= =e", "CEF:0|V\\|W|P|1|2|n|3|a=b\\=c", "CEF:0|V|P|1|2|n|3|a=\u00e9", "CEF:9999|V|P|1|2|n|3|a=b",
+]  # fmt: skip
 AUDITED = "msg=audit(1782806480.001:9080): "
 AUDITS = [
     f'type=SYSCALL {AUDITED}arch=c000003e syscall=59 exit=-13 a0=55 tty=(none) comm="ls" key=(null)',
@@ -115,6 +124,7 @@ AUDITS = [
 MESSAGES = st.sampled_from(
     [
         *AUDITS,
+        *EVENTS,
         *UNTAGGED,
         *OBJECTS,
         *FAR,
@@ -324,6 +334,16 @@ def test_lines_without_a_tag_become_columns(line: str) -> None:
     payload = f"{line}\n{line}\n".encode()
     compare_records(payload, Framing.LINES)
     assert not decoded(payload, Framing.LINES, SPLIT).shaped.loose  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "head", ["", "<13>Jun 30 08:01:12 fw-1 ", "<13>1 2026-06-30T08:02:15Z h - - - - "]
+)
+def test_events_in_cef_become_columns(head: str) -> None:
+    lines = [head + line for line in EVENTS[:3]] * 3
+    payload = "\n".join(lines).encode()
+    compare_records(payload, Framing.LINES)
+    assert compare([payload]) == (9, 9)
 
 
 @pytest.mark.parametrize("head", ["", "<13>Jun 30 08:01:12 web-1 audispd[7]: "])

@@ -16,6 +16,7 @@ from tocsin.ingest.decode_shapes import Templates
 from tocsin.ingest.decode_templates import Reader
 from tocsin.ingest.syslog_escape import unescape_all
 from tocsin.ingest.text_audit import read_audits
+from tocsin.ingest.text_cef import read_cefs
 from tocsin.ingest.text_columns import Column, flags_of, matches
 from tocsin.ingest.text_header_parts import NUMBERS, Headed
 from tocsin.ingest.text_headers import read_headers
@@ -31,7 +32,7 @@ FEWEST_BYTES = 24 << 10
 FEWEST_ALIKE = 32
 """Fewer lines with the same fields are left: columns of them cost more than they save."""
 _LARGEST = 1 << 30
-_AUDIT = b"audit("
+_AUDIT, _CEF = b"audit(", b"CEF:"
 # JSON, CEF and LEEF have readers of their own (``carried``).
 _PAIRED = r"^[A-Za-z_][\w.\-/@]{0,99}=[^\s=]"
 _SENTENCE = r"^[^\"]* [^=\" ]+(?: |$)"
@@ -136,6 +137,9 @@ def _carried(lines: TextLines, headed: Headed, objects: Templates) -> Iterator[L
         yield LineTable(template, mine.lines, columns, is_escaped=False)
     if is_paired.any():
         yield from _paired(headed.of(is_paired), messages.filter(is_paired))
+    if _CEF in lines.payload and not is_text.all():
+        is_event = ~(is_text | is_paired | is_object | is_mixed)
+        yield from read_cefs(headed.of(is_event), messages.filter(is_event), FEWEST_ALIKE)
     if is_object.any():
         some = messages.filter(is_object)
         yield from read_objects(headed.of(is_object), some, objects, FEWEST_BYTES)

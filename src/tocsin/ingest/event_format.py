@@ -7,7 +7,7 @@ Pairs = tuple[dict[str, str], bool]
 _CEF = re.compile(r"CEF: ?(\d{1,3}(?:\.\d{1,3})?)\|")
 _LEEF = re.compile(r"LEEF: ?(\d{1,3}(?:\.\d{1,3})?)\|")
 _BAR = re.compile(r"((?:[^|\\]|\\.)*+)(?:\||$)", re.DOTALL)
-_CEF_NAMES = (
+CEF_NAMES = (
     *("deviceVendor", "deviceProduct", "deviceVersion"),
     *("deviceEventClassId", "name", "severity"),
 )
@@ -40,7 +40,7 @@ def mends_tag(program: object) -> bool:
 
 def _read_cef(text: str) -> Pairs | None:
     head = _CEF.match(text)
-    parts = None if head is None else _header(text, head.end(), _CEF_NAMES)
+    parts = None if head is None else _header(text, head.end(), CEF_NAMES)
     if head is None or parts is None:
         return None
     fields, at = parts

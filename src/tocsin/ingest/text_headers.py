@@ -6,6 +6,7 @@ of single lines. Times, priorities and names are judged once for each distinct v
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import product
 
 import numpy as np
 import pyarrow as pa
@@ -114,31 +115,35 @@ def _headed(
     program, pid, has_pid = _tag_parts(tag)
     is_iso = begin_with_digit(stamp)
     begins = lines.starts[mine] + sizes_of(priority) + has_priority * _RESERVED
-    begins += sizes_of(stamp) + sizes_of(host) + sizes_of(tag) + 3
-    begins = past_blanks(lines, begins, lines.ends[mine])
+    tags = begins + sizes_of(stamp) + sizes_of(host) + len("  ")
+    begins = past_blanks(lines, tags + sizes_of(tag) + 1, lines.ends[mine])
+    is_event = judged(program, mends_tag)
     is_sound = (
         flags_of(times.is_valid())
         & (sizes_of(host) <= LONGEST_HOST)
         & (sizes_of(program) <= _LONGEST_PROGRAM)
-        & ~judged(program, mends_tag)
+        & ~(is_event & has_pid)
         & (has_priority | ~is_iso | ~(judged(host, is_no_host) | judged(program, is_no_host)))
     )
     is_sound[has_pid] &= are_plain_numbers(pid)
     names = priorities(priority)
     is_sound &= ~has_priority | flags_of(names["severity"].is_valid())
-    rest = {"timestamp": times, "hostname": host, "program": program}
+    rest = {"timestamp": times, "hostname": host}
     row_of_pid = np.cumsum(has_pid) - 1
-    for with_priority in (False, True):
-        for with_pid in (False, True):
-            chosen = is_sound & (has_priority == with_priority) & (has_pid == with_pid)
-            if not chosen.any():
-                continue
-            fields = {**names, **rest} if with_priority else rest
-            one = Headed(mine, fields, begins).of(chosen)
-            if with_pid:
-                own = pid.take(pa.array(row_of_pid[chosen]))
-                one = Headed(one.lines, {**one.fields, "pid": own}, one.begins)
-            yield one
+    for with_priority, with_pid, of_event in product((False, True), repeat=3):
+        chosen = is_sound & (has_priority == with_priority) & (has_pid == with_pid)
+        chosen &= is_event == of_event
+        if not chosen.any():
+            continue
+        fields = {**names, **rest} if with_priority else rest
+        if of_event:  # what seems to be its program is how the event begins
+            yield Headed(mine, fields, tags).of(chosen)
+            continue
+        one = Headed(mine, {**fields, "program": program}, begins).of(chosen)
+        if with_pid:
+            own = pid.take(pa.array(row_of_pid[chosen]))
+            one = Headed(one.lines, {**one.fields, "pid": own}, one.begins)
+        yield one
 
 
 def _tag_parts(tag: Column) -> tuple[Column, Column, Flags]:

@@ -16,7 +16,7 @@ from tocsin.ingest.text_columns import Column, parts_of
 _NAME = re.compile(r"[A-Za-z_@][\w.\-/@]*", re.ASCII)
 _NEWLINE, _BLANK, _QUOTE, _ASSIGN, _COMMA, _SLASH = b'\n "=,\\'
 _WORD = 8
-_PADDING = np.zeros(_WORD, np.uint8)
+PADDING = np.zeros(_WORD, np.uint8)
 _MOST_PAIRS = 500
 _WEIGHTS = np.random.default_rng(7).integers(1, 1 << 62, _MOST_PAIRS, np.int64) | 1
 """By place in a line: what makes one number of the sizes of its names."""
@@ -38,7 +38,7 @@ class Paired:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Pairs:
+class Pairs:
     """Where each pair begins, is assigned and ends, text after text; the first pair of each text."""
 
     data: Bytes
@@ -57,8 +57,15 @@ def read_pairs_of(texts: Column, fewest: int, fewest_pairs: int = FEWEST_PAIRS) 
     together, and with a name that comes twice, which only the reader of single lines can judge.
     """
     found, is_sound = _found(texts)
-    is_sound &= (found.counts >= fewest_pairs) & (found.counts <= _MOST_PAIRS)
-    rows = np.flatnonzero(is_sound)
+    yield from alike(found, is_sound & (found.counts >= fewest_pairs), fewest)
+
+
+def alike(found: Pairs, is_sound: Flags, fewest: int) -> Iterator[Paired]:
+    """The sound texts by the names of their pairs; at least ``fewest`` of a kind.
+
+    None has a name twice. Each text has pairs, and none begins in the last seven bytes.
+    """
+    rows = np.flatnonzero(is_sound & (found.counts <= _MOST_PAIRS))
     marks = _marks(found)[rows]
     order = np.argsort(marks, kind="stable")
     for same in np.split(rows[order], np.flatnonzero(np.diff(marks[order])) + 1):
@@ -66,10 +73,10 @@ def read_pairs_of(texts: Column, fewest: int, fewest_pairs: int = FEWEST_PAIRS) 
             yield from _alike(found, same)
 
 
-def _found(texts: Column) -> tuple[_Pairs, Flags]:
+def _found(texts: Column) -> tuple[Pairs, Flags]:
     """The pairs, and which of the texts are sound in all but the names."""
     ended = pc.binary_join_element_wise(texts, "\n", "")
-    data = np.append(parts_of(ended)[1], _PADDING)
+    data = np.append(parts_of(ended)[1], PADDING)
     is_mark = data == _BLANK
     for mark in (_QUOTE, _ASSIGN, _NEWLINE):
         is_mark |= data == mark
@@ -101,14 +108,14 @@ def _found(texts: Column) -> tuple[_Pairs, Flags]:
     assigns = assigns + is_quoted
     ends = ends - is_quoted
     is_empty = ends <= assigns + 1
-    return _Pairs(data, begins, assigns, ends, is_empty, firsts, lasts - firsts + 1), is_sound
+    return Pairs(data, begins, assigns, ends, is_empty, firsts, lasts - firsts + 1), is_sound
 
 
 def _rows_with(byte: int, data: Bytes, ends: Numbers) -> Numbers:
     return np.searchsorted(ends, np.flatnonzero(data == byte))
 
 
-def _marks(found: _Pairs) -> Numbers:
+def _marks(found: Pairs) -> Numbers:
     """A number a text: the same where names have the same sizes and the same values are empty."""
     place = np.arange(len(found.begins)) - np.repeat(found.firsts, found.counts)
     sizes = (found.assigns - found.begins) * 2 + found.is_empty
@@ -116,7 +123,7 @@ def _marks(found: _Pairs) -> Numbers:
     return marks
 
 
-def _alike(found: _Pairs, rows: Numbers) -> Iterator[Paired]:
+def _alike(found: Pairs, rows: Numbers) -> Iterator[Paired]:
     """The texts among ``rows`` with the names of the first; the others are left."""
     count = int(found.counts[rows[0]])
     rows = rows[found.counts[rows] == count]

@@ -1,0 +1,87 @@
+"""CEF events as columns: ``event_format`` for many at once, where nothing in them is escaped."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from tocsin.ingest.decode_lines import Bytes, Flags, Numbers
+from tocsin.ingest.decode_lines import table_of as bytes_of
+from tocsin.ingest.decode_rejoined import LineTable
+from tocsin.ingest.decode_scalars import slices_of
+from tocsin.ingest.event_format import CEF_NAMES
+from tocsin.ingest.text_columns import Column, matches, parts_of
+from tocsin.ingest.text_header_parts import Headed
+from tocsin.ingest.text_pairs import PADDING, Pairs, alike
+from tocsin.ingest.text_tables import table_of
+
+_KEY = r"[A-Za-z_][A-Za-z0-9_.\-]{0,99}"
+_EVENT = rf"^CEF:\d{{1,3}}(?:\.\d{{1,3}})?\|(?:[^|\\]*\|){{6}} *{_KEY}=[^\\]*$"
+_VERSION = "cefVersion"
+_PREFIX = len("CEF:")
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
+_BEGINS_KEY, _IN_KEY = bytes_of(_LETTERS), bytes_of(_LETTERS + b"0123456789.-")
+_ODD_IN_KEY = bytes_of(b"[]:")
+_LONGEST_KEY = 100
+_BAR, _BLANK, _ASSIGN = b"| ="
+
+
+def read_cefs(headed: Headed, messages: Column, fewest: int) -> Iterator[LineTable]:
+    """The lines whose messages are CEF events, by their fields; at least ``fewest`` of a kind."""
+    rows = np.flatnonzero(matches(messages, _EVENT))
+    if len(rows) < fewest:
+        return
+    texts, mine = messages.take(pa.array(rows)), headed.at(rows)
+    offsets, data = parts_of(texts)
+    data = np.append(data[: offsets[-1]], PADDING)
+    starts, ends = offsets[:-1], offsets[1:]
+    bars = np.flatnonzero(data == _BAR)
+    bars = bars.take(np.searchsorted(bars, starts) + np.arange(len(CEF_NAMES) + 1)[:, None])
+    pairs, is_sound = _pairs(data, bars[-1] + 1, ends)
+    is_empty = np.diff(bars, axis=0) == 1
+    kinds = (is_empty * (1 << np.arange(len(CEF_NAMES)))[:, None]).sum(axis=0)
+    parts = {_VERSION: slices_of(data.tobytes(), starts + _PREFIX, bars[0])}
+    for at, name in enumerate(CEF_NAMES):
+        parts[name] = slices_of(data.tobytes(), bars[at] + 1, bars[at + 1])
+    for kind in np.unique(kinds[is_sound]).tolist():
+        told = {
+            name: column
+            for at, (name, column) in enumerate(parts.items(), -1)
+            if at < 0 or not kind >> at & 1
+        }
+        for found in alike(pairs, is_sound & (kinds == kind), fewest):
+            if parts.keys().isdisjoint(found.values):
+                taken = pa.array(found.texts)
+                columns = {name: column.take(taken) for name, column in told.items()}
+                yield table_of(columns | found.values, mine.at(found.texts))
+
+
+def _pairs(data: Bytes, begins: Numbers, ends: Numbers) -> tuple[Pairs, Flags]:
+    """The pairs of each text; values go on to the next key. And which texts are sound."""
+    blanks = np.concatenate(([-1], np.flatnonzero(data == _BLANK)))
+    assigns = np.flatnonzero(data == _ASSIGN)
+    owners = np.searchsorted(begins, assigns, "right") - 1
+    is_within = (owners >= 0) & (assigns < ends.take(owners, mode="clip"))
+    assigns, owners = assigns[is_within], owners[is_within]
+    keys = np.maximum(blanks.take(np.searchsorted(blanks, assigns) - 1) + 1, begins[owners])
+    strange = np.concatenate(([0], np.cumsum(~_IN_KEY[data])))
+    is_key = (strange[assigns] == strange[keys]) & _BEGINS_KEY[data.take(keys)]
+    is_key &= (assigns > keys) & (assigns - keys <= _LONGEST_KEY)
+    odd = np.concatenate(([0], np.cumsum(~(_IN_KEY | _ODD_IN_KEY)[data])))
+    is_odd = ~is_key & (odd[assigns] == odd[keys]) & (assigns > keys)
+    is_sound = np.ones(len(begins), np.bool_)
+    is_sound[owners[is_odd]] = False
+    keys, assigns, owners = keys[is_key], assigns[is_key], owners[is_key]
+    firsts = np.searchsorted(owners, np.arange(len(begins)))
+    counts = np.diff(np.append(firsts, len(owners)))
+    is_last = np.diff(np.append(owners, -1)) != 0
+    value_ends = np.where(is_last, ends[owners], np.append(keys[1:], 0))
+    while True:
+        is_blank = (value_ends > assigns + 1) & (data.take(value_ends - 1) == _BLANK)
+        if not is_blank.any():
+            break
+        value_ends = value_ends - is_blank
+    is_empty = value_ends <= assigns + 1
+    is_sound[owners[~is_empty & (data.take(assigns + 1) == _BLANK)]] = False
+    is_sound &= counts > 0
+    return Pairs(data, keys, assigns, value_ends, is_empty, firsts, counts), is_sound
