@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 import pyarrow as pa
 
 from tocsin.model.event import EventBatch
-from tocsin.store.engines.arrow_plain import plain_within
 from tocsin.store.engines.clickhouse_tables import NUMBER
-from tocsin.store.engines.exact_json import read, written
-from tocsin.store.engines.flat_fields import Path, flat
+from tocsin.store.engines.exact_json import read
+from tocsin.store.engines.flat_fields import Path
+from tocsin.store.engines.record_texts import exact_texts, flat_texts
 from tocsin.store.engines.segment_file import plain_columns, plain_schema, split_ocsf
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 from tocsin.store.ports import SeenField
@@ -35,8 +34,8 @@ def rows_of(batches: Sequence[EventBatch], number: int) -> tuple[pa.Table, froze
         columns = _moments_as_numbers(plain_columns(batch, hot))
         for space, records in (("ocsf", others), ("native", batch.native)):
             paths: set[Path] = set()
-            texts = _texts(records, paths)
-            columns[f"{space}_flat"], columns[f"{space}_text"] = texts
+            columns[f"{space}_flat"] = flat_texts(records, paths)
+            columns[f"{space}_text"] = exact_texts(records)
             told = sorted(paths)[:_MOST_FIELDS]
             fields.update(SeenField(batch.lane.id, space, path) for path in told)
         columns[NUMBER] = pa.repeat(pa.scalar(number, pa.uint64()), len(batch))
@@ -49,37 +48,6 @@ def _moments_as_numbers(batch: pa.RecordBatch) -> dict[str, Any]:
         field.name: array.cast(pa.int64()) if pa.types.is_timestamp(field.type) else array
         for field, array in zip(plain_schema(), batch.columns, strict=True)
     }
-
-
-def _texts(records: pa.RecordBatch, paths: set[Path]) -> tuple[pa.Array, pa.Array]:
-    flats: list[bytes] = []
-    exact: list[bytes] = []
-    for row in _rows(records):
-        record = without_nulls(row)
-        flats.append(orjson.dumps(flat(record, paths)))
-        exact.append(written(record))
-    return _strings(flats), _strings(exact)
-
-
-def _rows(records: pa.RecordBatch) -> list[dict[str, Any]]:
-    if not records.num_columns:
-        return [{}] * records.num_rows
-    columns = [plain_within(column).to_pylist() for column in records.columns]
-    names = records.schema.names
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
-
-
-def _strings(texts: list[bytes]) -> pa.Array:
-    return pa.array(texts, pa.binary()).cast(pa.string())
-
-
-def without_nulls(value: Any) -> Any:
-    """The value without fields that are null; members of lists stay."""
-    if isinstance(value, dict):
-        return {name: without_nulls(one) for name, one in value.items() if one is not None}
-    if isinstance(value, list):
-        return [without_nulls(member) for member in value]
-    return value
 
 
 def stored_event(row: dict[str, Any]) -> StoredEvent:

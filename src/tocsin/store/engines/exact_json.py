@@ -8,8 +8,9 @@ from typing import Any
 
 import orjson
 
-_TAG = "$exact"
-_MARKER = f'"{_TAG}"'.encode()
+TAG = "$exact"
+"""The one key of an object that stands for what JSON has no form for."""
+_MARKER = f'"{TAG}"'.encode()
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME
 _READ: dict[str, Callable[[Any], Any]] = {
     "binary": bytes.fromhex,
@@ -22,8 +23,11 @@ _READ: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def written(record: dict[str, Any]) -> bytes:
-    """A record of plain Python values; ``read`` gives the same back. TypeError for other kinds."""
+def written(record: Any) -> bytes:
+    """A record (or a value in one) of plain Python values; ``read`` gives the same back.
+
+    TypeError for other kinds.
+    """
     text = orjson.dumps(record, _tagged, _OPTIONS)
     if _needs_care(record):
         return orjson.dumps(_careful(record), _tagged, _OPTIONS)
@@ -38,23 +42,23 @@ def read(text: bytes | str) -> dict[str, Any]:
 
 def _tagged(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return {_TAG: ["decimal", str(value)]}
+        return {TAG: ["decimal", str(value)]}
     if isinstance(value, datetime):
         aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        return {_TAG: ["timestamp", aware.isoformat()]}
+        return {TAG: ["timestamp", aware.isoformat()]}
     if isinstance(value, date):
-        return {_TAG: ["date", value.isoformat()]}
+        return {TAG: ["date", value.isoformat()]}
     if isinstance(value, time):
-        return {_TAG: ["time", value.isoformat()]}
+        return {TAG: ["time", value.isoformat()]}
     if isinstance(value, bytes):
-        return {_TAG: ["binary", value.hex()]}
+        return {TAG: ["binary", value.hex()]}
     raise TypeError(f"a value of type {type(value).__name__} has no exact JSON form")
 
 
 def _needs_care(value: Any) -> bool:
     """True when orjson would take something for something else without saying so."""
     if isinstance(value, dict):
-        return _TAG in value or any(_needs_care(inner) for inner in value.values())
+        return TAG in value or any(_needs_care(inner) for inner in value.values())
     if isinstance(value, list):
         return any(_needs_care(member) for member in value)
     return isinstance(value, float) and not math.isfinite(value)
@@ -63,11 +67,11 @@ def _needs_care(value: Any) -> bool:
 def _careful(value: Any) -> Any:
     if isinstance(value, dict):
         inner = {name: _careful(one) for name, one in value.items()}
-        return {_TAG: ["object", list(inner.items())]} if _TAG in value else inner
+        return {TAG: ["object", list(inner.items())]} if TAG in value else inner
     if isinstance(value, list):
         return [_careful(member) for member in value]
     if isinstance(value, float) and not math.isfinite(value):
-        return {_TAG: ["double", repr(value)]}
+        return {TAG: ["double", repr(value)]}
     return value
 
 
@@ -76,7 +80,7 @@ def _untagged(value: Any) -> Any:
         return [_untagged(member) for member in value]
     if not isinstance(value, dict):
         return value
-    if set(value) == {_TAG}:
-        kind, content = value[_TAG]
+    if set(value) == {TAG}:
+        kind, content = value[TAG]
         return _READ[kind](content)
     return {name: _untagged(inner) for name, inner in value.items()}

@@ -20,18 +20,21 @@ def key_of(path: Path) -> str:
     return "/".join(_MEMBER if name == ANY_MEMBER else _coded(name) for name in path)
 
 
-def flat(record: dict[str, Any], paths: set[Path]) -> Flat:
-    """The record's leaves as texts, those within lists as lists; adds their paths to ``paths``."""
+def flat(record: Any, paths: set[Path], within: Path = ()) -> Flat:
+    """The leaves of a record (or of what is ``within`` one) as texts; adds their paths to ``paths``.
+
+    Leaves within lists are lists.
+    """
     found: Flat = {}
-    for path, value in _leaves(record, ()):
+    for path, value in _leaves(record, within):
         paths.add(path)
         key = key_of(path)
         if ANY_MEMBER not in path:
-            found[key] = _text(value)
+            found[key] = text_of(value)
             continue
         members = found.setdefault(key, [])
         if isinstance(members, list):
-            members.append(_text(value))
+            members.append(text_of(value))
     return found
 
 
@@ -55,7 +58,8 @@ def _bytes_of(found: re.Match[str]) -> str:
     return "".join(f"~{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass"))
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """What a filter compares with."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
