@@ -1,11 +1,9 @@
-"""The fields people filter by: for completion, for the side bar, and for the summary line."""
+"""The fields people filter by: for completion and for the side bar."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
-from tocsin.console.display import visible
 from tocsin.store.fields import NATIVE, WHOLE_NATIVE
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
-from tocsin.store.query import StoredEvent
 
 SIDE_FIELDS = (
     ("source", "Source"),
@@ -23,21 +21,6 @@ SIDE_FIELDS = (
 )
 """What the side bar offers, first what is asked most."""
 OPEN_FIELDS = 3
-
-_SUMMARY = (
-    "finding_info.title",
-    "process.cmd_line",
-    "api.operation",
-    "http_request.url.url_string",
-    "http_request.url.path",
-    "query.hostname",
-    "message",
-    "script.script_content.value",
-    "file.path",
-    "win_service.name",
-    "reg_key.path",
-)
-_ENDS = (("src_endpoint.ip", "dst_endpoint.ip"),)
 
 
 def complete(prefix: str, seen: Iterable[str], limit: int = 12) -> Iterator[tuple[str, str]]:
@@ -70,18 +53,6 @@ def _rank(name: str, wanted: str) -> int:
     return 1 if plain.removeprefix(NATIVE).startswith(wanted) else 2
 
 
-def summary(event: StoredEvent) -> str:
-    """One line of an event: the most telling field it has."""
-    told = next((visible(event.ocsf[name], 300) for name in _SUMMARY if event.ocsf.get(name)), "")
-    ends = [
-        f"{event.ocsf[first]} → {event.ocsf[second]}{_port(event.ocsf)}"
-        for first, second in _ENDS
-        if event.ocsf.get(first) and event.ocsf.get(second)
-    ]
-    line = "  ".join(part for part in (*ends, told) if part)
-    return (line or _native_line(event.native)).replace("\n", " ⏎ ")[:400]
-
-
 _SEVERITIES = {
     "0": "Unknown",
     "1": "Informational",
@@ -103,17 +74,3 @@ def short_host(name: object) -> str:
     text = str(name or "")
     first = text.partition(".")[0]
     return text if not first or first.isdigit() else first
-
-
-def _port(ocsf: Mapping[str, object]) -> str:
-    port = ocsf.get("dst_endpoint.port")
-    return f":{port}" if port else ""
-
-
-def _native_line(native: Mapping[str, object]) -> str:
-    plain = (
-        (name, value)
-        for name, value in native.items()
-        if not isinstance(value, dict | list) and "time" not in name.lower() and name[:1] != "@"
-    )
-    return "  ".join(f"{name}={visible(value, 80)}" for name, value in list(plain)[:6])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tocsin.app.event_field import field_of
 from tocsin.console import fields
 from tocsin.console.display import visible
+from tocsin.console.event_line import event_line
 from tocsin.store.query import StoredEvent
 
 SUMMARY = "event"
@@ -43,7 +44,7 @@ def row(event: StoredEvent, columns: tuple[str, ...]) -> EventRow:
 
 def _cell(event: StoredEvent, column: str) -> Cell:
     if column == SUMMARY:
-        return Cell(column, fields.summary(event) or event.lane)
+        return Cell(column, event_line(event) or event.lane)
     if column == "host":
         host = event.ocsf.get("device.hostname")
         return Cell(column, visible(fields.short_host(host), 60), visible(host, 120))

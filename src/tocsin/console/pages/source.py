@@ -13,7 +13,7 @@ from tocsin.app.health_now import SourceHealth, health_now, with_waiting, would_
 from tocsin.app.plain import as_json
 from tocsin.app.source_owner import own_source, owner_history
 from tocsin.console.display import flatten, visible
-from tocsin.console.fields import summary
+from tocsin.console.event_line import event_line
 from tocsin.console.hour_chart import HourChart, hour_chart
 from tocsin.console.panes import attempt
 from tocsin.console.visit import Missing, Needs, Refused, Visit, with_query
@@ -97,7 +97,7 @@ def source(visit: Reader, query: Annotated[SourceState, Depends()]) -> Response:
         "tab": tab,
         "one": found,
         "spans": SPANS,
-        "summary": summary,
+        "summary": event_line,
     }
     if tab == "samples":
         samples = attempt("The latest records", lambda: _samples(visit, query))
