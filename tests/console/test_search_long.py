@@ -93,7 +93,7 @@ def test_rows_of_sql_are_exported_without_formulas(living_visitors: Visitors) ->
 
 def test_the_jobs_of_others_are_not_seen(living_visitors: Visitors) -> None:
     ada, otto = living_visitors("ada.lind"), living_visitors("otto.berg")
-    started = ada.post("/search/jobs", q="source:okta", **{"from": "now-1h"})
+    started = ada.post("/search/jobs", q="source:zeek", **{"from": "now-1h"})
     place = started.headers["location"]
     assert ada.get(place).status_code == 200
     assert otto.get(place).status_code == 404
