@@ -100,13 +100,34 @@ class Soak:
         """Kill the server at a random moment: of its start, every fifth time, or of its work."""
         self.server.spawn()
         if self.chance.random() < 0.2:
-            time.sleep(self.chance.uniform(0.0, 2.5))
+            self._kill_start()
         else:
             self.server.await_ready()
-            self._let_senders_work(self.chance.randrange(30))
-            time.sleep(self.chance.uniform(0.0, 0.5))
+            self._kill_work()
+
+    def _kill_start(self) -> None:
+        time.sleep(self.chance.uniform(0.0, 2.5))
+        self._kill()
+
+    def _kill_work(self) -> None:
+        self._let_senders_work(self.chance.randrange(30))
+        time.sleep(self.chance.uniform(0.0, 0.5))
+        self._kill()
+
+    def _kill(self) -> None:
         self.server.kill()
         self.kills += 1
+
+    def once_of_each(self, disk: SmallDisk | None) -> None:
+        """Every kind of end with as few starts as it takes, as those are what is slow."""
+        self.server.spawn()
+        self._kill_start()
+        self.server.start()
+        if disk is not None:
+            self.fill_once(disk, kill=False)
+            self.fill_once(disk, kill=True)
+            self.server.start()
+        self._kill_work()
 
     def _let_senders_work(self, batches: int) -> None:
         """Until so many more were acknowledged, or ``WORK_S`` are over."""
@@ -126,8 +147,7 @@ class Soak:
         disk.fill()
         time.sleep(self.chance.uniform(0.5, 3.0))
         if kill:
-            self.server.kill()
-            self.kills += 1
+            self._kill()
         disk.free()
 
     def verdicts(self) -> list[Verdict]:
@@ -293,6 +313,13 @@ def full_disk_runs(runs: int, seed: int, longest_s: float = math.inf) -> dict[st
         return _report(soak, done)
 
 
+def quick_run(seed: int, disk: SmallDisk | None) -> dict[str, Any]:
+    """A kill of the start and one of the work; on a small disk it is full twice, killed once."""
+    with soaking(seed, disk) as soak:
+        soak.once_of_each(disk)
+        return _report(soak, 1)
+
+
 def _numbered(runs: int, longest_s: float) -> Iterator[int]:
     began = time.monotonic()
     for number in range(1, runs + 1):
@@ -313,7 +340,7 @@ def _report(soak: Soak, runs: int) -> dict[str, Any]:
 
 
 def _token(home: Path) -> str:
-    house = open_tocsin(load_settings(home=home, syslog__enabled=False))
+    house = open_tocsin(load_settings(home=home, syslog__enabled=False, detect__shipped_pack=False))
     try:
         return house.access.create_token(
             "soak", [Role.ENGINEER], lifetime_s=86400, by="soak", now=datetime.now(UTC)
