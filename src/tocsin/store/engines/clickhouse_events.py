@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection
@@ -24,7 +25,7 @@ from tocsin.store.engines.known_fields import KnownFields
 from tocsin.store.engines.number_ranges import NumberRanges
 from tocsin.store.event_stream import EventStream
 from tocsin.store.keeping import DiskSpace, Expiring, Expiry, Lot
-from tocsin.store.ports import Damage, ReplayQuery, Segment, StateStore, StoreError
+from tocsin.store.ports import Damage, ReplayQuery, Segment, StateStore
 from tocsin.store.query import (
     Bucket,
     EventPage,
@@ -238,14 +239,8 @@ class ClickHouseEvents:
 
         Afterwards the rows of whatever does not count are removed.
         """
-
-        def swap(tx: Connection) -> None:
-            for old, new in changed:
-                if not manifest.swap(tx, [old], new):
-                    raise StoreError(f"segment {old.path} was merged meanwhile: try again")
-
         try:
-            yield swap
+            yield partial(manifest.swap_each, changed=changed)
         finally:
             counting = self._writes.counting()
             for pair in changed:

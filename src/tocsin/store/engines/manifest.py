@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from tocsin.model.field_path import REMAINDER
-from tocsin.store.ports import SeenField, Segment
+from tocsin.store.ports import SeenField, Segment, StoreError
 from tocsin.store.tables import event_fields, segments
 
 MOST_FIELDS = 20_000
@@ -70,6 +70,19 @@ def swap(tx: Connection, old: Sequence[Segment], *new: Segment | None) -> bool:
         if segment is not None:
             add(tx, segment)
     return True
+
+
+def swap_each(tx: Connection, changed: Sequence[tuple[Segment, Segment | None]]) -> None:
+    """Put the second of each pair (None: nothing) in the first's place; StoreError if one is gone.
+
+    Those that go without a trace go in one statement: nobody else writes meanwhile.
+    """
+    gone = [old for old, new in changed if new is None]
+    if gone and not swap(tx, gone):
+        raise StoreError(f"one of {len(gone)} segments was merged meanwhile: try again")
+    for old, new in changed:
+        if new is not None and not swap(tx, [old], new):
+            raise StoreError(f"segment {old.path} was merged meanwhile: try again")
 
 
 def between(tx: Connection, start: datetime | None, end: datetime | None) -> list[Segment]:

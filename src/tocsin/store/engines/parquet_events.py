@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from shutil import disk_usage
 
@@ -221,14 +222,8 @@ class ParquetEvents:
 
         Afterwards the files of whichever does not count are removed.
         """
-
-        def swap(tx: Connection) -> None:
-            for old, new in changed:
-                if not manifest.swap(tx, [old], new):
-                    raise StoreError(f"segment {old.path} was merged meanwhile: try again")
-
         try:
-            yield swap
+            yield partial(manifest.swap_each, changed=changed)
         finally:
             with self._state.read() as tx:
                 counting = manifest.paths(tx)
