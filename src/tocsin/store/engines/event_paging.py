@@ -15,6 +15,8 @@ from tocsin.store.query import EventQuery, StoredEvent
 
 _LOOKED_AT = 64
 """Segments among which the one is chosen that tells how far back a page reaches."""
+_READ_TOGETHER = 4
+"""Segments whose events are read whole by one query: each takes memory for all columns."""
 _FEW = 20_000
 """Matches of unknown times that are read with the others, without asking first where they lie."""
 
@@ -145,12 +147,15 @@ def events_at(scan: Scan, places: list[Found]) -> list[StoredEvent]:
     rows_of: dict[str, list[int]] = {}
     for place in places:
         rows_of.setdefault(place.segment.id, []).append(place.row)
-    found = scan.rows(
-        lambda table: exp.select(*event_columns(), copy=False).from_(table, copy=False),
-        list({place.segment.id: place.segment for place in places}.values()),
-        at=rows_of,
-    )
-    events = {row[0]: stored_event(row) for row in found}
+    segments = list({place.segment.id: place.segment for place in places}.values())
+    events: dict[str, StoredEvent] = {}
+    for at in range(0, len(segments), _READ_TOGETHER):
+        found = scan.rows(
+            lambda table: exp.select(*event_columns(), copy=False).from_(table, copy=False),
+            segments[at : at + _READ_TOGETHER],
+            at=rows_of,
+        )
+        events |= {row[0]: stored_event(row) for row in found}
     return [events[place.event_id] for place in places if place.event_id in events]
 
 
