@@ -12,9 +12,9 @@ from tests.ingest.certificates import Authority
 _PROGRAMS = "/usr/sbin:/usr/bin:/sbin:/bin"
 RSYSLOGD = shutil.which("rsyslogd", path=_PROGRAMS)
 _MODULES = Path("/usr/lib")
-# Disk-assisted memory queues lost single messages while they moved to disk (8.2302).
+# What finds a queue full for too long is dropped, and by default 1,000 messages fill one.
 _QUEUE_KEPT = (
-    'queue.type="Disk" queue.maxDiskSpace="200m" queue.saveOnShutdown="on" '
+    'queue.type="Disk" queue.size="1000000" queue.maxDiskSpace="200m" '
     'queue.timeoutEnqueue="60000"'
 )
 _WITHOUT_END = 'action.resumeRetryCount="-1" action.resumeInterval="1"'
