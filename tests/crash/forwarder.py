@@ -14,8 +14,7 @@ RSYSLOGD = shutil.which("rsyslogd", path=_PROGRAMS)
 _MODULES = Path("/usr/lib")
 # What finds a queue full for too long is dropped, and by default 1,000 messages fill one.
 _QUEUE_KEPT = (
-    'queue.type="Disk" queue.size="1000000" queue.maxDiskSpace="200m" '
-    'queue.timeoutEnqueue="60000"'
+    'queue.type="Disk" queue.size="1000000" queue.maxDiskSpace="200m" queue.timeoutEnqueue="60000"'
 )
 _WITHOUT_END = 'action.resumeRetryCount="-1" action.resumeInterval="1"'
 _EVERY_S = 0.1
