@@ -27,9 +27,25 @@ from tocsin.store.stop_signal import StopSignal
 
 app = typer.Typer()
 _SQL_S = 300.0
+_HELP = """Find events, newest first; with --format, write every one; with --histogram, count them.
+
+tocsin search 'user:alice AND NOT source:nginx'
+tocsin search 'src_ip:10.0.0.0/8' --from now-7d
+tocsin search '"failed password" OR cmd:*powershell*'
+tocsin search 'native.EventID:4688 AND _exists_:user'
+tocsin search user:bob --histogram 24 --by source
+tocsin search user:bob --format parquet -o bob.parquet
+tocsin search --sql 'SELECT max(time) FROM events'
+
+Words stand for themselves, * for any letters, "…" for a
+phrase, /…/ for a pattern, [1 TO 9] for a range. Fields
+are OCSF's (process.cmd_line) or short (user, host,
+src_ip); native.Field is a source's own, native:word
+looks in all of these.
+"""
 
 
-@app.command("search")
+@app.command("search", help=_HELP)
 def search(
     query: Annotated[
         str,
@@ -66,34 +82,15 @@ def search(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find events, newest first; with --format, write every one; with --histogram, count them.
-
-    tocsin search 'user:alice AND NOT source:nginx'
-    tocsin search 'src_ip:10.0.0.0/8' --from now-7d
-    tocsin search '"failed password" OR cmd:*powershell*'
-    tocsin search 'native.EventID:4688 AND _exists_:user'
-    tocsin search user:bob --histogram 24 --by source
-    tocsin search user:bob --format parquet -o bob.parquet
-    tocsin search --sql 'SELECT max(time) FROM events'
-
-    Words stand for themselves, * for any letters, "…" for a
-    phrase, /…/ for a pattern, [1 TO 9] for a range. Fields
-    are OCSF's (process.cmd_line) or short (user, host,
-    src_ip); native.Field is a source's own, native:word
-    looks in all of these.
-    """
+    """Events, newest first, in any of the ways they can be shown or written."""
     chosen = [name for part in columns.split(",") if (name := part.strip())]
-    _check_options(how, output, chosen, bars, is_sql=sql, is_json=as_json)
-    if by and not bars:
-        fail("--by goes with --histogram", Exit.BAD_CONFIGURATION)
+    _check_options(how, output, chosen, bars, by, is_sql=sql, is_json=as_json)
     facts = server_of(home, config)
     if saved:
         if query or sql:
             fail("--saved brings its own query: give one or the other", Exit.BAD_CONFIGURATION)
-        one = named(kept_searches(facts, home, config), saved)
-        query = one["query"]
-        start = start or (one["start"] if one["start"] != "all" else None)
-        end = end or one["until"]
+        query, begun, until = _kept(named(kept_searches(facts, home, config), saved))
+        start, end = start or begun, end or until
     moments = _moments(start, end)
     if how is not None:
         write_events(_export(query, sql, moments, how, chosen), output, facts, home, config)
@@ -107,6 +104,11 @@ def search(
         print_json(answer)
     else:
         _show(answer, chosen)
+
+
+def _kept(one: dict[str, Any]) -> tuple[str, str | None, str]:
+    """The query and range of a saved search."""
+    return one["query"], one["start"] if one["start"] != "all" else None, one["until"]
 
 
 def _export(
@@ -126,11 +128,14 @@ def _check_options(
     output: Path | None,
     columns: list[str],
     bars: int,
+    by: str,
     *,
     is_sql: bool,
     is_json: bool,
 ) -> None:
     """Ends the command when options are given that don't go together."""
+    if by and not bars:
+        fail("--by goes with --histogram", Exit.BAD_CONFIGURATION)
     if how is None and output:
         fail("--output goes with --format", Exit.BAD_CONFIGURATION)
     if how is not None and is_json:
