@@ -129,3 +129,10 @@ def test_a_search_becomes_a_draft_of_a_rule(desks: Desks) -> None:
     expect(page.locator("h1")).to_contain_text("Sessions begin at Okta")
     expect(page.locator("#main")).to_contain_text("Draft")
     desk.assert_quiet()
+
+
+def test_a_draft_of_very_many_events_is_made_of_the_first(living_visitors: Visitors) -> None:
+    picked = [("event", f"not-stored-{number}") for number in range(25)]
+    told = living_visitors("ada.lind").get("/rules/draft", params=[*picked, ("q", "source:okta")])
+    assert told.status_code == 200
+    assert "The first 20 of the 25 events you picked" in told.text

@@ -31,14 +31,15 @@ def draft(
     q: Annotated[str, Query(max_length=8000)] = "",
     start: Annotated[str, Query(alias="from", max_length=40)] = DEFAULT_FROM,
     to: Annotated[str, Query(max_length=40)] = "",
-    event: Annotated[list[str] | None, Query(max_length=SHOWN_EVENTS)] = None,
+    event: Annotated[list[str] | None, Query(max_length=1000)] = None,
     title: Annotated[str, Query(max_length=200)] = "",
     level: Level = Level.MEDIUM,
 ) -> Response:
-    """The events to pick from and the rule that is made of those picked."""
+    """The events to pick from and the rule that is made of those picked, or of the first of them."""
     query = SearchState(q, start or DEFAULT_FROM, to)
-    shown = _shown(visit, query, event or [], turn)
-    picked = event or [one.event_id for one in _of_first_lane(shown.value or [])[:PICKED]]
+    given = list(dict.fromkeys(event or []))
+    shown = _shown(visit, query, given[:SHOWN_EVENTS], turn)
+    picked = given[:SHOWN_EVENTS] or [one.event_id for one in _of_first_lane(shown.value or [])[:PICKED]]
     wanted = _wanted(visit, query, picked, title, level) if picked else None
     return visit.page(
         "rule_draft.html",
@@ -46,6 +47,7 @@ def draft(
         shown=shown,
         rows=[row(one, DEFAULT_COLUMNS) for one in shown.value or []],
         picked=picked,
+        left_out=len(given[SHOWN_EVENTS:]),
         title=title,
         level=level,
         levels=list(Level),
