@@ -39,7 +39,9 @@ def draft(
     query = SearchState(q, start or DEFAULT_FROM, to)
     given = list(dict.fromkeys(event or []))
     shown = _shown(visit, query, given[:SHOWN_EVENTS], turn)
-    picked = given[:SHOWN_EVENTS] or [one.event_id for one in _of_first_lane(shown.value or [])[:PICKED]]
+    picked = given[:SHOWN_EVENTS] or [
+        one.event_id for one in _of_first_lane(shown.value or [])[:PICKED]
+    ]
     wanted = _wanted(visit, query, picked, title, level) if picked else None
     return visit.page(
         "rule_draft.html",
