@@ -67,7 +67,11 @@ function bind(form, input, list) {
     input.setAttribute("aria-expanded", "true");
   };
 
-  watchFaults(form, input);
+  form.querySelector("#query-check")?.addEventListener("htmx:afterSwap", (event) => {
+    const isWrong = event.target.querySelector("[data-fault]:not(.unfinished)") !== null;
+    input.setAttribute("aria-invalid", String(isWrong));
+    document.getElementById("query-fault")?.remove();
+  });
   input.addEventListener("input", () => {
     input.removeAttribute("aria-invalid");
     clearTimeout(timer);
@@ -99,37 +103,6 @@ function bind(form, input, list) {
     take(option);
   });
   input.addEventListener("blur", () => setTimeout(close, 150));
-}
-
-/** Tells what is wrong with the filter a moment after the last key, under its token. */
-function watchFaults(form, input) {
-  const place = form.querySelector("#query-check");
-  if (!place) return;
-  let pending = null;
-  let timer = 0;
-  const check = async () => {
-    pending?.abort();
-    pending = new AbortController();
-    let told = "";
-    try {
-      const asked = new URLSearchParams({ q: input.value });
-      const response = await fetch(`/search/check?${asked}`, { signal: pending.signal });
-      if (!response.ok || response.redirected) return;
-      told = await response.text();
-    } catch {
-      return; // overtaken by the next key, or the page is left
-    }
-    place.innerHTML = told;
-    const isWrong = place.querySelector("[data-fault]:not(.unfinished)") !== null;
-    input.setAttribute("aria-invalid", String(isWrong));
-    document.getElementById("query-fault")?.remove();
-  };
-  const soon = () => {
-    clearTimeout(timer);
-    timer = setTimeout(check, 300);
-  };
-  input.addEventListener("input", soon);
-  input.addEventListener("completed", soon);
 }
 
 function optionOf(item, word, place) {
