@@ -66,8 +66,8 @@ def told(events) -> list[tuple[str, int, bool]]:
     [
         ("mixed", "segment_withdrawal", "checksum", False),  # the new file does not count yet
         ("mixed", "manifest", "swap", False),
-        ("mixed", "parquet_events", "remove", True),  # the files that went still lie there
-        ("whole", "parquet_events", "remove", True),
+        ("mixed", "files_in_use", "remove", True),  # the files that went still lie there
+        ("whole", "files_in_use", "remove", True),
     ],
 )
 def test_a_kill_leaves_all_as_before_or_after(

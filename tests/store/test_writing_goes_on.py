@@ -56,13 +56,13 @@ def test_while_files_that_never_counted_are_swept(home, monkeypatch):
     kept = write()
     orphan = events._folder / kept.path.replace(kept.id, "0" * 32)
     orphan.write_bytes(b"left behind")
-    real = parquet_events.remove
+    real = events._in_use.remove
 
     def remove(path):
         meanwhile(write)
         real(path)
 
-    monkeypatch.setattr(parquet_events, "remove", remove)
+    monkeypatch.setattr(events._in_use, "remove", remove)
     assert events.sweep_orphans() == 1
     assert not orphan.exists()
     assert events.count() == 2

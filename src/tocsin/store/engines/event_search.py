@@ -16,6 +16,7 @@ from tocsin.store.engines.event_paging import events_at, find_hits, first_places
 from tocsin.store.engines.event_rows import event_columns, stored_event
 from tocsin.store.engines.fact_counts import counts_by_time, top_values
 from tocsin.store.engines.facts_book import FactsBook
+from tocsin.store.engines.files_in_use import FilesInUse
 from tocsin.store.engines.known_places import KnownPlaces
 from tocsin.store.engines.narrowing import Narrowing
 from tocsin.store.engines.segment_scan import Scan, SegmentsChanged
@@ -35,9 +36,15 @@ class EventSearch:
     """Looks into the segments of one folder; safe to use from many threads."""
 
     def __init__(
-        self, folder: Path, state: StateStore, reader: DuckDbReader, shelf: ColdShelf
+        self,
+        folder: Path,
+        state: StateStore,
+        reader: DuckDbReader,
+        shelf: ColdShelf,
+        in_use: FilesInUse,
     ) -> None:
         self._folder = folder
+        self._in_use = in_use
         self._shelf = shelf
         self._state = state
         self.reader = reader
@@ -164,7 +171,9 @@ class EventSearch:
         stop: StopSignal | None = None,
         narrowed_to: tuple[EventQuery, Filter] | None = None,
     ) -> _Answer:
-        """What ``ask`` says about the segments chosen; asked again when one is merged away.
+        """What ``ask`` says about the segments chosen, whose files stay as long as it looks.
+
+        Asked again when one was merged away before, or by another process.
 
         ``narrowed_to``: the scan's tables then hold only the events that match.
         """
@@ -174,17 +183,23 @@ class EventSearch:
             with self._state.read() as tx:
                 segments = choose(tx)
             try:
-                scan = Scan(
-                    *(self._folder, self._state, self.reader, segments, stop),
-                    cold=self._shelf.hold(),
-                )
-                if narrowed_to is not None:
-                    facts = self._facts.of(scan.segments)
-                    scan.narrow(Narrowing(*narrowed_to, facts, self._index, self.reader))
-                return ask(scan)
+                with self._in_use.reading(self._folder / one.path for one in segments):
+                    return ask(self._scan(segments, stop, narrowed_to))
             except SegmentsChanged:
                 continue
         raise QueryError("segments kept changing while the query ran; ask again")
+
+    def _scan(
+        self,
+        segments: list[Segment],
+        stop: StopSignal | None,
+        narrowed_to: tuple[EventQuery, Filter] | None,
+    ) -> Scan:
+        scan = Scan(self._folder, self._state, self.reader, segments, stop, cold=self._shelf.hold())
+        if narrowed_to is not None:
+            facts = self._facts.of(scan.segments)
+            scan.narrow(Narrowing(*narrowed_to, facts, self._index, self.reader))
+        return scan
 
     def catalogue(self) -> FieldCatalogue:
         with self._state.read() as tx:

@@ -20,6 +20,7 @@ from tocsin.store.engines.duckdb_reader import DuckDbReader
 from tocsin.store.engines.event_search import EventSearch
 from tocsin.store.engines.event_sql import EventSql
 from tocsin.store.engines.field_facts import statistics
+from tocsin.store.engines.files_in_use import FilesInUse
 from tocsin.store.engines.held_events import HeldEvents
 from tocsin.store.engines.known_fields import KnownFields
 from tocsin.store.engines.merge_plan import MergePlan
@@ -79,7 +80,8 @@ class ParquetEvents:
             self._folder, threads=threads, memory_mb=memory_mb, timeout_s=timeout_s
         )
         self._shelf = ColdShelf(self._folder, cold, cold_cache_bytes)
-        self._search = EventSearch(self._folder, state, self._reader, self._shelf)
+        self._in_use = FilesInUse()
+        self._search = EventSearch(self._folder, state, self._reader, self._shelf, self._in_use)
         self._sql = EventSql(self._search, self._reader)
         self._guard = threading.Lock()
         self._unpublished: set[str] = set()
@@ -230,7 +232,7 @@ class ParquetEvents:
             for pair in changed:
                 for one in pair:
                     if one is not None and one.path not in counting:
-                        remove(self._folder / one.path)
+                        self._in_use.remove(self._folder / one.path)
                         self._shelf.forget(one)
 
     def segments(self, start: datetime | None, end: datetime | None) -> list[Segment]:
@@ -289,7 +291,7 @@ class ParquetEvents:
             kept |= {Path(path).with_suffix(UNFINISHED).as_posix() for path in self._unpublished}
         orphans = [path for path in found if path.relative_to(self._folder).as_posix() not in kept]
         for path in orphans:
-            remove(path)
+            self._in_use.remove(path)
         return len(orphans)
 
     def _merge(self, group: Sequence[Segment]) -> bool:
@@ -301,9 +303,5 @@ class ParquetEvents:
                 facts_book.keep(tx, {one.segment.id: one.facts for one in merged})
                 self._fields.note(tx, frozenset().union(*(one.fields for one in new)))
         for segment in group if swapped else new:
-            remove(self._folder / segment.path)
+            self._in_use.remove(self._folder / segment.path)
         return swapped
-
-
-def remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
