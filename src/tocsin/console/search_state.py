@@ -1,5 +1,6 @@
 """What the address of a search holds: the question, its range, how it is shown, what is open."""
 
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from urllib.parse import parse_qsl, urlencode
@@ -27,6 +28,10 @@ MOST_COLUMNS = 20
 SHOWN = ("cols", "sort", "tz", "split")
 """The parts of an address that say how events are shown, not which."""
 _READ_BY_LUCENE = frozenset(' +!(){}[]^"~*?:\\/<>=&|')
+_TOKEN = re.compile(
+    r'"(?:\\.|[^"\\])*"?|/(?:\\.|[^/\\])*/|[\[{][^\]}]*[\]}]?|[><]=?|\S(?:\\.|,(?=\S)|[^\s()\[\]{}:,])*'
+)
+"""What is underlined of a query from a fault on: a text, pattern, range, or a word."""
 _DEFAULTS = {"from": DEFAULT_FROM, "view": "ocsf", "cols": ",".join(DEFAULT_COLUMNS)}
 
 
@@ -216,9 +221,8 @@ def fault_in(text: str, message: str, at: int | None) -> QueryFault:
     if at is None:
         return QueryFault("", "", "", message)
     at = max(0, min(at, len(text)))
-    end = at
-    while end < len(text) and not text[end].isspace():
-        end += 1
+    token = _TOKEN.match(text, at)
+    end = token.end() if token else at
     return QueryFault(text[:at], text[at:end], text[end:], message)
 
 

@@ -25,6 +25,7 @@ DEEPEST_QUERY = 50
 _ONE_AT_A_TIME = threading.Lock()  # luqum's parser keeps its state in the module
 _ESCAPABLE = frozenset(r'+-&|!(){}[]^"~*?:\/ <>=')
 _BARE = re.compile(r"^[A-Za-z0-9_@.-]+$")
+_JOINING = re.compile(r"(AND|OR)(?=[\s(]|$)")
 _PLACE = re.compile(r"at position (\d+)")
 
 
@@ -132,14 +133,31 @@ def parse_filter(text: str) -> tree.Item:
 
 
 def _complaint(text: str, at: int) -> str:
+    """What is wrong at a character that can't stand where it stands."""
     if at >= len(text):
         return "the query ends too early; is a value or a closing parenthesis missing?"
-    hint = ""
+    joining = _JOINING.match(text, at)
+    if joining is not None:
+        return f"{joining[0]} joins two parts, and there is none before it"
+    if text[at] == ")":
+        before = text[:at].rstrip()
+        if before.endswith(("(", "AND", "OR", "NOT")):
+            return "something must stand before this parenthesis"
+        return "no parenthesis is open here"
     if text[at] == ":":
-        hint = '; write a value that has a colon in quotes: src_ip:"fe80::1"'
-    elif text[at] in "\"'":
-        hint = "; quotes are double and come in pairs"
-    return f"the query can't be read from character {at + 1} on ({text[at : at + 20]!r}){hint}"
+        return 'a value that has a colon stands in quotes: src_ip:"fe80::1"'
+    if text[at] in "\"'":
+        return "quotes are double and come in pairs"
+    if text[at] == "-" and text[:at].endswith((">", "<", "=")):
+        return 'a number below zero stands in quotes here: >"-5"'
+    if text[at] in "]}":
+        return "no range is open here, or it lacks its end: [1 TO 5]"
+    is_in_range = max(text.rfind("[", 0, at), text.rfind("{", 0, at)) > max(
+        text.rfind("]", 0, at), text.rfind("}", 0, at)
+    )
+    if is_in_range:
+        return "a range has two ends with TO between them: [1 TO 5]"
+    return "the query can't be read from here on"
 
 
 class _Compiler:
@@ -181,7 +199,8 @@ class _Compiler:
         expression = node.expr
         if isinstance(expression, tree.Prohibit) and isinstance(expression.a, tree.Word):
             number = f"-{expression.a.value}"  # pid:-5
-            return _each(columns, lambda column: predicates.equals(column, number, node.pos))
+            at = expression.pos
+            return _each(columns, lambda column: predicates.equals(column, number, at))
         return self.node(expression, columns, depth + 1)
 
 
@@ -219,6 +238,8 @@ def _word(node: tree.Word, columns: list[Column] | None, catalogue: FieldCatalog
     network = predicates.network_of(text)
     if network is not None and columns is not None:
         return _each(columns, lambda column: predicates.in_network(column, network))
+    if columns is not None:
+        predicates.check_network(text, node.pos)
     return _equal(text, columns, catalogue, node.pos)
 
 
@@ -233,8 +254,13 @@ def _regex(node: tree.Regex, columns: list[Column]) -> exp.Expr:
     try:
         re2.compile(pattern, _quiet())
     except re2.error as error:
-        raise QueryError(f"the pattern /{pattern}/ is no RE2 pattern: {error}", node.pos) from error
+        raise QueryError(f"this is no RE2 pattern: {_told(error)}", node.pos) from error
     return _each(columns, lambda column: predicates.matches(column, pattern))
+
+
+def _told(error: re2.error) -> str:
+    reason = error.args[0] if error.args else ""
+    return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
 
 
 def _quiet() -> re2.Options:
@@ -246,24 +272,23 @@ def _quiet() -> re2.Options:
 def _range(node: tree.Item, columns: list[Column] | None) -> exp.Expr:
     if columns is None:
         raise QueryError("a range needs a field before it, as in dst_port:[1 TO 1024]", node.pos)
-    low: str | None = None
-    high: str | None = None
-    include = (True, True)
+    low: predicates.Bound | None = None
+    high: predicates.Bound | None = None
     if isinstance(node, tree.Range):
-        low, high = _bound(node.low), _bound(node.high)
-        include = (node.include_low, node.include_high)
+        low, high = _bound(node.low, node.include_low), _bound(node.high, node.include_high)
     elif isinstance(node, tree.From):
-        low, include = _bound(node.a), (node.include, True)
+        low = _bound(node.a, node.include)
     else:
-        high, include = _bound(node.a), (True, node.include)
-    return _each(columns, lambda column: predicates.compare(column, low, high, include, node.pos))
+        high = _bound(node.a, node.include)
+    return _each(columns, lambda column: predicates.compare(column, low, high, node.pos))
 
 
-def _bound(node: tree.Item) -> str | None:
+def _bound(node: tree.Item, is_included: bool) -> predicates.Bound | None:
     if isinstance(node, tree.Prohibit):
-        return f"-{literal_text(node.a)}"
+        return predicates.Bound(f"-{literal_text(node.a)}", node.pos, is_included)
     text = literal_text(node)
-    return None if text == "*" and isinstance(node, tree.Word) else text
+    is_open = text == "*" and isinstance(node, tree.Word)
+    return None if is_open else predicates.Bound(text, node.pos, is_included)
 
 
 def _each(columns: list[Column], test: Callable[[Column], exp.Expr]) -> exp.Expr:

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlglot import exp
@@ -13,6 +14,17 @@ from tocsin.store.ports import QueryError
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 IPV4_PATTERN = r"\d{1,3}(\.\d{1,3}){3}"
 IPV6_PATTERN = r"[0-9a-fA-F:]*:[0-9a-fA-F:]*"
+_MOST_DIGITS = 18
+_LOOKS_LIKE_NETWORK = re.compile(IPV4_PATTERN + r"/\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One end of a range; ``at`` is the character it is written at."""
+
+    text: str
+    at: int
+    is_included: bool = True
 
 
 def any_of(conditions: list[exp.Expr]) -> exp.Expr:
@@ -65,40 +77,32 @@ def exists(column: Column) -> exp.Expr:
     return exp.not_(exp.Is(this=column.value.copy(), expression=exp.null()))
 
 
-def compare(
-    column: Column, low: str | None, high: str | None, include: tuple[bool, bool], at: int | None
-) -> exp.Expr:
+def compare(column: Column, low: Bound | None, high: Bound | None, at: int) -> exp.Expr:
     """``low`` to ``high``; None is open. Numbers, times and addresses by value, text by letters."""
-    bounds = [bound for bound in (low, high) if bound is not None]
+    bounds = [bound.text for bound in (low, high) if bound is not None]
     if column.kind is Kind.TIME:
-        return _between(column.value, low, high, include, lambda text: _moment(text, at))
+        return _between(column.value, low, high, _moment)
     if column.kind is Kind.NUMBER:
-        return _between(column.value, low, high, include, lambda text: _decimal(text, at))
+        return _between(column.value, low, high, _decimal)
     if column.kind is Kind.BOOLEAN:
         raise QueryError("a true/false field has no range; write :true or :false", at)
     if all(map(_is_number, bounds)):
         return _on_text(
             column,
             lambda value: _between(
-                exp.TryCast(this=value, to=exp.DataType.build("DOUBLE")),
-                low,
-                high,
-                include,
-                lambda text: _decimal(text, at),
+                exp.TryCast(this=value, to=exp.DataType.build("DOUBLE")), low, high, _decimal
             ),
         )
     if all(map(_is_ip4, bounds)):
         return _on_text(
             column,
             lambda value: _between(
-                _ip4(value),
-                low,
-                high,
-                include,
-                lambda text: _integer(int(ipaddress.IPv4Address(text))),
+                _ip4(value), low, high, lambda text, _: _integer(int(ipaddress.IPv4Address(text)))
             ),
         )
-    return _on_text(column, lambda value: _between(_lower(value), low, high, include, _folded))
+    return _on_text(
+        column, lambda value: _between(_lower(value), low, high, lambda text, _: _folded(text))
+    )
 
 
 def in_network(column: Column, network: Network) -> exp.Expr:
@@ -119,6 +123,12 @@ def network_of(text: str) -> Network | None:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
         return None
+
+
+def check_network(text: str, at: int) -> None:
+    """Raises QueryError for what was meant as an IPv4 network and is none."""
+    if _LOOKS_LIKE_NETWORK.fullmatch(text) and network_of(text) is None:
+        raise QueryError(f"{text!r} is no network; write it like 10.0.0.0/8", at)
 
 
 def _on_text(column: Column, test: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
@@ -145,18 +155,17 @@ def _escaped(text: str) -> str:
 
 def _between(
     value: exp.Expr,
-    low: str | None,
-    high: str | None,
-    include: tuple[bool, bool],
-    literal: Callable[[str], exp.Expr],
+    low: Bound | None,
+    high: Bound | None,
+    literal: Callable[[str, int], exp.Expr],
 ) -> exp.Expr:
     tests: list[exp.Expr] = []
     if low is not None:
-        above = exp.GTE if include[0] else exp.GT
-        tests.append(above(this=value.copy(), expression=literal(low)))
+        above = exp.GTE if low.is_included else exp.GT
+        tests.append(above(this=value.copy(), expression=literal(low.text, low.at)))
     if high is not None:
-        below = exp.LTE if include[1] else exp.LT
-        tests.append(below(this=value.copy(), expression=literal(high)))
+        below = exp.LTE if high.is_included else exp.LT
+        tests.append(below(this=value.copy(), expression=literal(high.text, high.at)))
     return exp.and_(*tests) if tests else exp.not_(exp.Is(this=value.copy(), expression=exp.null()))
 
 
@@ -223,13 +232,15 @@ def timestamp(moment: datetime) -> exp.Expr:
 
 
 def _number(text: str, at: int | None) -> exp.Expr:
-    if not re.fullmatch(r"-?\d{1,18}", text):
+    if not re.fullmatch(r"-?\d+", text):
         raise QueryError(f"this field holds whole numbers and {text!r} is none", at)
+    if len(text.lstrip("-")) > _MOST_DIGITS:
+        raise QueryError(f"{text!r} has more than {_MOST_DIGITS} digits, as no number here has", at)
     return _integer(int(text))
 
 
 def _decimal(text: str, at: int | None) -> exp.Expr:
-    if not _is_number(text):
+    if not re.fullmatch(r"-?\d+(\.\d{1,18})?", text):
         raise QueryError(f"this field holds numbers and {text!r} is none", at)
     return exp.cast(_literal(text), "DOUBLE") if "." in text else _number(text, at)
 

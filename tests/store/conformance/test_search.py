@@ -206,7 +206,7 @@ def test_a_filter_finds(filled, text, expected):
         ("(user:bob", 9, "ends too early"),
         ("user:", 5, "ends too early"),
         ("src_ip:fe80::1", 12, "in quotes"),
-        ("AND", 0, "can't be read"),
+        ("AND", 0, "none before it"),
         ("pid:abc", 0, "whole numbers"),
         ("is_remote:maybe", 0, "true or false"),
         ("time:>yesterday", 0, "no time"),
