@@ -33,6 +33,15 @@ def _values(declared: object) -> list[object] | None:
         ({"template": "{user}@{n}"}, ["CORP\\maja@7", None]),
         ({"template": "{user}@{absent}", "missing": "?"}, ["CORP\\maja@?", "?@?"]),
         ({"template": "{absent} {n}"}, None),
+        ({"template": "[{user}][ at {n}]"}, ["CORP\\maja at 7", "at 8"]),
+        ({"template": "[{absent} ]{n}[ of {other}[/{user}]]"}, ["7", "8 of ada"]),
+        (
+            {"template": "sign-in[ of {user}][ ({path})]"},
+            ["sign-in of CORP\\maja (C:\\Windows\\cmd.exe)", "sign-in"],
+        ),
+        ({"template": "[{user}[: {absent}]]"}, ["CORP\\maja", None]),
+        ({"template": "[{absent}][{o}]"}, None),
+        ({"template": r"\[{n}\]"}, ["[7]", "[8]"]),
         ({"field": "hex", "hex": True}, [31, None]),
         ({"field": "n", "lookup": {"7": 1}, "default": 0}, [1, 0]),
         ({"field": "user", "lookup": {"corp\\MAJA": "yes"}}, ["yes", None]),
@@ -65,6 +74,8 @@ def test_expressions(declared: object, expected: list[object] | None) -> None:
         {"field": "a", "extract": "no group"},
         {"field": "a", "extract": "(unclosed"},
         {"field": "a", "unheard_of": 1},
+        {"template": "{a}[ by {b}"},
+        {"template": "{a} by {b}]"},
     ],
 )
 def test_wrong_expressions_are_refused(declared: dict[str, object]) -> None:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from tocsin.normalize.mapping_file import Parse, read_documents, say_problems
 from tocsin.normalize.ocsf_classes import CLASS_UIDS
 from tocsin.normalize.parsed_files import parsed
+from tocsin.normalize.template import parse_template
 
 Scalar = bool | int | float | str
 
@@ -52,6 +53,14 @@ def _re2(value: str) -> str:
 Regex = Annotated[str, AfterValidator(_re2)]
 
 
+def _template(value: str) -> str:
+    parse_template(value)
+    return value
+
+
+Template = Annotated[str, AfterValidator(_template)]
+
+
 class Expression(Declared):
     """Where a value comes from (exactly one source), then what is done to it, in this order.
 
@@ -62,8 +71,9 @@ class Expression(Declared):
     field: str | None = None
     const: Scalar | None = None
     first_of: list["Derived"] | None = None
-    template: str | None = None
-    """Text with ``{Field}`` in it; null when one of them is, unless ``missing`` stands in."""
+    template: Template | None = None
+    """Text with ``{Field}`` in it; null when one of them is, unless ``missing`` stands in. What
+    stands in square brackets is left out where a field in it has no value."""
     missing: str | None = None
     null_if: list[str] = Field(default_factory=list)
     first: bool = False
