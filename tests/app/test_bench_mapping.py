@@ -1,6 +1,8 @@
 """The bench of mappings decodes and maps each kind of text and loses no line."""
 
-from tocsin.app.bench_mapping import bench_mapping
+import pytest
+
+from tocsin.app.bench_mapping import bench_connectors, bench_mapping
 from tocsin.app.bench_traffic import LINES, Traffic, bodies
 
 
@@ -21,3 +23,17 @@ def test_text_comes_in_bodies_of_whole_lines() -> None:
         sent = list(bodies(kind, 2_100))
         assert [body.records for body in sent] == [2_000, 100]
         assert all(body.payload.count(b"\n") == body.records for body in sent)
+
+
+def test_a_connector_is_measured_by_its_samples() -> None:
+    result = bench_connectors(1_000, 1, ["checkpoint", "zeek", "iis", "aws"])
+    assert list(result["connectors"]) == ["checkpoint", "zeek", "iis", "aws"]
+    for one in result["connectors"].values():
+        assert one["events"] == one["records"] >= 1_000
+    assert result["connectors"]["checkpoint"]["lanes"] == 3
+    assert 0 <= result["reach_bar"] <= 4
+
+
+def test_a_connector_that_is_none_is_named() -> None:
+    with pytest.raises(ValueError, match="there is no connector nothing, nowhere"):
+        bench_connectors(1_000, 1, ["zeek", "nowhere", "nothing"])
