@@ -82,3 +82,19 @@ def test_what_can_not_be_unpacked_is_told() -> None:
 
 def test_a_sender_that_falls_silent_is_not_waited_for() -> None:
     assert status_of([b"beginning"], stalls=True) == 408
+
+
+def test_a_byte_now_and_then_holds_no_connection() -> None:
+    """It never pauses for long, and would be done in hours."""
+    left = 1_000
+
+    async def receive() -> dict[str, Any]:
+        nonlocal left
+        left -= 1
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"x", "more_body": left > 0}
+
+    request = Request({"type": "http", "method": "POST", "headers": []}, receive)
+    with pytest.raises(Problem, match="bytes a second") as caught:
+        asyncio.run(read_body(request, LIMIT, 0.05))
+    assert caught.value.status == 408

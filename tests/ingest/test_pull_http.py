@@ -1,5 +1,6 @@
 """APIs on loopback are asked page by page; the cursor follows the disk, secrets stay at home."""
 
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -52,6 +53,12 @@ class Api:
                 return 200, {}, "\n".join(lines).encode()
             case "/whole":
                 return 200, {}, b"\n".join(json.dumps(one).encode() for one in self.records)
+            case "/packed":  # two members, as files that were put together have
+                told = b"".join(gzip.compress(json.dumps(one).encode() + b"\n") for one in page)
+                return 200, {"Content-Encoding": "gzip"}, told
+            case "/cut":
+                told = gzip.compress(b'{"id": "a"}\n' * 9)[:-8]
+                return 200, {"Content-Encoding": "gzip"}, told
             case "/private":
                 return 401, {}, b""
         return 404, {}, b""
@@ -141,6 +148,20 @@ def test_a_last_page_without_a_cursor_is_asked_again_and_only_what_is_new_is_tak
         before = len(api.asked)
         wait_until(lambda: len(api.asked) > before + 2, "more askings")
     assert [json.loads(line)["n"] for line in spool.lines] == [0, 9]
+
+
+def test_packed_answers_are_read_whole_or_refused(api: Api) -> None:
+    spool = Spool()
+    with pulling(lambda: open_pull(_settings(api, "/packed"), means()), spool):
+        spool.wait_for(2)
+    assert [json.loads(line)["n"] for line in spool.lines] == [0, 1]
+    with pulling(
+        lambda: open_pull(_settings(api, "/cut?{cursor}", record_cursor="/id"), means()), spool
+    ) as loop:
+        wait_for_error(loop, "/cut", "end mark")
+    assert len(spool.lines) == 2
+    _, headers = api.asked[0]
+    assert headers["Accept-Encoding"] == "gzip, zstd"
 
 
 def test_the_cursor_is_kept_only_when_the_page_is_on_disk(api: Api) -> None:

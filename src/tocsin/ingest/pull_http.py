@@ -14,6 +14,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import httpx2
 
+from tocsin.ingest.content_encoding import UnpackedTooLarge, UnpackFault, unpacked
 from tocsin.ingest.cutting import Cut, Maker
 from tocsin.ingest.files import read_opened
 from tocsin.ingest.json_pointer import MISSING, find
@@ -69,7 +70,10 @@ class Pages:
                 raise PullError(
                     f"{settings.tls_ca}: no certificates can be read: {error}"
                 ) from error
-        headers = {"Accept": "application/json, application/x-ndjson, text/plain;q=0.5"}
+        headers = {
+            "Accept": "application/json, application/x-ndjson, text/plain;q=0.5",
+            "Accept-Encoding": "gzip, zstd",
+        }
         if settings.auth_file is not None or settings.auth_env:
             headers[settings.auth_header] = means.secrets("auth")
         self._client = httpx2.Client(headers=headers, timeout=settings.timeout_s, verify=verify)
@@ -114,18 +118,21 @@ class Pages:
                 if answer.status_code != 200:
                     raise _refused(answer, shown)
                 pieces, size = [], 0
-                for piece in answer.iter_bytes():
+                for piece in answer.iter_raw():
                     size += len(piece)
                     if size > limit:
-                        raise PullError(
-                            f"{shown} answered more than {limit:,} bytes; ask for smaller pages, "
-                            "or raise answer_limit_bytes"
-                        )
+                        raise _too_much(shown, limit)
                     pieces.append(piece)
                 link = str(answer.links.get("next", {}).get("url", ""))
+                encoding = answer.headers.get("content-encoding", "")
+            body = unpacked(b"".join(pieces), encoding, limit)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise PullError(f"{shown}: {str(error) or type(error).__name__}") from error
-        return b"".join(pieces), self._followed(address, link)
+        except UnpackedTooLarge:
+            raise _too_much(shown, limit) from None
+        except UnpackFault as error:
+            raise PullError(f"{shown}: the answer can't be read: {error}") from error
+        return body, self._followed(address, link)
 
     def _followed(self, address: str, link: str) -> str:
         """The next address; another host would get to see our secret, so it is refused."""
@@ -193,6 +200,13 @@ class Pages:
         if not isinstance(found, list):
             raise PullError(f"{place}: {settings.records or 'the answer'} is no list of records")
         return document, found
+
+
+def _too_much(shown: str, limit_bytes: int) -> PullError:
+    return PullError(
+        f"{shown} answered more than {limit_bytes:,} bytes; ask for smaller pages, "
+        "or raise answer_limit_bytes"
+    )
 
 
 def _digest(lines: list[bytes]) -> str:
