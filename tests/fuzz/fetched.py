@@ -2,13 +2,15 @@
 
 import gzip
 import json
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any
 from urllib.parse import quote_plus
 
 import httpx2
+import zstandard
 
 from tests.fuzz import samples
 from tests.fuzz.decoders import NOW, Decoder, account
@@ -49,6 +51,7 @@ _PAGES = (
     {"follow_link": True},
     {},
 )
+ANSWER_LIMIT = 1 << 16
 _LINK = b'<https://api.example.org/v1/events?after=2>; rel="next"'
 
 
@@ -75,9 +78,10 @@ class _Api:
 
     def __init__(self, shape: Mapping[str, Any]) -> None:
         settings = HttpPollSettings.model_validate(
-            {"name": "fuzz", "url": "https://api.example.org/v1/events?after={cursor}", **shape}
+            {"name": "fuzz", "url": "https://api.example.org/v1/events?after={cursor}"}
+            | {"answer_limit_bytes": ANSWER_LIMIT, **shape}
         )
-        self.link, self.body = b"", b""
+        self.link, self.encoding, self.body = b"", b"", b""
         self._pages = Pages(settings, PullMeans("fuzz", lambda _: "", self))
         self._start = self._pages._at
         self._pages._client.close()
@@ -90,7 +94,8 @@ class _Api:
         json.dumps(position).encode()
 
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(200, headers=[(b"link", self.link)], content=self.body)
+        headers = [(b"link", self.link), (b"content-encoding", self.encoding)]
+        return httpx2.Response(200, headers=headers, content=iter([self.body]))
 
     def ask_twice(self) -> None:
         self._pages._at = self._start
@@ -112,7 +117,16 @@ def check_page(case: bytes) -> None:
     """The first line is the header ``Link``; the page comes twice, as it does where none is new."""
     link, _, body = case.partition(b"\n")
     for api in _apis():
-        api.link, api.body = link, body
+        api.link, api.encoding, api.body = link, b"", body
+        with suppress(PullError):
+            api.ask_twice()
+
+
+def check_packed_page(case: bytes) -> None:
+    """The first line is the header ``Content-Encoding``; what is read as a whole was whole."""
+    encoding, _, body = case.partition(b"\n")
+    for api in _apis()[::3]:
+        api.link, api.encoding, api.body = b"", encoding, body
         with suppress(PullError):
             api.ask_twice()
 
@@ -127,6 +141,22 @@ def check_webhook(case: bytes) -> None:
     for kind in ("application/json", "application/x-www-form-urlencoded; charset=utf-8"):
         headers = {"content-type": kind, "x-github-event": "push", "webhook-id": "\udc80\0"}
         account(split_lines(with_headers(headers, case), "fuzz", NOW))
+
+
+def _packed(pages: Sequence[bytes]) -> list[bytes]:
+    """In each encoding, in several members or frames, and bombs."""
+    bomb = b"\n" * (4 * ANSWER_LIMIT)
+    packers: dict[bytes, Callable[[bytes], bytes]] = {
+        b"gzip": lambda one: gzip.compress(one, mtime=0),
+        b"deflate": zlib.compress,
+        b"zstd": zstandard.compress,
+        b"identity": bytes,
+    }
+    return [
+        encoding + b"\n" + packed
+        for encoding, pack in packers.items()
+        for packed in [*map(pack, [*pages, bomb]), b"".join(map(pack, pages))]
+    ]
 
 
 @cache
@@ -144,6 +174,7 @@ def fetched_decoders() -> list[Decoder]:
     checks: dict[str, tuple[list[bytes], Callable[[bytes], None]]] = {
         "s3_notice": (notices, check_notice),
         "http_page": ([_LINK + b"\n" + page for page in pages], check_page),
+        "packed_page": (_packed(pages), check_packed_page),
         "pulled_message": ([*dumped, *pages, gzip.compress(pages[2], mtime=0)], check_message),
         "webhook_body": (forms, check_webhook),
     }

@@ -20,8 +20,8 @@ from tocsin.store.engines.parquet_events import ParquetEvents
 from tocsin.store.engines.sqlite_state import SqliteState
 
 _HEADED = {".tsv": Framing.ZEEK_TSV, ".w3c": Framing.W3C}
-_STORED_EVERY = 8
-"""Writing a segment is dear: one call in so many does."""
+_STORED_EVERY = 5
+"""Writing a segment is dear: one call in so many does, with and without a hint."""
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from tests.fuzz.mappings import mapping_targets
 from tests.fuzz.mutation import Mutator
 
 SEEDS = Path(__file__).parent / "seeds"
-_MAPPED_AT_ONCE = 200
+_MAPPED_AT_ONCE = 4_000
 _UNPACKED_AT_ONCE = 40
 
 
