@@ -17,6 +17,7 @@ from tocsin.app.asked_sql import (
     AskedPlan,
     AskedSql,
     SqlAnswer,
+    SqlProgress,
     answer_sql,
     plan_sql,
 )
@@ -141,10 +142,25 @@ def test_the_first_rows_of_a_job_tell_whether_there_are_more(
     processes: SearchProcesses, size: int, told: bool
 ) -> None:
     asked = AskedFirstRows("select native.n from events", size, EVERYTHING)
-    (columns, problems), *parts = processes.parts(asked, StopSignal(300))
-    assert (columns, problems) == (["n"], ())
-    assert sum(len(orjson.loads(packed)) for packed, _ in parts) == min(size, 10)
-    assert any(has_more for _, has_more in parts) is told
+    told_parts = [
+        one for one in processes.parts(asked, StopSignal(300)) if not isinstance(one, SqlProgress)
+    ]
+    head, *parts = told_parts
+    assert (head.columns, head.types, head.problems) == (["n"], ["VARIANT"], ())
+    assert sum(len(orjson.loads(one.packed)) for one in parts) == min(size, 10)
+    assert any(one.has_more for one in parts) is told
+
+
+def test_a_statement_that_takes_long_tells_how_far_it_is(processes: SearchProcesses) -> None:
+    stop = StopSignal(300)
+    endless = "select count(*) from range(1000000000000) a"
+    parts = processes.parts(AskedFirstRows(endless, 1, EVERYTHING), stop)
+    first = next(parts)
+    stop.stop("that is enough")
+    with pytest.raises(QueryStopped, match="that is enough"):
+        list(parts)
+    assert isinstance(first, SqlProgress)
+    assert 0 < first.share < 1
 
 
 def test_an_answer_without_rows_is_a_file_too(processes: SearchProcesses) -> None:

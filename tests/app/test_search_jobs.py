@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
-from tocsin.app.asked_sql import AskedFirstRows
+from tocsin.app.asked_sql import AskedFirstRows, SqlHead, SqlPart, SqlProgress
 from tocsin.app.search_job import AskedSearch, SearchJob, SearchJobState
 from tocsin.app.search_jobs import SearchJobs
 from tocsin.app.search_settings import SearchSettings
@@ -76,14 +75,18 @@ class Events:
             for count in [sum(start <= time < end for time in found)]
         ]
 
-    def run_sql(self, asked: AskedFirstRows, stop: StopSignal) -> Iterator[Any]:
+    def run_sql(
+        self, asked: AskedFirstRows, stop: StopSignal
+    ) -> Iterator[SqlProgress | SqlHead | SqlPart]:
         self.asked.set()
-        yield ["n"], ((self.problem,) * bool(self.problem))
-        yield b"[[1],[2]]", False
+        yield SqlProgress(0.5)
+        yield SqlHead(["n"], ["BIGINT"], (self.problem,) * bool(self.problem))
+        yield SqlPart(b"[[1],[2]]", False)
+        yield SqlProgress(0.25)
         while not self.gate.wait(0.01):
             stop.check()
-        yield b"[[3]]", True
-        yield b"[[4]]", False
+        yield SqlPart(b"[[3]]", True)
+        yield SqlPart(b"[[4]]", False)
 
 
 @pytest.fixture
@@ -279,6 +282,7 @@ def test_sql_runs_as_a_job_and_keeps_its_first_rows(open_jobs: Open, events: Eve
     job = over(jobs, jobs.submit(AskedSearch(EventQuery(size=3), sql="select n"), "ada"))
     assert (job.state, job.columns, job.found) == (SearchJobState.DONE, ("n",), 3)
     assert job.kept.page(0, 10) == [[1], [2], [3]]
+    assert (job.share_done, job.is_cut) == (0.5, True), "what the engine guesses never goes back"
     assert job.problems[0] == "a part is damaged"
     assert "only the first 3 rows are kept" in job.problems[1]
 

@@ -1,5 +1,7 @@
 """People's SQL, answered in a process that a hostile statement may take down."""
 
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +44,30 @@ class AskedSql:
 
 
 @dataclass(frozen=True, slots=True)
+class SqlProgress:
+    """How far a statement is: the share that is done, 0 to 1, as the engine guesses it."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class SqlHead:
+    """Names and types of an answer's columns, and what is missing; before the first rows."""
+
+    columns: list[str]
+    types: list[str]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SqlPart:
+    """Some rows of an answer as JSON; ``has_more``: they were the last that were asked for."""
+
+    packed: bytes
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AskedFirstRows:
     """The first ``size`` rows of a statement that may run for long."""
 
@@ -50,13 +76,24 @@ class AskedFirstRows:
     within: EventQuery
 
     def run(self, events: EventStore, send: Send) -> None:
-        """Sends names of columns and what is missing, then rows as JSON, whether there are more."""
+        """Sends a head, then rows in parts; progress at any time."""
         left = self.size
-        with events.sql_stream(self.statement, self.within, StopSignal()) as stream:
-            send((stream.columns, stream.problems))
+        in_turn = threading.Lock()
+
+        def put(part: SqlProgress | SqlHead | SqlPart) -> None:
+            with in_turn:
+                send(part)
+
+        def tell(share: float) -> None:
+            with suppress(OSError):  # who asked has gone, which the next part finds out
+                put(SqlProgress(share))
+
+        asked = (self.statement, self.within, StopSignal(), tell)
+        with events.sql_stream(*asked) as stream:
+            put(SqlHead(stream.columns, stream.types, stream.problems))
             for chunk in stream.chunks:
                 has_more = len(chunk) > left
-                send((orjson.dumps(as_json(chunk[:left]), default=str), has_more))
+                put(SqlPart(orjson.dumps(as_json(chunk[:left]), default=str), has_more))
                 left -= min(left, len(chunk))
                 if has_more:
                     return

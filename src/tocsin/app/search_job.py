@@ -60,7 +60,12 @@ class SearchJob:
     complete_from: datetime | None = None
     buckets: tuple[Bucket, ...] = ()
     columns: tuple[str, ...] = ()
-    """Of the rows, when it is SQL."""
+    """Of the rows, when it is SQL; the engine's names of their types are ``types``."""
+    types: tuple[str, ...] = ()
+    share_done: float | None = None
+    """Of an SQL statement, 0 to 1 as the engine guesses it; None: it does not say."""
+    is_cut: bool = False
+    """There are more rows (or events) than are kept."""
     problems: tuple[str, ...] = ()
     reason: str = ""
 
@@ -99,6 +104,7 @@ class SearchJob:
             "segments_total": self.segments_total,
             "rows_done": self.rows_done,
             "rows_total": self.rows_total,
+            "share_done": self.share_done,
             "found": self.found,
             "columns": self.columns,
             "kept": self.kept.count,

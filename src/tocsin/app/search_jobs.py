@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 import orjson
 import structlog
 
-from tocsin.app.asked_sql import AskedFirstRows
+from tocsin.app.asked_sql import AskedFirstRows, SqlHead, SqlPart, SqlProgress
 from tocsin.app.kept_rows import KeptRows
 from tocsin.app.plain import as_json
 from tocsin.app.search_job import AskedSearch, SearchJob, SearchJobState
@@ -25,7 +24,7 @@ from tocsin.store.stop_signal import StopSignal
 _log = structlog.get_logger()
 _CLOSING_S = 10.0
 _GRID = 60
-RunSql = Callable[[AskedFirstRows, StopSignal], Iterator[Any]]
+RunSql = Callable[[AskedFirstRows, StopSignal], Iterator[SqlProgress | SqlHead | SqlPart]]
 """What ``AskedFirstRows`` sends, as it comes."""
 _CLOSED = "the server stopped; results are not kept over a restart: ask again"
 
@@ -227,19 +226,23 @@ class SearchJobs:
         job.segments_done, job.rows_done = job.segments_total, job.rows_total
 
     def _answer(self, job: SearchJob) -> None:
-        """Row by row; the engine does not say how far it is."""
+        """Row by row, and how far it is as far as the engine says."""
         query = job.asked.query
         asked = AskedFirstRows(job.asked.sql, query.size, query)
         watched = _Watched(job.stop, lambda: self._look_for_leavers(job, self._now()))
-        parts = self._run_sql(asked, watched)
-        names, problems = next(parts)
-        job.columns = tuple(names)
-        job.tell_problems(problems)
-        for packed, has_more in parts:
-            rows = orjson.loads(packed)
+        for part in self._run_sql(asked, watched):
+            if isinstance(part, SqlProgress):
+                job.share_done = max(job.share_done or 0.0, part.share)
+                continue
+            if isinstance(part, SqlHead):
+                job.columns, job.types = tuple(part.columns), tuple(part.types)
+                job.tell_problems(part.problems)
+                continue
+            rows = orjson.loads(part.packed)
             is_kept = job.kept.add(rows)
             job.found += len(rows)
-            if has_more or not is_kept:
+            if part.has_more or not is_kept:
+                job.is_cut = True
                 job.tell_problems(
                     [f"only the first {job.kept.count:,} rows are kept: a file has all of them"]
                 )

@@ -184,9 +184,17 @@ class EventStore(Protocol):
         ...
 
     def sql_stream(
-        self, statement: str, within: EventQuery = EVERYTHING, stop: StopSignal | None = None
+        self,
+        statement: str,
+        within: EventQuery = EVERYTHING,
+        stop: StopSignal | None = None,
+        tell: Callable[[float], None] | None = None,
     ) -> AbstractContextManager[SqlStream]:
-        """As ``sql``, but every row; what the view has stays until the block ends."""
+        """As ``sql``, but every row; what the view has stays until the block ends.
+
+        ``tell`` hears, from another thread, which share (0 to 1) is done of what takes long,
+        where the engine knows.
+        """
         ...
 
     def explain(self, statement: str, within: EventQuery = EVERYTHING) -> SqlPlan:

@@ -130,7 +130,11 @@ class ClickHouseEvents:
         return self._sql.run(statement, size, within, stop)
 
     def sql_stream(
-        self, statement: str, within: EventQuery = _EVERYTHING, stop: StopSignal | None = None
+        self,
+        statement: str,
+        within: EventQuery = _EVERYTHING,
+        stop: StopSignal | None = None,
+        tell: Callable[[float], None] | None = None,  # its client hears nothing before the end
     ) -> AbstractContextManager[SqlStream]:
         return self._sql.stream(statement, within, stop)
 

@@ -11,6 +11,7 @@ import duckdb
 from sqlglot import exp
 
 from tocsin.store.engines.own_folder import own_folder
+from tocsin.store.engines.query_progress import SETTINGS
 from tocsin.store.ports import QueryStopped, StoreError
 from tocsin.store.stop_signal import StopSignal
 
@@ -53,6 +54,8 @@ class DuckDbReader:
         database.execute(f"SET allowed_directories = ['{folder}/']")
         database.execute("SET parquet_metadata_cache = true")
         database.execute("SET enable_external_access = false")
+        changeable = ", ".join(f"'{name}'" for name in SETTINGS)
+        database.execute(f"SET allowed_configs = [{changeable}]")
         database.execute("SET lock_configuration = true")
         return database
 

@@ -15,6 +15,7 @@ from tocsin.store.engines.duckdb_reader import DuckDbReader
 from tocsin.store.engines.event_rows import plain_value
 from tocsin.store.engines.event_search import EventSearch, candidates
 from tocsin.store.engines.event_streaming import held
+from tocsin.store.engines.query_progress import progress_told
 from tocsin.store.engines.segment_scan import Scan
 from tocsin.store.engines.segment_table import events_in
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
@@ -55,7 +56,11 @@ class EventSql:
 
     @contextmanager
     def stream(
-        self, statement: str, within: EventQuery, stop: StopSignal | None = None
+        self,
+        statement: str,
+        within: EventQuery,
+        stop: StopSignal | None = None,
+        tell: Callable[[float], None] | None = None,
     ) -> Iterator[SqlStream]:
         """All rows; the files the view is over stay as they are until the block ends."""
         allowed = checked(statement)
@@ -71,6 +76,8 @@ class EventSql:
                             paths = tried.enter_context(held(scan.folder, scan, whole))
                             cursor = tried.enter_context(self._reader.cursor(stop))
                             cursor.execute(_view(paths, where))
+                            if tell is not None:
+                                tried.enter_context(progress_told(cursor, tell))
                             cursor.execute(allowed)
                             told = cursor.description or []
                             chunks = _chunks(cursor, cursor.fetchmany(_STREAMED_ROWS))

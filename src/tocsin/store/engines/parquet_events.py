@@ -145,9 +145,13 @@ class ParquetEvents:
         return self._sql.run(statement, size, within, stop)
 
     def sql_stream(
-        self, statement: str, within: EventQuery = EVERYTHING, stop: StopSignal | None = None
+        self,
+        statement: str,
+        within: EventQuery = EVERYTHING,
+        stop: StopSignal | None = None,
+        tell: Callable[[float], None] | None = None,
     ) -> AbstractContextManager[SqlStream]:
-        return self._sql.stream(statement, within, stop)
+        return self._sql.stream(statement, within, stop, tell)
 
     def explain(self, statement: str, within: EventQuery = EVERYTHING) -> SqlPlan:
         return self._sql.explain(statement, within)
