@@ -4,6 +4,7 @@ import gzip
 import math
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -31,7 +32,9 @@ from opentelemetry.sdk.resources import Resource
 
 from tests.api.listening import listening
 from tests.api.sending import Door, close_door, open_door
-from tocsin.ingest.otlp_proto import logs_request, metrics_request
+from tocsin.ingest.cutting import Maker
+from tocsin.ingest.otlp_body import Otlp
+from tocsin.ingest.otlp_protobuf import take_proto_logs, take_proto_metrics
 from tocsin.ingest.otlp_value import OtlpFault
 
 PROTOBUF = "application/x-protobuf"
@@ -174,7 +177,7 @@ def test_a_body_too_deep_to_be_kept_is_counted(door: Door) -> None:
         ({}, b"\xff\xff\xff", 400, 3, "no ExportLogsServiceRequest in protobuf"),
         ({}, b'{"resourceLogs": []}', 400, 3, "protobuf"),
         ({"Authorization": "Bearer toc_x"}, b"", 401, 16, "unknown"),
-        ({"Content_Encoding": "br"}, b"", 415, 12, "can't be unpacked; send gzip"),
+        ({"Content_Encoding": "br"}, b"", 415, 12, "can't be unpacked; gzip"),
         ({"Content_Encoding": "gzip"}, b"plain", 400, 3, "unpack"),
     ],
 )
@@ -197,6 +200,7 @@ def read_status(content: bytes) -> tuple[int, str]:
 
 @given(st.binary(max_size=200))
 def test_noise_is_read_or_refused(body: bytes) -> None:
-    for read in (logs_request, metrics_request):
+    maker = Maker("noise", "test", datetime.now(UTC))
+    for take in (take_proto_logs, take_proto_metrics):
         with suppress(OtlpFault):
-            assert isinstance(read(body), dict)
+            assert isinstance(take(body, maker), Otlp)

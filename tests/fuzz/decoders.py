@@ -32,7 +32,7 @@ from tocsin.ingest.gelf_datagrams import GelfDatagrams, may_be_gelf
 from tocsin.ingest.hec_body import HecIntake, take_events, take_raw
 from tocsin.ingest.lines import split_lines
 from tocsin.ingest.otlp_body import Otlp, take_logs, take_metrics
-from tocsin.ingest.otlp_proto import logs_request, metrics_request
+from tocsin.ingest.otlp_protobuf import take_proto_logs, take_proto_metrics
 from tocsin.ingest.otlp_value import OtlpFault
 from tocsin.ingest.recognition import Shape, recognize
 from tocsin.ingest.syslog_escape import escape, unescape
@@ -262,12 +262,15 @@ def _otlp() -> list[Decoder]:
             lambda case: take_metrics(case, _MAKER),
         ),
         "otlp_logs_protobuf": (
-            [samples.in_protobuf(ExportLogsServiceRequest, logs)],
-            lambda case: take_logs(case, _MAKER, logs_request),
+            [
+                samples.in_protobuf(ExportLogsServiceRequest, logs),
+                samples.in_protobuf(ExportLogsServiceRequest, samples.many_otlp_logs()),
+            ],
+            lambda case: take_proto_logs(case, _MAKER),
         ),
         "otlp_metrics_protobuf": (
             [samples.in_protobuf(ExportMetricsServiceRequest, metrics)],
-            lambda case: take_metrics(case, _MAKER, metrics_request),
+            lambda case: take_proto_metrics(case, _MAKER),
         ),
     }
     return [

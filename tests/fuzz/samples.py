@@ -14,6 +14,7 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
 
 from tocsin.connectors.catalog import mapping_paths
+from tocsin.ingest.otlp_protobuf import FEWEST_RECORDS
 from tocsin.normalize.check import sample_files
 
 Records = list[dict[str, Any]]
@@ -193,6 +194,14 @@ def otlp_logs() -> dict[str, Any]:
     resource = {"attributes": _attributes(["service.name", "host.name"])}
     scope = {"scope": {"name": "s", "version": "1"}, "logRecords": [log, other]}
     return {"resourceLogs": [{"resource": resource, "scopeLogs": [scope, {"logRecords": [other]}]}]}
+
+
+def many_otlp_logs() -> dict[str, Any]:
+    """As many as are read together."""
+    of_resource = otlp_logs()["resourceLogs"][0]
+    of_scope = of_resource["scopeLogs"][0]
+    many = of_scope | {"logRecords": of_scope["logRecords"] * FEWEST_RECORDS}
+    return {"resourceLogs": [of_resource | {"scopeLogs": [many]}]}
 
 
 def otlp_metrics() -> dict[str, Any]:

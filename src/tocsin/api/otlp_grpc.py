@@ -14,8 +14,8 @@ from tocsin.api.sender_route import sender_name
 from tocsin.app.wiring import Tocsin
 from tocsin.ingest.cutting import Maker
 from tocsin.ingest.errors import IngestError
-from tocsin.ingest.otlp_body import Otlp, RequestReader, take_logs, take_metrics
-from tocsin.ingest.otlp_proto import logs_request, metrics_request
+from tocsin.ingest.otlp_body import Otlp
+from tocsin.ingest.otlp_protobuf import take_proto_logs, take_proto_metrics
 from tocsin.ingest.otlp_value import OtlpFault
 from tocsin.model.principal import Permission, Principal
 from tocsin.store.ports import SpoolFull, StoreError
@@ -39,14 +39,13 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class _Signal:
-    take: Callable[[bytes, Maker, RequestReader], Otlp]
-    read: RequestReader
+    take: Callable[[bytes, Maker], Otlp]
     rejected: str
 
 
 _SIGNALS = {
-    "logs.v1.LogsService": _Signal(take_logs, logs_request, "rejectedLogRecords"),
-    "metrics.v1.MetricsService": _Signal(take_metrics, metrics_request, "rejectedDataPoints"),
+    "logs.v1.LogsService": _Signal(take_proto_logs, "rejectedLogRecords"),
+    "metrics.v1.MetricsService": _Signal(take_proto_metrics, "rejectedDataPoints"),
 }
 
 
@@ -135,7 +134,7 @@ class OtlpGrpc:
         return export
 
     def _store(self, signal: _Signal, body: bytes, maker: Maker) -> Otlp:
-        found = signal.take(body, maker, signal.read)
+        found = signal.take(body, maker)
         if found.batches:
             self._house.keep(found.batches)
         return found

@@ -1,7 +1,7 @@
 """A request of OpenTelemetry's for logs or metrics, taken apart into one record a line."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,17 +42,6 @@ class Otlp:
     reason: str = ""
 
 
-def take_logs(body: bytes, maker: Maker, read: RequestReader | None = None) -> Otlp:
-    """An ``ExportLogsServiceRequest`` in JSON, or what ``read`` reads; raises OtlpFault."""
-    return _take((read or json_request)(body), maker, "resourceLogs", "scopeLogs", _log_lines)
-
-
-def take_metrics(body: bytes, maker: Maker, read: RequestReader | None = None) -> Otlp:
-    """An ``ExportMetricsServiceRequest`` likewise, a record for each data point."""
-    request = (read or json_request)(body)
-    return _take(request, maker, "resourceMetrics", "scopeMetrics", _metric_lines)
-
-
 def json_request(body: bytes) -> dict[str, Any]:
     """A request in JSON as it stands; raises OtlpFault when it is none."""
     try:
@@ -62,6 +51,16 @@ def json_request(body: bytes) -> dict[str, Any]:
     if not isinstance(request, dict):
         raise OtlpFault("the body is no JSON object")
     return request
+
+
+def take_logs(body: bytes, maker: Maker) -> Otlp:
+    """An ``ExportLogsServiceRequest`` in JSON; raises OtlpFault."""
+    return _take(json_request(body), maker, "resourceLogs", "scopeLogs", _log_lines)
+
+
+def take_metrics(body: bytes, maker: Maker, read: RequestReader = json_request) -> Otlp:
+    """An ``ExportMetricsServiceRequest`` in JSON, or what ``read`` reads: a record a data point."""
+    return _take(read(body), maker, "resourceMetrics", "scopeMetrics", _metric_lines)
 
 
 _UNSOUND = (OtlpFault, RecursionError, TypeError)
@@ -89,12 +88,11 @@ def _take(request: dict[str, Any], maker: Maker, top: str, inner: str, take: Tak
     by_source: dict[str, _Lines] = {}
     for of_resource in _objects(request, top):
         resource = attributes(list_in(object_in(of_resource, "resource"), "attributes"))
-        lines = by_source.setdefault(_name_of(resource), _Lines())
-        told = {"resource": orjson.Fragment(orjson.dumps(resource))} if resource else {}
+        lines = by_source.setdefault(name_of(resource), _Lines())
         for of_scope in _objects(of_resource, inner):
-            scope = _scope(object_in(of_scope, "scope"))
-            about = told | ({"scope": orjson.Fragment(orjson.dumps(scope))} if scope else {})
-            take(of_scope, about, lines)
+            scope = object_in(of_scope, "scope")
+            own = attributes(list_in(scope, "attributes"))
+            take(of_scope, said_of(resource, scope | {"attributes": own}), lines)
     return _made(by_source, maker)
 
 
@@ -112,7 +110,8 @@ def _objects(holder: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
         yield one
 
 
-def _name_of(resource: dict[str, Any]) -> str:
+def name_of(resource: dict[str, Any]) -> str:
+    """The name of the source a resource stands for; empty where it has none."""
     for key in ("service.name", "host.name"):
         name = resource.get(key)
         if isinstance(name, str) and clean_name(name):
@@ -120,10 +119,11 @@ def _name_of(resource: dict[str, Any]) -> str:
     return ""
 
 
-def _scope(scope: dict[str, Any]) -> dict[str, Any]:
-    told = {name: scope[name] for name in ("name", "version") if scope.get(name)}
-    own = attributes(list_in(scope, "attributes"))
-    return told | ({"attributes": own} if own else {})
+def said_of(resource: dict[str, Any], scope: dict[str, Any]) -> dict[str, orjson.Fragment]:
+    """What a line holds of its resource's attributes and of its scope: nothing that is empty."""
+    told = {name: scope[name] for name in ("name", "version", "attributes") if scope.get(name)}
+    both = {"resource": resource, "scope": told}
+    return {name: orjson.Fragment(orjson.dumps(one)) for name, one in both.items() if one}
 
 
 def _log_lines(of_scope: dict[str, Any], about: dict[str, orjson.Fragment], lines: _Lines) -> None:
@@ -195,14 +195,20 @@ def _metric_line(
 
 
 def _made(by_source: dict[str, _Lines], maker: Maker) -> Otlp:
-    batches: list[RawBatch] = []
-    for name, lines in by_source.items():
-        named = replace(maker, source=f"{maker.source}/{name}") if name else maker
-        number = 1
-        for payload, count in line_groups(b"\n".join(lines.lines)):
-            batches.append(named.batch(payload, number, Framing.OTLP))
-            number += count
+    payloads = {name: b"\n".join(lines.lines) for name, lines in by_source.items()}
     refused = sum(lines.refused for lines in by_source.values())
     records = sum(len(lines.lines) for lines in by_source.values()) - refused
     reason = next((lines.reason for lines in by_source.values() if lines.reason), "")
-    return Otlp(batches, records, refused, reason)
+    return Otlp(batches_of(payloads, maker), records, refused, reason)
+
+
+def batches_of(payloads: Mapping[str, bytes], maker: Maker) -> list[RawBatch]:
+    """Lines by the name of their source as batches for the spool."""
+    batches: list[RawBatch] = []
+    for name, payload in payloads.items():
+        named = replace(maker, source=f"{maker.source}/{name}") if name else maker
+        number = 1
+        for lines, count in line_groups(payload):
+            batches.append(named.batch(lines, number, Framing.OTLP))
+            number += count
+    return batches

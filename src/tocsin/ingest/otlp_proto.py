@@ -1,9 +1,10 @@
 """Requests of OpenTelemetry's in protobuf, as the objects its JSON encoding has (OTLP 1.x)."""
 
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+import orjson
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -19,24 +20,51 @@ from tocsin.ingest.otlp_value import OtlpFault
 _Request = TypeVar("_Request", bound=Message)
 
 
-def logs_request(body: bytes) -> dict[str, Any]:
-    """An ``ExportLogsServiceRequest``; raises OtlpFault when the bytes are none."""
-    request = _parsed(ExportLogsServiceRequest(), body)
-    return {
-        "resourceLogs": [
-            {
-                "resource": _resource(of_resource.resource),
-                "scopeLogs": [
-                    {
-                        "scope": _scope(of_scope.scope),
-                        "logRecords": [_log_record(record) for record in of_scope.log_records],
-                    }
-                    for of_scope in of_resource.scope_logs
-                ],
-            }
-            for of_resource in request.resource_logs
-        ]
+def logs_request(body: bytes) -> ExportLogsServiceRequest:
+    """Raises OtlpFault when the bytes are none."""
+    return _parsed(ExportLogsServiceRequest(), body)
+
+
+def log_line(record: LogRecord, about: Mapping[str, orjson.Fragment]) -> bytes:
+    """The line a log record is kept as; ``about`` is what its resource and scope say."""
+    otel: dict[str, Any] = {
+        "timeUnixNano": record.time_unix_nano,
+        "observedTimeUnixNano": record.observed_time_unix_nano,
+        "severityNumber": record.severity_number,
+        "severityText": record.severity_text,
+        "eventName": record.event_name,
+        "traceId": record.trace_id.hex(),
+        "spanId": record.span_id.hex(),
+        "flags": record.flags,
+        "attributes": plain_pairs(record.attributes),
     }
+    told = {name: value for name, value in otel.items() if value}
+    return orjson.dumps({"body": _plain(record.body), "otel": told | about})
+
+
+def plain_pairs(pairs: Iterable[KeyValue]) -> dict[str, Any]:
+    """An object of the pairs; of a key that comes again the last value counts."""
+    return {pair.key: _plain(pair.value) for pair in pairs}
+
+
+def _plain(value: AnyValue) -> Any:
+    """Text, number, truth value, list, object or None; bytes are base64."""
+    match value.WhichOneof("value"):
+        case "string_value":
+            return value.string_value
+        case "int_value":
+            return value.int_value
+        case "double_value":
+            return _double(value.double_value)
+        case "bool_value":
+            return value.bool_value
+        case "bytes_value":
+            return b64encode(value.bytes_value).decode("ascii")
+        case "array_value":
+            return [_plain(one) for one in value.array_value.values]
+        case "kvlist_value":
+            return plain_pairs(value.kvlist_value.values)
+    return None
 
 
 def metrics_request(body: bytes) -> dict[str, Any]:
@@ -108,23 +136,6 @@ def _double(value: float) -> float | str:
     if value - value == 0.0:
         return value
     return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
-
-
-def _log_record(record: LogRecord) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "timeUnixNano": record.time_unix_nano,
-        "observedTimeUnixNano": record.observed_time_unix_nano,
-        "severityNumber": record.severity_number,
-        "severityText": record.severity_text,
-        "eventName": record.event_name,
-        "traceId": record.trace_id.hex(),
-        "spanId": record.span_id.hex(),
-        "flags": record.flags,
-        "attributes": _pairs(record.attributes),
-    }
-    if record.HasField("body"):
-        told["body"] = _value(record.body)
-    return told
 
 
 def _metric(metric: Metric) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """OpenTelemetry's logs and metrics over HTTP (OTLP 1.x), in protobuf or JSON."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -15,8 +15,8 @@ from tocsin.api.problem import Problem
 from tocsin.api.sender_route import sender_name, sender_route
 from tocsin.app.wiring import Tocsin
 from tocsin.ingest.cutting import Maker
-from tocsin.ingest.otlp_body import Otlp, RequestReader, json_request, take_logs, take_metrics
-from tocsin.ingest.otlp_proto import logs_request, metrics_request
+from tocsin.ingest.otlp_body import Otlp, take_logs, take_metrics
+from tocsin.ingest.otlp_protobuf import take_proto_logs, take_proto_metrics
 from tocsin.ingest.otlp_value import OtlpFault
 from tocsin.model.principal import Principal
 from tocsin.store.ports import SpoolFull, StoreError
@@ -48,31 +48,40 @@ def _answer(request: Request, error: Exception) -> Response | None:
 
 
 router = APIRouter(tags=["senders"], route_class=sender_route(_answer))
+Taker = Callable[[bytes, Maker], Otlp]
 Sender = Annotated[Principal, Depends(sender("bearer", "basic", "apikey"))]
 
 
 @router.post("/v1/logs", summary="OTLP: send logs")
 async def take_otlp_logs(request: Request, house: House, who: Sender) -> Response:
     """Answers when the log records are on disk; partial success names how many were refused."""
-    return await _take(request, house, who, take_logs, logs_request, "rejectedLogRecords")
+    return await _take(
+        request, house, who, {JSON: take_logs, PROTOBUF: take_proto_logs}, "rejectedLogRecords"
+    )
 
 
 @router.post("/v1/metrics", summary="OTLP: send metrics")
 async def take_otlp_metrics(request: Request, house: House, who: Sender) -> Response:
     """The same for metrics: every data point becomes an event."""
-    return await _take(request, house, who, take_metrics, metrics_request, "rejectedDataPoints")
+    return await _take(
+        request,
+        house,
+        who,
+        {JSON: take_metrics, PROTOBUF: take_proto_metrics},
+        "rejectedDataPoints",
+    )
 
 
 async def _take(
     request: Request,
     house: Tocsin,
     who: Principal,
-    take: Callable[[bytes, Maker, RequestReader], Otlp],
-    in_protobuf: RequestReader,
+    takers: Mapping[str, Taker],
     rejected: str,
 ) -> Response:
     media = media_of(request)
-    if media not in (JSON, PROTOBUF):
+    take = takers.get(media)
+    if take is None:
         raise Problem(
             415,
             "The encoding is not known",
@@ -83,7 +92,7 @@ async def _take(
     maker = Maker(f"otlp/{sender_name(who.name)}", f"otlp {address}", datetime.now(UTC))
 
     def store() -> Otlp:
-        found = take(body, maker, in_protobuf if media == PROTOBUF else json_request)
+        found = take(body, maker)
         if found.batches:
             house.spool.append(found.batches)
             house.flow.wake()
