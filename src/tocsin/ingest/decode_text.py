@@ -100,7 +100,7 @@ def _tables(lines: TextLines, received_at: datetime, objects: Templates) -> Iter
         bare = Headed(lines.objects, {}, lines.starts[lines.objects])
         texts = lines.texts(bare.lines, bare.begins)
         yield from read_objects(bare, texts, objects, FEWEST_BYTES)
-    for headed in read_headers(lines, received_at):
+    for headed in read_headers(lines, received_at, FEWEST_ALIKE):
         if len(headed.lines):
             yield from _carried(lines, headed, objects)
 

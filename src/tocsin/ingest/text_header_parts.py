@@ -18,6 +18,8 @@ _BSD = r"[*.]?[A-Z][a-z]{2} {1,2}\d{1,2} (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,9})?
 STAMP = rf"(?:{ISO}|{_BSD}):?"
 LONGEST_HOST = 255
 _BLANK = ord(" ")
+INNER = "\0"
+"""Between the names of fields that lie within another."""
 NUMBERS = frozenset({"pid"})
 """Fields whose values are numbers."""
 

@@ -55,8 +55,11 @@ _RESERVED = 2
 """Bytes around a priority."""
 
 
-def read_headers(lines: TextLines, received_at: datetime) -> Iterator[Headed]:
-    """The plain lines by the fields of their headers; those in none are left."""
+def read_headers(lines: TextLines, received_at: datetime, fewest: int) -> Iterator[Headed]:
+    """The plain lines by the fields of their headers; those in none are left.
+
+    So are those with structured data that fewer than ``fewest`` others have.
+    """
     left = lines.plain
     if not len(left):
         return
@@ -68,7 +71,7 @@ def read_headers(lines: TextLines, received_at: datetime) -> Iterator[Headed]:
         yield from _headed(lines, left[is_headed], groups, received_at)
         left, texts = left[~is_headed], texts.filter(pa.array(~is_headed))
     if len(left):
-        yield from _structured(lines, left, texts)
+        yield from _structured(lines, left, texts, fewest)
         yield from _with_priority_alone(lines, left, texts)
     if len(left):
         yield from read_hosted(lines, left, texts, received_at)
@@ -79,8 +82,8 @@ def read_headers(lines: TextLines, received_at: datetime) -> Iterator[Headed]:
         yield Headed(bare, {}, lines.starts[bare])
 
 
-def _structured(lines: TextLines, left: Numbers, texts: Column) -> Iterator[Headed]:
-    for mine, fields, priority, begins in read_5424(lines, left, texts):
+def _structured(lines: TextLines, left: Numbers, texts: Column, fewest: int) -> Iterator[Headed]:
+    for mine, fields, priority, begins in read_5424(lines, left, texts, fewest):
         names = priorities(priority)
         is_sound = flags_of(names["severity"].is_valid())
         if "program" in fields:

@@ -1,7 +1,7 @@
 """Messages that are nothing but ``key=value`` pairs, as columns: ``key_value`` for many at once."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +60,12 @@ def read_pairs_of(texts: Column, fewest: int, fewest_pairs: int = FEWEST_PAIRS) 
     yield from alike(found, is_sound & (found.counts >= fewest_pairs), fewest)
 
 
-def alike(found: Pairs, is_sound: Flags, fewest: int) -> Iterator[Paired]:
+def alike(
+    found: Pairs,
+    is_sound: Flags,
+    fewest: int,
+    is_name: Callable[[str], object] = _NAME.fullmatch,
+) -> Iterator[Paired]:
     """The sound texts by the names of their pairs; at least ``fewest`` of a kind.
 
     None has a name twice. Each text has pairs, and none begins in the last seven bytes.
@@ -70,7 +75,7 @@ def alike(found: Pairs, is_sound: Flags, fewest: int) -> Iterator[Paired]:
     order = np.argsort(marks, kind="stable")
     for same in np.split(rows[order], np.flatnonzero(np.diff(marks[order])) + 1):
         if len(same) >= max(fewest, 1):
-            yield from _alike(found, same)
+            yield from _alike(found, same, is_name)
 
 
 def _found(texts: Column) -> tuple[Pairs, Flags]:
@@ -123,7 +128,7 @@ def _marks(found: Pairs) -> Numbers:
     return marks
 
 
-def _alike(found: Pairs, rows: Numbers) -> Iterator[Paired]:
+def _alike(found: Pairs, rows: Numbers, is_name: Callable[[str], object]) -> Iterator[Paired]:
     """The texts among ``rows`` with the names of the first; the others are left."""
     count = int(found.counts[rows[0]])
     rows = rows[found.counts[rows] == count]
@@ -140,7 +145,7 @@ def _alike(found: Pairs, rows: Numbers) -> Iterator[Paired]:
             of_word = np.uint64((1 << 8 * min(_WORD, size - step)) - 1)
             is_like &= ((words[begins[place] + step] ^ words[begin + step]) & of_word) == 0
         names.append(found.data[begin : begin + size].tobytes().removesuffix(b"=").decode())
-    if len(set(names)) < count or not all(map(_NAME.fullmatch, names)):
+    if len(set(names)) < count or not all(map(is_name, names)):
         return
     if not is_like.all():
         rows, assigns, ends = rows[is_like], assigns[:, is_like], ends[:, is_like]

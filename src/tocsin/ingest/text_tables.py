@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from itertools import count
+from typing import Any
 
 from tocsin.ingest.decode_rejoined import LineTable
 from tocsin.ingest.text_columns import Column
-from tocsin.ingest.text_header_parts import NUMBERS, Headed
+from tocsin.ingest.text_header_parts import INNER, NUMBERS, Headed
 from tocsin.model.shaped_records import CellKind, Template
 
 
@@ -24,7 +24,19 @@ def table_of(
 def flat_template(names: tuple[str, ...], numbers: frozenset[str]) -> Template:
     """A record of these fields."""
     kinds = tuple(CellKind.NUMBER if name in numbers else CellKind.TEXT for name in names)
-    return Template(dict(zip(names, count(1), strict=False)), kinds, tuple(range(len(names))))
+    return Template(_record(names, 1), kinds, tuple(range(len(names))))
+
+
+def _record(names: tuple[str, ...], first: int) -> dict[str, Any]:
+    """Numbers from ``first`` on at the places that are named."""
+    record: dict[str, Any] = {}
+    for number, name in enumerate(names, first):
+        *outer, last = name.split(INNER)
+        within = record
+        for part in outer:
+            within = within.setdefault(part, {})
+        within[last] = number
+    return record
 
 
 @lru_cache(maxsize=4096)
@@ -35,7 +47,7 @@ def beside_header(template: Template, header: tuple[str, ...]) -> Template:
     record = dict(template.record)
     first = len(template.kinds) + 1
     place = "syslog" if "syslog" not in record else "syslog_header"
-    record[place] = dict(zip(header, count(first), strict=False))
+    record[place] = _record(header, first)
     kinds = (CellKind.NUMBER if name in NUMBERS else CellKind.TEXT for name in header)
     offsets = (*template.offsets, *range(first, first + len(header)))
     return Template(record, (*template.kinds, *kinds), offsets)

@@ -1,0 +1,71 @@
+"""Structured data, CEF and LEEF read columnwise are exactly what they are line by line."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.connectors.both_ways import SPLIT, compare, compare_records, decoded
+from tocsin.ingest.syslog_escape import joined
+from tocsin.model.record import Framing
+
+BOTH = (Framing.LINES, Framing.SYSLOG)
+ENDS = st.sampled_from(["\n", "\n", "\n", "\r\n"])
+
+HEADERS = st.sampled_from(
+    [
+        *("<14>1 2026-06-30T08:14:02.000Z srx-1 RT_FLOW - ID ", "<14>1 - - - - - "),
+        *("<165>1 2026-06-30T08:14:02Z h app 77 - ", "<192>1 - h a p m ", "<14>1 - h a b\\c m "),
+        *("<14>1 - h CEF - m ", "<14>1  - h a p m ", "1 - h a p m ", "<14>1 - h ä p m "),
+    ]
+)
+ELEMENTS = st.sampled_from(
+    [
+        *('[a x="1"]', '[a x="1" y="2"]', '[junos@2636.1.1.1.2.129 source-address="10.0.0.1"]'),
+        *('[a x=""]', '[b x="1"]', '[a  x="1"   y="a b"]', '[a x="1" x="2"]', "[a]", "[]", "[a ]"),
+        *('[a x="]"]', '[a x="="]', '[a x="[b y="]', '[a x="\\""]', '[a x="\\\\"]', '[a x="\\n"]'),
+        *('[a x="é"]', '[ä x="1"]', '[a ä="1"]', '[a\tx="1"]', '[a x="\t"]', '[a x= "1"]'),
+        *('[a x="1"', '[a x="1]', 'a x="1"]', "[a x=1]", "-", '[action:"Accept"; x:"1"; ]'),
+        *('[a=b x="1"]', f'[{"i" * 256} x="1"]', f'[a {"n" * 256}="1"]', f'[a {"n" * 255}="1"]'),
+        *('[a x="audit(1.5:2)"]', "[", " ", "", '[a\0b x="1"]', '[a x="\x0b"]', '[a.b c.d="1"]'),
+    ]
+)
+BODIES = st.sampled_from(
+    [
+        *("", " ", " words", "  two", " {}", ' {"a": "b\\\\c", "d": 1}', " a=1 b=2 c=3", "[b]"),
+        *(" CEF:0|V|P|1|2|n|3|a=b", " LEEF:1.0|V|P|1|2|a=b\tc=d", ' x="1"]', "]", " \ufeffx", " é"),
+        *(' [c z="1"]', ":x", " -", " audit(1.5:2): a=b", "\t", " @cee:{}"),
+    ]
+)
+STRUCTURED = st.builds(
+    "{}{}{}{}".format, HEADERS, ELEMENTS, st.one_of(st.just(""), ELEMENTS), BODIES
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.lists(st.tuples(STRUCTURED, ENDS), min_size=1, max_size=12),
+    st.integers(1, 3),
+    st.sampled_from(BOTH),
+)
+def test_made_up_structured_data(
+    lines: list[tuple[str, str]], times: int, framing: Framing
+) -> None:
+    compare_records("".join(line + end for line, end in lines * times).encode(), framing)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '<14>1 2026-06-30T08:14:02.000Z srx-1 RT_FLOW - S [j@1.2 a-b="1" c="Zoë"] session',
+        '<14>1 2026-06-30T08:14:02Z h app 7 m [a x="1" y="two words"][b x="z"] a=1 b=2 c=3',
+        '<14>1 2026-06-30T08:14:02Z h app 7 m [a x="1"] {"a": 1, "b": "c"}',
+        '<14>1 2026-06-30T08:14:02Z h app 7 m [a x="1"]',
+        '<134>1 2026-06-30T10:31:01Z cp-gw-1 CheckPoint 2201 - [action:"Accept"; flags:"411908"; ]',
+    ],
+)
+@pytest.mark.parametrize("framing", BOTH)
+def test_structured_data_becomes_columns(line: str, framing: Framing) -> None:
+    payload = joined([line.encode()] * 9)
+    compare_records(payload, framing)
+    assert compare([payload], framing) == (9, 9)
+    assert not decoded(payload, framing, SPLIT).shaped.loose  # type: ignore[union-attr]
