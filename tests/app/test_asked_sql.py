@@ -137,6 +137,13 @@ def test_every_row_is_written_as_any_kind_of_file(processes: SearchProcesses) ->
     assert str(packed.column("part")[0]) == "1.5"
 
 
+def test_what_the_engine_refuses_says_where_it_is_written(processes: SearchProcesses) -> None:
+    statement = "select source, -- usr is not this\n lane, usr from events"
+    with pytest.raises(QueryError, match="usr") as caught:
+        ask(processes, statement)
+    assert caught.value.at == statement.rindex("usr")
+
+
 @pytest.mark.parametrize(("size", "told"), [(3, True), (10, False), (11, False)])
 def test_the_first_rows_of_a_job_tell_whether_there_are_more(
     processes: SearchProcesses, size: int, told: bool

@@ -6,6 +6,7 @@ import pytest
 
 from tocsin.store.ports import QueryError
 from tocsin.store.sql_guard import checked
+from tocsin.store.sql_places import place_told
 from tocsin.store.sql_words import FUNCTIONS, TABLE_FUNCTIONS
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -127,7 +128,33 @@ def test_the_moment_is_filled_in() -> None:
     assert "2026-03-01" in checked("select current_date", NOW)
 
 
-def test_the_place_of_a_mistake_is_told() -> None:
+@pytest.mark.parametrize(
+    ("statement", "at", "told"),
+    [
+        ("SELECT a, count(* FROM events", 18, ") is expected"),
+        ("SELECT a b c FROM events", 11, "can't stand here"),
+        ("SELECT a\nFROM evnts e", 14, "no table evnts;"),
+        ("SELECT 'abc FROM events", 7, "not closed"),
+        ("SELECT /* lenght */ 1, lenght(a) FROM events", 23, "did you mean"),
+        ("SELECT 1; SELECT 2", 10, "exactly one"),
+        ("drop table events", 0, "only reading"),
+        ("SELECT a FROM read_csv('x')", 14, "read_csv can't be read from"),
+        ("SELECT * FROM events WHERE", 21, "missing here"),
+    ],
+)
+def test_what_is_refused_says_where_it_is_written(statement: str, at: int, told: str) -> None:
     with pytest.raises(QueryError) as caught:
-        checked("select user_name frm events whre", NOW)
-    assert caught.value.at is not None
+        checked(statement)
+    assert caught.value.at == at
+    assert told in str(caught.value)
+
+
+def test_what_an_engine_points_at_is_found_in_what_was_written() -> None:
+    written = "select -- user\n  user_name, usr, Usr from events"
+    run = "SELECT user_name, usr, Usr FROM events WHERE TRUE"
+    complaint = (
+        'Binder Error: no "usr"\n\nLINE 1: ...user_name, usr, Usr FROM ...\n' + " " * 27 + "^^^"
+    )
+    assert place_told(written, run, complaint) == written.index("Usr")
+    assert place_told(written, run, "Binder Error: something else") is None
+    assert place_told(written, run, "Error\n\nLINE 1: nowhere\n        ^") is None

@@ -23,6 +23,7 @@ from tocsin.store.lucene import compile_filter
 from tocsin.store.ports import QueryError, StoreError
 from tocsin.store.query import EventQuery
 from tocsin.store.sql_guard import VIEW, checked
+from tocsin.store.sql_places import place_told
 from tocsin.store.sql_plan import PlanStep, SqlPlan
 from tocsin.store.sql_rows import SqlRows, SqlStream
 from tocsin.store.stop_signal import StopSignal
@@ -51,7 +52,7 @@ class EventSql:
             names = [column[0] for column in cursor.description or []]
             return SqlRows(names, _rows(cursor, size))
 
-        told, looked = self._asked(rows, within, stop)
+        told, looked = self._asked(rows, (statement, allowed), within, stop)
         return told._replace(problems=tuple(looked.problems))
 
     @contextmanager
@@ -85,7 +86,7 @@ class EventSql:
                             names, types = ([str(one[at]) for one in told] for at in (0, 1))
                             return SqlStream(names, types, chunks, tuple(scan.problems))
                     except duckdb.Error as error:
-                        _judge(scan, error)
+                        _judge(scan, error, statement, allowed)
 
             yield self._search.answer(begin, lambda tx: candidates(tx, within, found), stop)
 
@@ -97,7 +98,7 @@ class EventSql:
             ((_, text),) = cursor.execute(allowed).fetchall()
             return [step for root in json.loads(text) for step in _steps(root, 0)]
 
-        steps, looked = self._asked(plan, within, None)
+        steps, looked = self._asked(plan, (statement, allowed), within, None)
         searched = looked.segments
         everything = self._search.answer(
             lambda scan: scan.segments, lambda tx: manifest.between(tx, None, None)
@@ -113,13 +114,16 @@ class EventSql:
     def _asked(
         self,
         ask: Callable[[DuckDBPyConnection], _Told],
+        told: tuple[str, str],
         within: EventQuery,
         stop: StopSignal | None,
     ) -> tuple[_Told, Scan]:
         """What ``ask`` tells of a connection that has the view, and what the view is over.
 
-        ``ask`` is asked again when something it read turned out to be damaged.
+        ``ask`` is asked again when something it read turned out to be damaged. ``told``: the
+        statement as it was written, and as it is run.
         """
+        statement, allowed = told
         found = compile_filter(within.text, self._search.catalogue())
         where = build.condition(within, found)
 
@@ -130,12 +134,12 @@ class EventSql:
                         cursor.execute(_view(scan.files(), where))
                         return ask(cursor), scan
                 except duckdb.Error as error:
-                    _judge(scan, error)
+                    _judge(scan, error, statement, allowed)
 
         return self._search.answer(answer, lambda tx: candidates(tx, within, found), stop)
 
 
-def _judge(scan: Scan, error: duckdb.Error) -> None:
+def _judge(scan: Scan, error: duckdb.Error, statement: str, run: str) -> None:
     """Sets aside what is damaged, so that one asks again; raises QueryError for the statement."""
     if isinstance(error, duckdb.OutOfMemoryException):
         raise QueryError(
@@ -144,7 +148,8 @@ def _judge(scan: Scan, error: duckdb.Error) -> None:
         ) from error
     is_about_it = isinstance(error, duckdb.ProgrammingError)
     if is_about_it and not isinstance(error, duckdb.InvalidInputException):
-        raise QueryError(f"the statement can't be run: {_reason(error)}") from error
+        at = place_told(statement, run, str(error))
+        raise QueryError(f"the statement can't be run: {_reason(error)}", at) from error
     scan.set_aside(error)
 
 
