@@ -67,8 +67,9 @@ for position, (module, name) in enumerate(points, 1):
 """
 MIGRATING = """
 from alembic import command
+from tocsin.store.migrations import run
 def to_revision(revision):
-    config = chain._config()
+    config = run.settings()
     from sqlalchemy import create_engine
     engine = create_engine(f"sqlite:///{home / 'state.db'}")
     with engine.begin() as connection:

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 import tocsin
 from tocsin.store.engines import sqlite_state
 from tocsin.store.engines.sqlite_state import SqliteState
-from tocsin.store.migrations import chain
+from tocsin.store.migrations import chain, run
 from tocsin.store.ports import StoreError
 from tocsin.store.state import metadata
 
@@ -70,6 +71,12 @@ def test_a_migration_follows_the_one_before_it(path):
     }
 
 
+def test_the_newest_revision_is_that_of_alembic():
+    script = ScriptDirectory.from_config(run.settings())
+    assert chain.newest_revision() == script.get_current_head()
+    assert chain.known_revisions() == {one.revision for one in script.walk_revisions()}
+
+
 def test_opening_again_runs_nothing(tmp_path):
     SqliteState(tmp_path / "state.db").close()
     state = SqliteState(tmp_path / "state.db")
@@ -92,7 +99,7 @@ def test_a_migration_that_fails_leaves_the_state_as_it_was(tmp_path, monkeypatch
     def fail(*_args: object) -> None:
         raise RuntimeError("no space left")
 
-    monkeypatch.setattr(chain.command, "upgrade", fail)
+    monkeypatch.setattr(run.command, "upgrade", fail)
     with pytest.raises(RuntimeError, match="no space left"):
         SqliteState(tmp_path / "state.db")
     monkeypatch.undo()

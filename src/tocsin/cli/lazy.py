@@ -32,5 +32,9 @@ class LazyCommands(TyperGroup):
         """The command of that name; its module's ``app`` says what it is."""
         if cmd_name not in self.told:
             return None
-        module = importlib.import_module(f"tocsin.cli.commands.{cmd_name}")
-        return typer.main.get_command(module.app)
+        return typer.main.get_command(self.module(cmd_name).app)
+
+    @classmethod
+    def module(cls, name: str) -> Any:
+        """Import the module of the command of that name."""
+        return importlib.import_module(f"tocsin.cli.commands.{name}")

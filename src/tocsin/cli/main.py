@@ -7,6 +7,7 @@ import typer
 
 from tocsin import __version__
 from tocsin.app.access_errors import AccessError
+from tocsin.app.collector import setting_aside
 from tocsin.app.config_errors import ConfigError
 from tocsin.app.rehearsal_errors import RehearsalError
 from tocsin.cli.lazy import LazyCommands
@@ -85,6 +86,8 @@ def main() -> None:
     """Run the command line; known errors become one clear line and an exit code."""
     configure_logs()
     try:
+        with setting_aside():
+            _import_asked(sys.argv[1:2])
         app()
     except ConfigError as error:
         err.print(f"tocsin: {error}", markup=False)
@@ -95,3 +98,9 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(Exit.DONE)
+
+
+def _import_asked(first: list[str]) -> None:
+    for name in first:
+        if name in _Commands.told:
+            _Commands.module(name)

@@ -106,8 +106,9 @@ async def serve_house(
         if not ready.is_set():
             await _startup_failed(serving, http.host, http.port)
         house.start()
+        grpc_port = otlp.port if otlp else 0
+        listening = await asyncio.to_thread(_announce, house, server, syslog, grpc_port)
         spare_long_lived()
-        listening = _announce(house, server, syslog, otlp.port if otlp else 0)
         on_ready(listening)
         if stop is not None:
             stopping = asyncio.create_task(stop.wait())

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from tocsin.app.collector import setting_aside
 from tocsin.app.wiring import open_tocsin
 from tocsin.cli.options import ConfigOption, HomeOption, settings_for
 from tocsin.cli.output import err
@@ -35,7 +36,8 @@ def serve(
         syslog__udp_port=syslog_port,
         syslog__tcp_port=syslog_port,
     )
-    house = open_tocsin(settings)
+    with setting_aside():
+        house = open_tocsin(settings)
     try:
         asyncio.run(serve_house(house, _tell))
     finally:

@@ -1,16 +1,16 @@
 """Runs the migrations that a state store still lacks, all in the caller's transaction."""
 
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from tocsin.store.ports import StoreError
 
-FOLDER = Path(__file__).resolve().parent
+VERSIONS = Path(__file__).resolve().parent / "versions"
+"""A file a revision, whose number its name begins with."""
+_DIGITS = 4
 
 
 def upgrade(connection: Connection) -> bool:
@@ -26,9 +26,7 @@ def upgrade(connection: Connection) -> bool:
             f"the state store is at revision {current}, which this version of Tocsin does not "
             "know; it was written by a newer version: upgrade Tocsin or restore a backup"
         )
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    import_module("tocsin.store.migrations.run").upgrade(connection)  # a tenth of a start
     return True
 
 
@@ -40,22 +38,10 @@ def current_revision(connection: Connection) -> str | None:
     return found
 
 
-@cache
-def newest_revision() -> str | None:
-    return _script().get_current_head()
+def newest_revision() -> str:
+    return max(known_revisions())
 
 
 @cache
 def known_revisions() -> frozenset[str]:
-    return frozenset(script.revision for script in _script().walk_revisions())
-
-
-def _script() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config
+    return frozenset(path.name[:_DIGITS] for path in VERSIONS.glob("[0-9]*_*.py"))
