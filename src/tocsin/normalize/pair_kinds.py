@@ -10,12 +10,14 @@ import pyarrow.compute as pc
 
 from tocsin.normalize.pair_places import Flags, Numbers, is_mark, slices_of
 
-_END, _QUOTE = 0xFF, ord('"')
+_END, _QUOTE, _SLASH = 0xFF, ord('"'), ord("\\")
+_OPENS, _CLOSES, _ODD = b"oc?"
+"""Stand for quotes among the marks: around a value, and any other."""
 _FIRST_BEYOND_ASCII, _BLANK = 0x80, 32
 _FEWEST, _MOST_KINDS, _MOST_MARKS = 64, 200, 400
 _AT_ONCE = 8_000
 """As many as a processor keeps at hand."""
-_WORD = 8
+_WORD, _DIFFERENT = 8, 3
 _PADDING = np.full(_WORD, _END, np.uint8)
 _NAME = re.compile(rb"(?<![\w.\-])[A-Za-z_][\w.\-]*\Z")
 
@@ -44,9 +46,11 @@ class _Marks:
 def read_alike(text: pa.StringArray, assign: str, between: str) -> Iterator[Alike]:
     """The texts, none null, that are like many others in this; what is left is for ``find_pairs``.
 
-    Of texts without control characters, letters beyond ASCII and values in quotes.
+    Of texts without control characters and letters beyond ASCII, but in quotes; and without
+    escaped quotes.
     """
-    if len(text) < _FEWEST or assign == between or not (is_mark(assign) and is_mark(between)):
+    marks = {assign, between, '"'}
+    if len(text) < _FEWEST or len(marks) < _DIFFERENT or not all(map(is_mark, marks)):
         return
     for start in range(0, len(text), _AT_ONCE):
         for alike in _read_some(text.slice(start, _AT_ONCE), assign, between):
@@ -64,8 +68,9 @@ def _read_some(text: pa.StringArray, assign: str, between: str) -> Iterator[Alik
     codes = kinds.indices.to_numpy()
     for code in np.flatnonzero(np.bincount(codes) >= _FEWEST)[:_MOST_KINDS].tolist():
         kind = kinds.dictionary[code].as_py()
-        if len(kind) <= _MOST_MARKS and not kind.strip(f"{assign}{between}".encode() + b"\xff"):
-            yield from _of_kind(marks, np.flatnonzero(codes == code), kind, ord(assign))
+        pairs = _pairs_in(kind, assign.encode(), between.encode())
+        if pairs is not None:
+            yield from _of_kind(marks, np.flatnonzero(codes == code), pairs, len(kind))
 
 
 def _marks(text: pa.StringArray, assign: int, between: int) -> _Marks:
@@ -77,31 +82,89 @@ def _marks(text: pa.StringArray, assign: int, between: int) -> _Marks:
     found |= whole == between
     found |= whole < _BLANK
     found |= whole >= _FIRST_BEYOND_ASCII
-    is_quote = whole == _QUOTE
-    if is_quote.any():
-        found[1:] |= is_quote[1:] & (whole[:-1] == assign)
     places = np.flatnonzero(found)
+    quotes = np.flatnonzero(whole == _QUOTE)
     kinds = whole.take(places)
+    if len(quotes) and (whole.take(quotes - 1, mode="wrap") == assign).any():
+        places, kinds = _with_quotes(whole, places, quotes, assign)
     lasts = np.flatnonzero(kinds == _END)
     firsts = np.concatenate((np.zeros(1, np.int64), lasts[:-1] + 1))
     words = np.ndarray((len(whole) + 1,), "<u8", data, 0, (1,))
     return _Marks(data, words, places, kinds, firsts, lasts - firsts + 1)
 
 
-def _of_kind(marks: _Marks, rows: Numbers, kind: bytes, assign: int) -> Iterator[Alike]:
-    """The texts of one sequence of marks, by their keys."""
-    assigned = [
-        at for at, mark in enumerate(kind) if mark == assign and (at == 0 or kind[at - 1] != assign)
-    ]
-    ends = [next(end for end in range(at, len(kind)) if kind[end] != assign) for at in assigned]
+def _with_quotes(
+    whole: np.ndarray, places: Numbers, quotes: Numbers, assign: int
+) -> tuple[Numbers, np.ndarray]:
+    """The marks and their kinds in texts of which some have values in quotes.
+
+    What stands between quotes is no mark. Quotes elsewhere in a text without such values are
+    letters like others.
+    """
+    ends = places[whole.take(places) == _END]
+    rows = np.searchsorted(ends, quotes)
+    counts = np.bincount(rows, minlength=len(ends))
+    number = np.arange(len(quotes)) - (np.cumsum(counts) - counts)[rows]
+    before = whole.take(quotes - 1, mode="wrap")
+    is_open = number % 2 == 0
+    is_asked = np.zeros(len(ends), np.bool_)
+    is_asked[rows[before == assign]] = True
+    is_odd = counts % 2 == 1
+    is_odd[rows[(is_open & (before != assign)) | (before == _SLASH)]] = True
+    kept = is_asked[rows]
+    quotes, rows, is_open = quotes[kept], rows[kept], is_open[kept]
+    is_sound = ~is_odd[rows]
+    within = np.searchsorted(quotes[is_sound], places) % 2 == 1
+    codes = np.where(is_sound, np.where(is_open, _OPENS, _CLOSES), _ODD).astype(np.uint8)
+    both = np.concatenate((places[~within], quotes))
+    order = np.argsort(both, kind="stable")
+    kinds = np.concatenate((whole.take(places[~within]), codes))
+    return both[order], kinds[order]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """The numbers of the marks around a pair: ``=`` and where its value begins and ends."""
+
+    assign: int
+    begin: int
+    end: int
+
+
+def _pairs_in(kind: bytes, assign: bytes, between: bytes) -> list[_Pair] | None:
+    """The pairs in a sequence of marks; None where it doesn't tell them."""
+    pairs: list[_Pair] = []
+    if len(kind) > _MOST_MARKS:
+        return None
+    at = 0
+    while at < len(kind):
+        if kind[at] in between or kind[at] == _END:
+            at += 1
+        elif kind[at] != assign[0]:
+            return None
+        elif kind[at + 1] == _OPENS:
+            pairs.append(_Pair(at, at + 1, at + 2))
+            at += 3
+        else:
+            end = next(end for end in range(at, len(kind)) if kind[end] != assign[0])
+            if kind[end] not in between and kind[end] != _END:
+                return None
+            pairs.append(_Pair(at, at, end))
+            at = end
+    return pairs
+
+
+def _of_kind(marks: _Marks, rows: Numbers, pairs: list[_Pair], count: int) -> Iterator[Alike]:
+    """The texts of one sequence of ``count`` marks, by their keys."""
     for _ in range(3):
         if len(rows) < _FEWEST:
             return
-        places = marks.places[marks.firsts[rows] + np.arange(len(kind))[:, None]]
+        places = marks.places[marks.firsts[rows] + np.arange(count)[:, None]]
         starts = np.where(rows > 0, marks.places.take(marks.firsts[rows] - 1, mode="wrap"), -1)
         names: list[str] = []
         is_like = np.ones(len(rows), np.bool_)
-        for at in assigned:
+        for pair in pairs:
+            at = pair.assign
             begins = (places[at - 1] if at else starts) + 1
             first, last = int(begins[0]), int(places[at][0])
             is_like &= _same(marks, begins, places[at], first, last)
@@ -110,7 +173,7 @@ def _of_kind(marks: _Marks, rows: Numbers, kind: bytes, assign: int) -> Iterator
                 return
             names.append(named.group().decode())
         chosen = places if is_like.all() else places[:, is_like]
-        yield Alike(rows[is_like], _values(marks, chosen, names, assigned, ends))
+        yield Alike(rows[is_like], _values(marks, chosen, names, pairs))
         rows = rows[~is_like]
 
 
@@ -126,11 +189,15 @@ def _same(marks: _Marks, begins: Numbers, ends: Numbers, first: int, last: int) 
 
 
 def _values(
-    marks: _Marks, places: Numbers, names: list[str], assigned: list[int], ends: list[int]
+    marks: _Marks, places: Numbers, names: list[str], pairs: list[_Pair]
 ) -> dict[str, pa.StringArray]:
     values: dict[str, pa.StringArray] = {}
     buffer = pa.py_buffer(marks.data)
-    for name, at, end in zip(names, assigned, ends, strict=True):
-        own = slices_of(buffer, places[at] + 1, places[end], null_if_empty=True)
+    for name, pair in zip(names, pairs, strict=True):
+        begins, ends = places[pair.begin] + 1, places[pair.end]
+        own = slices_of(buffer, begins, ends, null_if_empty=True)
+        edges = np.concatenate((marks.data[begins], marks.data[ends - 1]))
+        if ((edges <= _BLANK) | (edges >= _FIRST_BEYOND_ASCII)).any():
+            own = pc.utf8_trim_whitespace(own)
         values[name] = pc.coalesce(values[name], own) if name in values else own
     return values

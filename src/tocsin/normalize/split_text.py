@@ -56,7 +56,6 @@ def split_pairs(text: pa.Array, assign: str, between: str) -> dict[str, pa.Array
         left[alike.rows] = False
         for place, (name, values) in enumerate(alike.values.items()):
             if values.null_count < len(values):
-                values = values if between == " " else pc.utf8_trim_whitespace(values)
                 first = int(pc.index(values.is_valid(), True).as_py()) if values.null_count else 0
                 part = _Part((int(alike.rows[first]), place), alike.rows, values)
                 found.setdefault(name, []).append(part)
