@@ -11,7 +11,7 @@ from tocsin.normalize.expression import Fields
 from tocsin.normalize.mapping import Pairs, Pattern
 from tocsin.normalize.ocsf_types import to_integer, to_text
 from tocsin.normalize.regex_columns import capture
-from tocsin.normalize.split_text import split_columns, split_pairs
+from tocsin.normalize.split_text import members_of, split_columns, split_pairs
 
 _NO_TEXT = pa.scalar(None, pa.string())
 
@@ -43,7 +43,9 @@ def captured(
         if column is None:
             continue
         rows = left.setdefault(pattern.field, np.arange(len(fields)))
-        taken = _read(to_text(column), rows, pattern, nothing, rename, found)
+        if pattern.pairs is None or not pa.types.is_struct(column.type):
+            column = to_text(column)
+        taken = _read(column, rows, pattern, nothing, rename, found)
         if taken is not None:
             left[pattern.field] = rows[~taken]
         integers.update(pattern.integers)
@@ -97,6 +99,8 @@ def _fields(text: pa.Array, pattern: Pattern) -> tuple[np.ndarray, dict[str, pa.
     mine = text if present.all() else text.filter(pa.array(present))
     if pattern.columns is not None:
         return present, split_columns(mine, pattern.columns, pattern.separator)
+    if pa.types.is_struct(mine.type):
+        return present, members_of(mine)
     pairs = pattern.pairs or Pairs()
     return present, split_pairs(mine, pairs.assign, pairs.between)
 

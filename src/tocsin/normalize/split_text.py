@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tocsin.normalize.ocsf_types import to_text
 from tocsin.normalize.pair_kinds import read_alike
 from tocsin.normalize.pair_places import Numbers, find_pairs
 
@@ -66,6 +67,19 @@ def split_pairs(text: pa.Array, assign: str, between: str) -> dict[str, pa.Array
         _add_others(found, text.take(pa.array(rows)), rows, assign, between)
     names = sorted(found, key=lambda name: min(part.first for part in found[name]))
     return {name: _spread(found[name], len(text)) for name in names[:MOST_NAMES]}
+
+
+def members_of(objects: pa.StructArray) -> dict[str, pa.Array]:
+    """The members of each object at whatever depth as text; of names that repeat the first counts."""
+    found: dict[str, pa.Array] = {}
+    for named, member in zip(objects.type, objects.flatten(), strict=True):
+        is_inner = pa.types.is_struct(member.type)
+        inner = members_of(member) if is_inner else {named.name: to_text(member)}
+        for name, values in inner.items():
+            known = found.get(name)
+            values = pc.utf8_trim_whitespace(values)
+            found[name] = values if known is None else pc.coalesce(known, values)
+    return dict(list(found.items())[:MOST_NAMES])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

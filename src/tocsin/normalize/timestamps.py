@@ -28,6 +28,7 @@ _MONTHS = {
         ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1
     )
 }
+_DATE = r"^\d{4}-\d\d-\d\dT"
 _SYSLOG = re.compile(
     r"([A-Za-z]{3}) +(\d{1,2})(?: +(\d{4}))? +(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?"
 )
@@ -108,6 +109,8 @@ def _micros(array: pa.Array, style: str, received_at: datetime) -> tuple[np.ndar
     if style == "epoch" or (style == "iso" and not pa.types.is_string(array.type)):
         return _epoch_of_any_size(array)
     text = to_text(array)
+    if style == "syslog" and pc.all(pc.match_substring_regex(text, _DATE)).as_py():
+        style = "iso"  # as RFC 5424 has it
     if style != "iso":
         return _filled(_one_by_one(text, _reader(style, received_at)))
     whole = _iso_micros(text)
@@ -170,8 +173,9 @@ def _epoch(array: pa.Array, scale: float) -> tuple[np.ndarray, np.ndarray]:
         near = pc.and_(pc.greater(whole, -limit), pc.less(whole, limit))
         clamped = pc.if_else(near, whole, pc.if_else(whole.is_null(), whole, -1))
         return _filled(pc.multiply(clamped, int(scale)))
-    numbers = array if pa.types.is_floating(array.type) else None
-    if numbers is None:
+    if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
+        numbers = array.cast(pa.float64(), safe=False)
+    else:
         numbers = pa.array([_number(value) for value in array.to_pylist()], pa.float64())
     finite = pc.if_else(pc.is_finite(numbers), numbers, pa.scalar(None, pa.float64()))
     scaled = pc.round(pc.multiply(finite, scale))
@@ -190,11 +194,15 @@ def _epoch_of_any_size(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         kind = pa.int64() if pc.all(whole).as_py() else pa.float64()
         numbers = [_number(value) for value in array.to_pylist()] if kind == pa.float64() else array
         array = numbers.cast(kind) if isinstance(numbers, pa.Array) else pa.array(numbers, kind)
-    scaled = {limit: _epoch(array, scale) for limit, scale in _LARGEST.items()}
     size = np.abs(np.nan_to_num(pc.fill_null(array.cast(pa.float64(), safe=False), 0).to_numpy()))
-    micros, known = scaled[np.inf]
-    for limit, (found, _) in sorted(scaled.items(), reverse=True):
-        micros = np.where(size < limit, found, micros)
+    micros, known = np.zeros(len(array), np.int64), np.zeros(len(array), np.bool_)
+    under = 0.0
+    for limit, scale in _LARGEST.items():
+        is_mine = (size >= under) & (size < limit)
+        if is_mine.any():
+            found, known = _epoch(array, scale)
+            micros[is_mine] = found[is_mine]
+        under = limit
     return micros, known
 
 
