@@ -1,15 +1,17 @@
 """Small batches that are read together say what each of them says by itself."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.app.bench_text import text_lines
 from tocsin.app.shipped import open_normalizer
-from tocsin.ingest.decode import decode, decode_all
+from tocsin.ingest.decode import decode, decode_all, look_through
 from tocsin.model.event import EventBatch
 from tocsin.model.record import Decoded, Framing, Origin, RawBatch
 
@@ -51,6 +53,50 @@ def lines_of_each_kind() -> dict[str, list[bytes]]:
     return {kind: [one.encode() for one in text_lines(kind, 200, until=NOW)] for kind in KINDS}
 
 
+SHAPES = (
+    '{"Channel":"Security","EventID":%d,"Image":"C:\\\\Windows\\\\%s.exe","ok":true}',
+    '{"host":"%d","message":"%s","level":3,"_user":"x","version":"1.1","short_message":"s"}',
+    '{"a":%d,"in":{"b":"%s","c":[1,2]}}',
+)
+
+
+def object_batches(rng: Random, count: int) -> list[RawBatch]:
+    """Small bodies of objects, of a few shapes and some with odd lines among them."""
+    made = []
+    for number in range(count):
+        shapes = rng.sample(SHAPES, rng.randint(1, 2))
+        some = [
+            (rng.choice(shapes) % (line, rng.choice(("a", "é", 'q\\"', "")))).encode()
+            for line in range(rng.randrange(200))
+        ]
+        for _ in range(rng.randrange(3)):
+            some.insert(rng.randint(1, len(some) + 1), rng.choice(ODD))
+        moment = NOW + timedelta(microseconds=rng.randrange(1_000_000))
+        framing = rng.choice((Framing.LINES, Framing.LINES, Framing.LINES, Framing.HEC))
+        if framing is Framing.HEC:
+            some = [b'{"event":' + line + b"}" for line in some]
+        payload = b"\n".join(some) + rng.choice((b"", b"\n"))
+        made.append(RawBatch(f"s{number}", payload, moment, framing, f"http {number}", 10 * number))
+    return made
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=5, deadline=None)
+def test_each_body_of_objects_says_what_it_says_by_itself(rng: Random) -> None:
+    made = object_batches(rng, rng.randrange(12, 20))
+    together, alone = decode_all(made), [decode(batch) for batch in made]
+    assert [told(one) for one in together] == [told(one) for one in alone]
+    assert [look_through(batch) for batch in made] == [
+        (len(one.records), one.unreadable) for one in alone
+    ]
+
+
+def test_bodies_of_objects_are_read_as_columns_together() -> None:
+    made = object_batches(Random(3), 40)  # noqa: S311 - repeatable, guards nothing
+    assert sum(one.shaped is not None for one in decode_all(made)) > 30
+    assert not any(decode(batch).shaped for batch in made)
+
+
 @given(st.randoms(use_true_random=True))
 @settings(max_examples=5, deadline=None)
 def test_each_batch_says_what_it_says_by_itself(rng: Random) -> None:
@@ -78,8 +124,9 @@ def test_some_are_read_as_columns() -> None:
     assert not any(decode(batch).shaped for batch in made)
 
 
-def test_the_same_events_come_of_them() -> None:
-    made = batches(Random(5), 40)  # noqa: S311 - repeatable, guards nothing
+@pytest.mark.parametrize("make", [batches, object_batches])
+def test_the_same_events_come_of_them(make: Callable[[Random, int], list[RawBatch]]) -> None:
+    made = make(Random(5), 20)  # noqa: S311 - repeatable, guards nothing
     together, alone = (events(made, way) for way in (decode_all(made), list(map(decode, made))))
     assert together == alone
 

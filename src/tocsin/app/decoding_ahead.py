@@ -5,10 +5,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 
-from tocsin.ingest.decode import decode, decode_all
-from tocsin.model.record import Decoded, RawBatch
+from tocsin.ingest.decode import decode, decode_all, look_through
+from tocsin.model.record import Decoded, Framing, RawBatch, Unreadable
 
 LIMIT_BYTES = 64 << 20
+SMALL_BYTES = 256 << 10
+"""What columns cost whatever their number is most of what smaller bodies of objects cost."""
 _Key = tuple[str, str, str, int, datetime, int]
 
 
@@ -24,6 +26,20 @@ class DecodingAhead:
         self._lock = threading.Lock()
         self._kept: OrderedDict[_Key, tuple[RawBatch, Decoded]] = OrderedDict()
         self._bytes = 0
+
+    def look(self, raw: RawBatch) -> tuple[int, list[Unreadable]]:
+        """For a door: how many records there are, and what is unreadable.
+
+        A small body of objects is looked through only: the flow decodes those of a turn together.
+        """
+        if (
+            len(raw.payload) < SMALL_BYTES
+            and raw.payload[:1] == b"{"
+            and raw.framing is Framing.LINES
+        ):
+            return look_through(raw)
+        decoded = self.decode(raw)
+        return len(decoded.records), decoded.unreadable
 
     def decode(self, raw: RawBatch) -> Decoded:
         """Decode for a door; the flow will ask for the same batch with ``taken``."""

@@ -9,7 +9,7 @@ import numpy as np
 from tocsin.ingest.decode_lazy import LazyLines, LazyRecords
 from tocsin.ingest.decode_lines import Numbers
 from tocsin.model.record import Decoded, RawBatch, Unreadable
-from tocsin.model.shaped_records import ShapedRecords, ShapedTable
+from tocsin.model.shaped_records import ShapedGroup, ShapedRecords, ShapedTable
 
 
 def divided(whole: Decoded, batches: Sequence[RawBatch]) -> list[Decoded]:
@@ -78,5 +78,11 @@ def _rows_of(
             columns = tuple(column.slice(begin, stop - begin) for column in table.columns)
             rows = table.rows[begin:stop] - start
             tables.append(replace(table, rows=rows, columns=columns))
+    groups: list[ShapedGroup] = []
+    for group in shaped.groups:
+        some = slice(*np.searchsorted(group.rows, (start, end)).tolist())
+        if some.start < some.stop:
+            cells = group.texts[some], group.scalars[some]
+            groups.append(ShapedGroup(group.template, group.rows[some] - start, *cells))
     loose = {row - start: shaped.loose[row] for row in loose_rows}
-    return ShapedRecords(shaped.texts, shaped.scalars, (), loose, tuple(tables))
+    return ShapedRecords(shaped.texts, shaped.scalars, tuple(groups), loose, tuple(tables))

@@ -28,14 +28,23 @@ _HEAD = 1 << 13
 
 def worth_shaping(payload: bytes) -> bool:
     """True when columns pay: many bytes, most lines JSON objects, all of it UTF-8."""
-    if not FEWEST_BYTES <= len(payload) <= _LARGEST:
-        return False
-    head = payload[:_HEAD]
-    if head.count(b"\n{") * 2 < head.count(b"\n"):
-        return False
+    is_of_size = FEWEST_BYTES <= len(payload) <= _LARGEST
+    return is_of_size and are_mostly_objects(payload) and is_utf8(payload)
+
+
+def are_mostly_objects(payload: bytes) -> bool:
+    """By what its first lines begin with."""
+    head = b"\n" + payload[:_HEAD]
+    return head.count(b"\n{") * 2 >= head.count(b"\n")
+
+
+def is_utf8(payload: bytes) -> bool:
+    """Twenty times as quick as decoding."""
+    if payload.isascii():
+        return True
     whole = interleaved(payload, np.zeros(1, np.int64), np.array([len(payload)], np.int64))
     try:
-        whole.validate(full=True)  # of UTF-8; twenty times as fast as decoding
+        whole.validate(full=True)
     except pa.ArrowInvalid:
         return False
     return True

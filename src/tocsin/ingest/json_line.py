@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from tocsin.ingest.limits import RECORD_DEPTH
+from tocsin.ingest.limits import RECORD_BYTES, RECORD_DEPTH
 
 # What makes the cheap key count untrustworthy: blanks between a key and its colon, or a key that
 # ends in a backslash.
@@ -34,6 +34,19 @@ def read_object(line: bytes) -> tuple[dict[str, Any], bool]:
     if type(found) is not dict:
         raise ValueError("JSON, but not an object")
     return found, _repeats_a_key(line, found)
+
+
+def is_plain_object(line: bytes) -> bool:
+    """True when ``read_object`` reads the line without further ado; quicker than reading it."""
+    if line[:1] != b"{" or len(line) > RECORD_BYTES:
+        return False
+    if line.count(b"{") + line.count(b"[") > RECORD_DEPTH:
+        return False
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _read_forgiving(line: bytes, reason: ValueError) -> dict[str, Any]:

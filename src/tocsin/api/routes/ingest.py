@@ -94,9 +94,9 @@ def _take(
     accepted = 0
     problems = []
     for batch in batches:
-        decoded = house.decoding.decode(batch)
-        accepted += len(decoded.records)
-        problems.extend(decoded.unreadable)
+        records, unreadable = house.decoding.look(batch)
+        accepted += records
+        problems.extend(unreadable)
     position = house.keep(batches, note) if batches else house.spool.committed()
     return {
         "accepted": accepted,
