@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.normalize.columns import json_text
+from tocsin.normalize.json_column import json_column
 
 INTEGERS = frozenset(
     {"access_mask", "actual_permissions", "attempt", "code", "count", "duration", "exit_code"}
@@ -99,18 +99,7 @@ def to_text(array: pa.Array) -> pa.Array:
 
 def as_json(array: pa.Array) -> pa.Array:
     """The JSON text of each value, null fields left out."""
-    if not pa.types.is_nested(array.type):
-        return to_text(array)
-    texts = [None if v is None else json_text(_without_nulls(v)) for v in array.to_pylist()]
-    return pa.array(texts, pa.string())
-
-
-def _without_nulls(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
-    if isinstance(value, list):
-        return [_without_nulls(inner) for inner in value]
-    return value
+    return json_column(array) if pa.types.is_nested(array.type) else to_text(array)
 
 
 def _number_text(value: float | None) -> str | None:
