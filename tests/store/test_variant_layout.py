@@ -16,10 +16,13 @@ from tocsin.store.engines.variant_encoding import FieldNames, encode
 from tocsin.store.engines.variant_recoding import recoded
 from tocsin.store.engines.variant_shredding import shredded
 from tocsin.store.engines.variant_union import variant_column
-from tocsin.store.fields import MARK
+from tocsin.store.fields import MARKS
 from tocsin.store.ports import StoreError
 
-NAMES = st.sampled_from(["a", "A", "b", "B", "é", "x.y", MARK, "a" + MARK, "value", "typed_value"])
+MARK = MARKS[0]
+NAMES = st.sampled_from(
+    ["a", "A", "b", "B", "é", "x.y", *MARKS, "a" + MARK, "a" + MARKS[1], "value", "typed_value"]
+)
 VALUES = st.recursive(
     st.none()
     | st.booleans()

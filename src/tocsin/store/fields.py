@@ -13,8 +13,8 @@ from tocsin.model.field_path import REMAINDER
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS, HotColumn, hot_column_by_name
 from tocsin.store.ports import QueryError, SeenField
 
-MARK = "\x1f"
-"""Ends the name under which a second spelling or type of a field is stored.
+MARKS = ("\x1f", "\x1e", "\x1d")
+"""End the names under which further spellings or types of a field are stored.
 
 A field whose own name ends so gets one more, so that one is taken off again in any case.
 """
@@ -64,11 +64,11 @@ _KINDS = {
 
 def stored_name(name: str) -> str:
     """The name a field is encoded under; ``unmarked`` undoes it."""
-    return name + MARK if name.endswith(MARK) else name
+    return name + MARKS[0] if name.endswith(MARKS) else name
 
 
 def unmarked(name: str) -> str:
-    return name.removesuffix(MARK)
+    return name[:-1] if name.endswith(MARKS) else name
 
 
 class FieldCatalogue:

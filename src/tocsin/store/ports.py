@@ -65,6 +65,7 @@ class Segment:
     """An immutable file of events. ``path`` is relative to the store's folder.
 
     ``fields`` are those beyond the hot columns; ``publish`` adds the new ones to what is known.
+    ``facts``, if any, are the engine's own, which ``publish`` keeps for searches.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Segment:
     first_event_id: str = ""
     last_event_id: str = ""
     fields: frozenset[SeenField] = frozenset()
+    facts: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ segment_facts = Table(
     Column("segment_id", String(64), primary_key=True),
     Column("packed", LargeBinary, nullable=False),
 )
-"""What merging learned of a segment's events, so that searches need not open it."""
+"""What is known of a segment's events, so that searches need not open it."""
 
 event_fields = Table(
     "event_fields",

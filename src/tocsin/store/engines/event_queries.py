@@ -56,6 +56,18 @@ def time_tests(query: EventQuery) -> list[exp.Expr]:
     return tests
 
 
+def in_minutes(minutes: Sequence[int]) -> exp.Expr:
+    """True of times in one of these minutes since 1970."""
+    tests = [
+        exp.and_(
+            exp.GTE(this=TIME.copy(), expression=timestamp(moment_of(one * MINUTE_US))),
+            exp.LT(this=TIME.copy(), expression=timestamp(moment_of((one + 1) * MINUTE_US))),
+        )
+        for one in minutes
+    ]
+    return exp.paren(exp.or_(*tests)) if tests else exp.false()
+
+
 def grid(first: int, last: int, buckets: int) -> tuple[int, int]:
     """Where buckets over ``first <= time < last`` begin, and how wide they are (microseconds).
 
@@ -134,35 +146,38 @@ def top_values(
 ) -> exp.Expr:
     """Value and matches that have it, most frequent first; ``known`` are counted with them."""
     name, matches = exp.column("value", quoted=True), exp.column("matches", quoted=True)
+    count = exp.alias_(exp.Count(this=exp.Star()), "matches", quoted=True)
     counted = (
-        exp.select(name.copy(), exp.alias_(exp.Count(this=exp.Star()), "matches", quoted=True))
-        .from_(values(table, where, columns).subquery("found"))
-        .where(exp.not_(exp.Is(this=name.copy(), expression=exp.null())))
-        .group_by(name.copy())
+        exp.select(name.copy(), count, copy=False)
+        .from_(values(table, where, columns).subquery("found", copy=False), copy=False)
+        .where(exp.not_(exp.Is(this=name.copy(), expression=exp.null())), copy=False)
+        .group_by(name.copy(), copy=False)
     )
-    if known:
+    if known:  # many: the tree is not to be copied again and again
         both = exp.Union(this=counted, expression=_listed(known), distinct=False)
         total = exp.cast(exp.Anonymous(this="sum", expressions=[matches.copy()]), "BIGINT")
         counted = (
-            exp.select(name.copy(), exp.alias_(total, "matches", quoted=True))
-            .from_(both.subquery("counted"))
-            .group_by(name.copy())
+            exp.select(name.copy(), exp.alias_(total, "matches", quoted=True), copy=False)
+            .from_(both.subquery("counted", copy=False), copy=False)
+            .group_by(name.copy(), copy=False)
         )
     return (
-        exp.select(name.copy(), matches.copy())
-        .from_(counted.subquery("summed"))
-        .order_by(exp.Ordered(this=matches.copy(), desc=True), name.copy())
-        .limit(size)
+        exp.select(name.copy(), matches.copy(), copy=False)
+        .from_(counted.subquery("summed", copy=False), copy=False)
+        .order_by(exp.Ordered(this=matches.copy(), desc=True), name.copy(), copy=False)
+        .limit(size, copy=False)
     )
 
 
 def _listed(known: Counts) -> exp.Select:
     texts = exp.Array(expressions=[exp.Literal.string(text) for text, _ in known])
     counts = exp.Array(expressions=[_integer(events) for _, events in known])
-    return exp.select(
-        exp.alias_(exp.Anonymous(this="unnest", expressions=[texts]), "value", quoted=True),
-        exp.alias_(exp.Anonymous(this="unnest", expressions=[counts]), "matches", quoted=True),
-    )
+    listed = [exp.Anonymous(this="unnest", expressions=[one]) for one in (texts, counts)]
+    columns = [
+        exp.alias_(one, name, quoted=True, copy=False)
+        for one, name in zip(listed, ("value", "matches"), strict=True)
+    ]
+    return exp.select(*columns, copy=False)
 
 
 def read_cursor(text: str | None) -> Place | None:

@@ -21,7 +21,7 @@ from tocsin.store.engines.segment_scan import Scan, SegmentsChanged
 from tocsin.store.engines.segment_table import events_in
 from tocsin.store.engines.time_slices import slice_edges
 from tocsin.store.event_stream import WHOLE_EVENT
-from tocsin.store.fields import MARK, FieldCatalogue
+from tocsin.store.fields import MARKS, FieldCatalogue
 from tocsin.store.hot_columns import HOT_COLUMNS
 from tocsin.store.lucene import Filter
 from tocsin.store.ports import Segment, StoreError
@@ -32,7 +32,7 @@ _HELD = ".held"
 _BATCH_ROWS = 4096
 _SLICE_ROWS = 200_000
 _ORDERED_BY = (TIME, EVENT_ID)
-_MARKED = f'\\u{ord(MARK):04X}":'
+_MARKED = [f'\\u{ord(mark):04X}":' for mark in MARKS]
 
 
 @contextmanager
@@ -125,12 +125,11 @@ def _envelope(name: str) -> exp.Expr:
     column = exp.column(name, quoted=True)
     if name not in ("ocsf", "native"):
         return column
-    text = exp.cast(exp.cast(column, "JSON"), "VARCHAR")
-    plain = exp.Anonymous(
-        this="replace",
-        expressions=[text, exp.Literal.string(_MARKED), exp.Literal.string('":')],
-    )
-    return exp.alias_(plain, name, quoted=True)
+    text: exp.Expr = exp.cast(exp.cast(column, "JSON"), "VARCHAR")
+    for marked in _MARKED:
+        told = [exp.Literal.string(marked), exp.Literal.string('":')]
+        text = exp.Anonymous(this="replace", expressions=[text, *told])
+    return exp.alias_(text, name, quoted=True)
 
 
 def _value(catalogue: FieldCatalogue, name: str) -> exp.Expr:

@@ -2,13 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 from sqlglot import exp
 
 from tocsin.store.engines import event_queries as build
 from tocsin.store.engines.narrowing import Narrowing
-from tocsin.store.engines.segment_facts import SegmentFacts
+from tocsin.store.engines.segment_facts import Numbers, SegmentFacts
 from tocsin.store.engines.segment_scan import Scan
 from tocsin.store.engines.value_index import ValueIndex
 from tocsin.store.fields import Column
@@ -24,22 +25,46 @@ def counts_by_time(
 ) -> dict[int, dict[int, int]]:
     """By number of the bucket and severity id (0 for none): events that match."""
     counts: dict[int, Counter[int]] = defaultdict(Counter)
-    to_open = scan.segments
+    to_open, to_open_at_ends = scan.segments, list[Segment]()
+    cut = narrowing.cut_minutes()
     if first % build.MINUTE_US == 0 and width % build.MINUTE_US == 0:
-        known, to_open = _known(scan, narrowing)
-        for facts in known.values():
-            minutes, severities, events = facts.minutes
-            numbers = (minutes * build.MINUTE_US - first) // width
-            lowest, most = int(severities.min()), int(severities.max()) + 1
-            keys = numbers * (most - lowest) + severities - lowest
-            sums = np.bincount(keys, weights=events)
-            for key in np.flatnonzero(sums).tolist():
-                number, severity = divmod(key, most - lowest)
-                counts[number][severity + lowest] += round(sums[key])
-    rows = scan.rows(lambda table: build.histogram(table, exp.true(), first, width), to_open)
-    for number, severity, count in rows:
-        counts[number][severity] += count
+        to_open = []
+        for segment in scan.segments:
+            within = narrowing.whole_minutes(segment)
+            if within is None:
+                to_open.append(segment)
+                continue
+            minutes = narrowing.facts[segment.id].minutes
+            _add_minutes(counts, [one[within] for one in minutes], first, width)
+            if _has_any(minutes[0], cut):
+                to_open_at_ends.append(segment)
+    asked = [(to_open, exp.true()), (to_open_at_ends, build.in_minutes(cut))]
+    for segments, where in asked:
+        asking = partial(build.histogram, where=where, first=first, width=width)
+        for number, severity, count in scan.rows(asking, segments):
+            counts[number][severity] += count
     return {number: dict(by) for number, by in counts.items()}
+
+
+def _has_any(minutes: Numbers, of: list[int]) -> bool:
+    at = np.searchsorted(minutes, of)
+    inside = at < len(minutes)
+    return bool(np.any(minutes[at[inside]] == np.array(of, np.int64)[inside]))
+
+
+def _add_minutes(
+    counts: dict[int, Counter[int]], known: list[Numbers], first: int, width: int
+) -> None:
+    minutes, severities, events = known
+    if not len(minutes):
+        return
+    numbers = (minutes * build.MINUTE_US - first) // width
+    lowest, most = int(severities.min()), int(severities.max()) + 1
+    keys = numbers * (most - lowest) + severities - lowest
+    sums = np.bincount(keys, weights=events)
+    for key in np.flatnonzero(sums).tolist():
+        number, severity = divmod(key, most - lowest)
+        counts[number][severity + lowest] += round(sums[key])
 
 
 def top_values(

@@ -1,26 +1,17 @@
-"""Keeps the facts of segments in the state store, and those asked for in memory."""
+"""Knows the facts of segments, which the manifest keeps, and holds those asked for in memory."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import select
 
 from tocsin.store.engines.segment_facts import SegmentFacts
 from tocsin.store.ports import Segment, StateStore
-from tocsin.store.tables import segment_facts, segments
+from tocsin.store.tables import segment_facts
 
 _FETCHED = 500
 _FORGOTTEN_BEYOND = 2_000
 """Segments known beyond those asked for, before others are forgotten."""
-
-
-def keep(tx: Connection, facts: Mapping[str, SegmentFacts]) -> None:
-    """Note the facts of segments by id, and forget those of segments that count no longer."""
-    gone = segment_facts.c.segment_id.not_in(select(segments.c.id))
-    tx.execute(delete(segment_facts).where(gone))
-    rows = [{"segment_id": one, "packed": known.packed} for one, known in facts.items()]
-    if rows:
-        tx.execute(insert(segment_facts), rows)
 
 
 class FactsBook:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from tocsin.model.field_path import REMAINDER
 from tocsin.store.ports import SeenField, Segment, StoreError
-from tocsin.store.tables import event_fields, segments
+from tocsin.store.tables import event_fields, segment_facts, segments
 
 MOST_FIELDS = 20_000
 """Fields kept of a lane and space: a sender that makes up names can't fill the state with them.
@@ -18,7 +18,11 @@ Native ones beyond it are found by their exact name, and are not suggested."""
 
 
 def add(tx: Connection, segment: Segment) -> None:
+    """Count a segment from now on; its facts, if it has some, are kept beside it."""
     tx.execute(insert(segments).values(_row(segment)))
+    if segment.facts:
+        facts = {"segment_id": segment.id, "packed": segment.facts}
+        tx.execute(insert(segment_facts).values(facts))
 
 
 def full_lanes(known: Collection[SeenField]) -> frozenset[tuple[str, str]]:
@@ -66,6 +70,8 @@ def swap(tx: Connection, old: Sequence[Segment], *new: Segment | None) -> bool:
     if tx.execute(select(func.count()).where(is_old)).scalar_one() != len(old):
         return False
     tx.execute(delete(segments).where(is_old))
+    gone = {one.id for one in old}.difference(one.id for one in new if one is not None)
+    tx.execute(delete(segment_facts).where(segment_facts.c.segment_id.in_(gone)))
     for segment in new:
         if segment is not None:
             add(tx, segment)

@@ -126,17 +126,34 @@ class Narrowing:
 
         None when it is not known.
         """
+        within = self.whole_minutes(segment)
+        if within is None:
+            return None
+        minutes, _, events = self.facts[segment.id].minutes
+        return minutes[within], events[within]
+
+    def whole_minutes(self, segment: Segment) -> slice | None:
+        """Which of its facts' minutes lie within the times asked for, so that all events match.
+
+        None when it is not known.
+        """
         facts = self.facts.get(segment.id)
         if facts is None or self._rest(segment).says is not True:
             return None
-        minutes, _, events = facts.minutes
+        minutes = facts.minutes[0]
         first, last = 0, len(minutes)
         if self._query.start is not None:
             first = int(np.searchsorted(minutes * build.MINUTE_US, build.micros(self._query.start)))
         if self._query.end is not None:
             ends = (minutes + 1) * build.MINUTE_US
             last = int(np.searchsorted(ends, build.micros(self._query.end), side="right"))
-        return minutes[first:last], events[first:last]
+        return slice(first, max(first, last))
+
+    def cut_minutes(self) -> list[int]:
+        """Minutes since 1970 of which only a part lies within the times asked for."""
+        ends = (self._query.start, self._query.end)
+        moments = [build.micros(one) for one in ends if one is not None]
+        return sorted({one // build.MINUTE_US for one in moments if one % build.MINUTE_US})
 
     def _is_within(self, segment: Segment) -> bool:
         query = self._query

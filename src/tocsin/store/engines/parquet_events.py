@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from tocsin.model.event import EventBatch
 from tocsin.model.lane import Lane
-from tocsin.store.engines import facts_book, manifest
+from tocsin.store.engines import manifest
 from tocsin.store.engines.cold_shelf import ColdShelf
 from tocsin.store.engines.duckdb_reader import DuckDbReader
 from tocsin.store.engines.event_search import EventSearch
@@ -299,12 +299,10 @@ class ParquetEvents:
         return len(orphans)
 
     def _merge(self, group: Sequence[Segment]) -> bool:
-        merged = merge(self._folder, self._state, group)
-        new = [one.segment for one in merged]
+        new = merge(self._folder, self._state, group)
         with self._state.begin() as tx:
             swapped = manifest.swap(tx, group, *new)
             if swapped:
-                facts_book.keep(tx, {one.segment.id: one.facts for one in merged})
                 self._fields.note(tx, frozenset().union(*(one.fields for one in new)))
         for segment in group if swapped else new:
             self._in_use.remove(self._folder / segment.path)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from tocsin.store.engines.event_queries import MINUTE_US
 from tocsin.store.engines.segment_parts import METADATA, TYPED, typed_of
 from tocsin.store.engines.variant_decoding import field_names
-from tocsin.store.fields import unmarked
+from tocsin.store.fields import MARKS, unmarked
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 
 MOST_VALUES = 1_000
@@ -23,10 +23,12 @@ MOST_VALUES = 1_000
 _MOST_TEXT = 64_000
 RAW = "raw"
 _VARIANTS = ("ocsf", "native")
-_COUNTED = (
-    *(name for name, kind in ENVELOPE.items() if kind == "VARCHAR" and name != "event_id"),
-    *(column.name for column in HOT_COLUMNS),
+_ENVELOPE = tuple(
+    name for name, kind in ENVELOPE.items() if kind == "VARCHAR" and name != "event_id"
 )
+_COUNTED = (*_ENVELOPE, *(column.name for column in HOT_COLUMNS))
+_QUICK = 1
+"""The level of compression for facts that somebody waits for."""
 Numbers = npt.NDArray[np.int64]
 
 
@@ -70,12 +72,17 @@ class SegmentFacts:
         }
 
     def may_have(self, variant: str, keys: Sequence[str]) -> bool:
-        """False when no event has the field at ``keys``, whatever the case, in that column."""
+        """False when no event has the field at ``keys``, whatever the case, in that column.
+
+        Where each spelling and type lies is told since there are several ``MARKS``.
+        """
         known = self._fields.get(variant)
         if known is None:
             return True
         paths, encoded = known
-        return ".".join(map(_folded, keys)) in paths or _folded(keys[-1]) in encoded
+        places = self._told.get("marks") == len(MARKS)
+        path = ".".join(key.lower() if places else _folded(key) for key in keys)
+        return path in paths or _folded(keys[-1]) in encoded
 
     @cached_property
     def minutes(self) -> tuple[Numbers, Numbers, Numbers]:
@@ -84,17 +91,30 @@ class SegmentFacts:
         return np.cumsum(at), severity, events
 
 
-def facts_of(table: pa.Table) -> SegmentFacts:
-    """What is known of the events of a segment's table (in storage layout)."""
+def facts_of(table: pa.Table) -> bytes:
+    """What is known of the events of a segment's table (in storage layout), packed."""
+    return zlib.compress(_told(table, _COUNTED))
+
+
+def early_facts_of(table: pa.Table) -> bytes:
+    """The same without the values of hot columns, of which it says only which nobody has."""
+    return zlib.compress(_told(table, _ENVELOPE), _QUICK)
+
+
+def _told(table: pa.Table, counted: Sequence[str]) -> bytes:
+    stored = set(table.column_names)
+    empty = (n for n in _COUNTED if n in stored and table[n].null_count == table.num_rows)
     told = {
         "columns": {
-            **{name: _column(table[name]) for name in _COUNTED},
+            **dict.fromkeys(empty),
+            **{name: _column(table[name]) for name in counted},
             RAW: None if table[RAW].null_count == table.num_rows else (table[RAW].null_count, None),
         },
+        "marks": len(MARKS),
         "fields": {name: _fields(table[name]) for name in _VARIANTS},
         "minutes": _minutes(table),
     }
-    return SegmentFacts(zlib.compress(orjson.dumps(told)))
+    return orjson.dumps(told)
 
 
 def _column(column: pa.ChunkedArray) -> tuple[int, list[tuple[Any, int]] | None] | None:
@@ -127,7 +147,7 @@ def _fields(column: pa.ChunkedArray) -> list[list[str]] | None:
 
 def _paths(fields: pa.StructType, above: str) -> Iterator[str]:
     for field in fields:
-        path = above + _folded(field.name)
+        path = above + field.name.lower()
         yield path
         at = field.type.get_field_index(TYPED)
         if at >= 0 and pa.types.is_struct(field.type.field(at).type):

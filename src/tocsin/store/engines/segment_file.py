@@ -17,10 +17,11 @@ import pyarrow.parquet as pq
 from tocsin.model.event import EventBatch
 from tocsin.store.engines.arrow_plain import is_list, plain
 from tocsin.store.engines.parquet_footer import mark_variants
+from tocsin.store.engines.segment_facts import early_facts_of
 from tocsin.store.engines.variant_encoding import FieldNames
 from tocsin.store.engines.variant_shredding import shredded
 from tocsin.store.engines.variant_union import variant_column
-from tocsin.store.fields import ANY_MEMBER, EVERY_LANE, MARK
+from tocsin.store.fields import ANY_MEMBER, EVERY_LANE, MARKS
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 from tocsin.store.ports import SeenField, Segment
 
@@ -80,6 +81,7 @@ def write_segment(
         first_event_id=ids["min"],
         last_event_id=ids["max"],
         fields=fields,
+        facts=early_facts_of(table),
     )
 
 
@@ -159,7 +161,7 @@ def laid_out(batches: Sequence[EventBatch]) -> tuple[pa.Table, frozenset[SeenFie
 
 
 def marked_fields(table: pa.Table) -> frozenset[SeenField]:
-    """Where second spellings and second types of fields lie in a segment's table.
+    """Where further spellings and types of fields lie in a segment's table.
 
     A search that does not know of them does not find what lies there.
     """
@@ -220,7 +222,7 @@ def _marked_paths(kind: Any, above: tuple[str, ...]) -> Iterator[tuple[str, ...]
             yield from _marked_paths(field.type, (*above, field.name))
     elif typed is not None and pa.types.is_list(typed):
         yield from _marked_paths(typed.value_type, (*above, ANY_MEMBER))
-    elif any(key.endswith(MARK) for key in above):
+    elif any(key.endswith(MARKS) for key in above):
         yield above
 
 

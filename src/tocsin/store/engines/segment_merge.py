@@ -7,7 +7,6 @@ lets the manifest tell most searches which files can't hold what they look for.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tocsin.model.lane import Lane
-from tocsin.store.engines.segment_facts import SegmentFacts, facts_of
+from tocsin.store.engines.segment_facts import facts_of
 from tocsin.store.engines.segment_file import (
     LAYOUT,
     VARIANTS,
@@ -40,20 +39,12 @@ OWN_FILE_ROWS = 4_000
 MERGED_GROUP_ROWS = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """A new segment and what is known of its events."""
-
-    segment: Segment
-    facts: SegmentFacts
-
-
 def merge(
     folder: Path,
     state: StateStore,
     group: Sequence[Segment],
     own_file_rows: int = OWN_FILE_ROWS,
-) -> list[Merged]:
+) -> list[Segment]:
     """Write the events of all segments of ``group`` to new files, in today's layout.
 
     A lane with ``own_file_rows`` events gets a file of its own, the others share one.
@@ -76,12 +67,12 @@ def merge(
             together += parts
     del of_lane
     files = [*apart, together] if together else apart
-    merged: list[Merged] = []
+    merged: list[Segment] = []
     try:
         merged.extend(write_sorted(folder, _table(parts)) for parts in files)
     except BaseException:
         for one in merged:
-            (folder / one.segment.path).unlink(missing_ok=True)
+            (folder / one.path).unlink(missing_ok=True)
         raise
     return merged
 
@@ -110,7 +101,7 @@ def _table(parts: Sequence[LanePart]) -> pa.Table:
     return table
 
 
-def write_sorted(folder: Path, table: pa.Table) -> Merged:
+def write_sorted(folder: Path, table: pa.Table) -> Segment:
     """Write the events of ``table`` (in storage layout), by lane and then by time, to a new file."""
     order = pc.sort_indices(table, [("lane", "ascending"), ("time", "ascending")])
     table = table.take(order)
@@ -118,7 +109,7 @@ def write_sorted(folder: Path, table: pa.Table) -> Merged:
     write_durably(folder / path, iter([table]), table.schema, MERGED_GROUP_ROWS)
     times = pc.min_max(table["time"]).as_py()
     ids = pc.min_max(table["event_id"]).as_py()
-    segment = Segment(
+    return Segment(
         id=identifier,
         path=path.as_posix(),
         rows=table.num_rows,
@@ -131,8 +122,8 @@ def write_sorted(folder: Path, table: pa.Table) -> Merged:
         first_event_id=ids["min"],
         last_event_id=ids["max"],
         fields=marked_fields(table),
+        facts=facts_of(table),
     )
-    return Merged(segment, facts_of(table))
 
 
 def _names(column: pa.ChunkedArray) -> tuple[str, ...]:

@@ -8,7 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tocsin.store.engines.segment_file import checksum, layout_of, new_path, write_durably
+from tocsin.store.engines.segment_facts import facts_of
+from tocsin.store.engines.segment_file import (
+    LAYOUT,
+    checksum,
+    layout_of,
+    new_path,
+    write_durably,
+)
 from tocsin.store.ports import Segment
 
 
@@ -23,7 +30,8 @@ def without(
     kept = table.filter(pc.invert(goes(table)))
     if not kept.num_rows:
         return None
-    identifier, path = new_path(layout_of(segment.path))
+    layout = layout_of(segment.path)
+    identifier, path = new_path(layout)
     write_durably(folder / path, iter([kept]), kept.schema)
     times = pc.min_max(kept["time"]).as_py()
     ids = pc.min_max(kept["event_id"]).as_py()
@@ -39,6 +47,7 @@ def without(
         checksum=checksum(folder / path),
         first_event_id=ids["min"],
         last_event_id=ids["max"],
+        facts=facts_of(kept) if layout == LAYOUT else b"",
     )
 
 

@@ -4,10 +4,11 @@ Source: Apache Parquet, VariantShredding.md. DuckDB 2.0 casts to VARIANT and shr
 thousand events a second; this layout only rearranges Arrow buffers and is written at about 150
 thousand, with the same result when read.
 
-Readers fold the case of typed names, so the second spelling of a name in one object (``GUID``
-beside ``Guid``) is stored under a name that ends in ``MARK``. What can't be typed (third
-spellings, objects beyond ``WIDEST_OBJECT`` or ``DEEPEST_OBJECT``, empty objects, null members of
-lists) is encoded into the ``value`` beside the typed fields: slow to search, but nothing is lost.
+Readers fold the case of typed names, so further spellings of a name in one object (``GUID``
+beside ``Guid``) are stored under names that end in one of ``MARKS``. What can't be typed (more
+spellings than these, objects beyond ``WIDEST_OBJECT`` or ``DEEPEST_OBJECT``, empty objects, null
+members of lists) is encoded into the ``value`` beside the typed fields: nothing is lost, but
+DuckDB then puts whole objects together to search any field of the segment.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 
 from tocsin.store.engines.arrow_plain import kind_of, plain
 from tocsin.store.engines.variant_encoding import NULL, FieldNames, encode
-from tocsin.store.fields import MARK
+from tocsin.store.fields import MARKS
 
 WIDEST_OBJECT = 1_000
 DEEPEST_OBJECT = 32
@@ -58,8 +59,11 @@ def choose_names(names: list[str]) -> dict[int, str]:
     stored: dict[int, str] = {}
     taken: set[str] = set()
     for place, name in enumerate(names):
-        free = name if name.lower() not in taken else name + MARK
-        if MARK not in name and free.lower() not in taken and len(stored) < WIDEST_OBJECT:
+        if len(stored) == WIDEST_OBJECT or any(mark in name for mark in MARKS):
+            continue
+        places = (name, *(name + mark for mark in MARKS))
+        free = next((one for one in places if one.lower() not in taken), None)
+        if free is not None:
             stored[place] = free
             taken.add(free.lower())
     return stored

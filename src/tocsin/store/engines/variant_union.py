@@ -1,7 +1,7 @@
 """Puts shredded VARIANT columns one below the other as one column with the fields of all.
 
-A field whose type differs between the parts gets a second typed field whose name ends in
-``MARK``; a third type finds no typed place and is encoded.
+A field whose type differs between the parts gets further typed fields whose names end in one of
+``MARKS``; a type beyond these finds no typed place and is encoded.
 """
 
 from collections import Counter
