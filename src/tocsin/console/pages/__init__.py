@@ -39,6 +39,7 @@ from tocsin.console.pages import (
     source_draft,
     source_setup,
     sources,
+    sql_editor,
     storage,
     storage_backups,
 )
@@ -53,6 +54,7 @@ PAGES = tuple(
         saved_search,
         search_export,
         search_sql,
+        sql_editor,
         search_jobs,
         search_check,
         search_fields,

@@ -1,5 +1,7 @@
 """The fields of a search: which there are, their most frequent values, statistics, completion."""
 
+from dataclasses import replace
+
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
@@ -8,8 +10,10 @@ from tocsin.console import fields
 from tocsin.console.panes import attempt
 from tocsin.console.search_asked import Asked, Hunter, Turn
 from tocsin.console.search_state import SearchState, field_name
+from tocsin.console.visit import Visit
 from tocsin.store.lucene import escaped
 from tocsin.store.ports import QueryError
+from tocsin.store.stop_signal import StopSignal
 
 router = APIRouter(prefix="/search")
 _VALUES = 10
@@ -71,19 +75,22 @@ def complete(
             for name, note in fields.complete(prefix[:100], names)
         ]
         return JSONResponse(found)
-    wanted = f"*{escaped(prefix[:200])}*" if prefix else "*"
-    wide = SearchState(f"{field[:200]}:{wanted}", query.start, query.to, zone=query.zone)
     name = field[:200].replace("\\", "")
+    values = frequent_values(visit, turn, query, name, prefix[:200])
+    return JSONResponse([{**value, "is_value": True} for value in values])
+
+
+def frequent_values(
+    visit: Visit, turn: StopSignal, within: SearchState, field: str, part: str
+) -> list[dict[str, str]]:
+    """The most frequent values of a field that hold ``part``, in the range; none without one."""
+    wanted = f"*{escaped(part)}*" if part else "*"
+    wide = replace(within, q=f"{field_name(field)}:{wanted}", cursor="")
     try:
-        values = visit.tocsin.events.top_values(wide.query(visit.now), name, _VALUES, turn)
+        values = visit.tocsin.events.top_values(wide.query(visit.now), field, _VALUES, turn)
     except (QueryError, ValueError):
-        return JSONResponse([])
-    return JSONResponse(
-        [
-            {"insert": value.value, "note": _note(name, value.value, value.count), "is_value": True}
-            for value in values
-        ]
-    )
+        return []
+    return [{"insert": one.value, "note": _note(field, one.value, one.count)} for one in values]
 
 
 def _note(field: str, value: str, count: int) -> str:

@@ -16,6 +16,7 @@ from tocsin.console.column_meanings import columns
 from tocsin.console.panes import attempt
 from tocsin.console.search_asked import ExportTurn, Hunter, Turn
 from tocsin.console.search_state import DEFAULT_FROM, PRESETS, QueryFault, fault_in
+from tocsin.console.sql_completion import quoted_key
 from tocsin.console.sql_state import VIEWS, SqlState
 from tocsin.console.visit import Missing, Visit
 from tocsin.store.fields import NATIVE
@@ -54,6 +55,7 @@ def _asked(
     view: Annotated[str, Query(max_length=10)] = "rows",
     lane: Annotated[str, Query(max_length=200)] = "",
 ) -> SqlState:
+    sql = sql.replace("\r\n", "\n")  # a form sends its lines so; places are counted without
     return SqlState(sql, q, start or DEFAULT_FROM, to, view if view in VIEWS else "rows", lane)
 
 
@@ -78,7 +80,7 @@ def sql(visit: Hunter, query: Asked) -> Response:
         "search_sql.html",
         query=query,
         columns=columns(),
-        lanes=attempt("The lanes", lambda: _lanes(visit, query)),
+        lanes=attempt("The lanes", lambda: lanes_within(visit, query)),
         native=_native(visit, query.lane) if query.lane else [],
         presets=PRESETS,
         examples=EXAMPLES,
@@ -140,7 +142,8 @@ def _told(query: SqlState, make: Callable[[], _Shown]) -> _Shown:
         return _Shown(fault=fault_in(query.sql, str(error), None))
 
 
-def _lanes(visit: Visit, query: SqlState) -> list[str]:
+def lanes_within(visit: Visit, query: SqlState) -> list[str]:
+    """The lanes that have events in the range; ValueError for one that can't be."""
     within = query.within(visit.now)
     held = visit.tocsin.events.segments(within.start, within.end)
     return sorted({lane for segment in held for lane in segment.lanes})
@@ -150,8 +153,4 @@ def _native(visit: Visit, lane: str) -> list[str]:
     """The source's fields of a lane, as SQL names them."""
     names = visit.tocsin.events.field_names({lane})
     found = [name.removeprefix(NATIVE) for name in names if name.startswith(NATIVE)]
-    return [f"native.{'.'.join(map(_quoted, name.split('.')))}" for name in found][:500]
-
-
-def _quoted(key: str) -> str:
-    return key if key.isidentifier() else '"' + key.replace('"', '""') + '"'
+    return [f"native.{'.'.join(map(quoted_key, name.split('.')))}" for name in found][:500]
