@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from tocsin.app.bench_otlp import otlp_request
 from tocsin.app.collector import spare_long_lived
 from tocsin.app.config import load_settings
 from tocsin.app.machine import machine_facts, peak_rss_mb
@@ -23,6 +24,7 @@ from tocsin.ingest.decode import decode
 from tocsin.ingest.hec_body import take_events
 from tocsin.ingest.lines import split_lines
 from tocsin.ingest.otlp_body import take_logs
+from tocsin.ingest.otlp_protobuf import take_proto_logs
 from tocsin.model.record import RawBatch
 
 _BODY_BYTES = 1 << 20
@@ -151,7 +153,7 @@ def _write_bulk(source: str, lines: Sequence[bytes]) -> bytes:
     return b"".join(action + line + b"\n" for line in lines)
 
 
-def _write_otlp(source: str, lines: Sequence[bytes]) -> bytes:
+def _write_otlp_json(source: str, lines: Sequence[bytes]) -> bytes:
     records = [
         {"timeUnixNano": "1700000000500000000", "body": _any_value(orjson.loads(line))}
         for line in lines
@@ -186,5 +188,8 @@ _DOORS = (
     _Door("ndjson", lambda source, lines: b"\n".join(lines), _take_ndjson),
     _Door("hec", _write_hec, lambda body, source: take_events(body, _maker(source)).batches),
     _Door("bulk", _write_bulk, lambda body, source: take_bulk(body, "", _maker(source)).batches),
-    _Door("otlp", _write_otlp, lambda body, source: take_logs(body, _maker(source)).batches),
+    _Door("otlp", otlp_request, lambda body, source: take_proto_logs(body, _maker(source)).batches),
+    _Door(
+        "otlp_json", _write_otlp_json, lambda body, source: take_logs(body, _maker(source)).batches
+    ),
 )

@@ -98,9 +98,11 @@ class BenchServer:
         method: str,
         path: str,
         payload: bytes | None = None,
+        media: str = "application/json",
     ) -> bytes:
         """The body of an answer; anything but 200 raises."""
-        connection.request(method, path, body=payload, headers=self._headers)
+        headers = {"Content-Type": media} | self._headers
+        connection.request(method, path, body=payload, headers=headers)
         answer = connection.getresponse()
         told = answer.read()
         if answer.status != http.HTTPStatus.OK:

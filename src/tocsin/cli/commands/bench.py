@@ -14,7 +14,7 @@ from tocsin.app.bench_respond import bench_respond
 from tocsin.app.bench_rules import bench_rules
 from tocsin.app.bench_traffic import Traffic
 from tocsin.app.shipped import CONTENT, cache_folder
-from tocsin.cli.bench_http import bench_http
+from tocsin.cli.bench_http import bench_http, bench_otlp
 from tocsin.cli.bench_syslog import bench_syslog
 from tocsin.cli.commands.bench_backtest import backtest
 from tocsin.cli.commands.bench_latency import latency
@@ -34,10 +34,16 @@ class Door(StrEnum):
 
     SPOOL = "spool"
     HTTP = "http"
+    OTLP = "otlp"
     SYSLOG_TCP = "syslog-tcp"
 
 
-_BENCHES = {Door.SPOOL: bench_ingest, Door.HTTP: bench_http, Door.SYSLOG_TCP: bench_syslog}
+_BENCHES = {
+    Door.SPOOL: bench_ingest,
+    Door.HTTP: bench_http,
+    Door.OTLP: bench_otlp,
+    Door.SYSLOG_TCP: bench_syslog,
+}
 
 app = typer.Typer(help="Measure this machine: reproducible, prints JSON.", no_args_is_help=True)
 app.command("backtest")(backtest)
@@ -114,7 +120,10 @@ def ingest(
     ] = Traffic.DAY,
     door: Annotated[
         Door,
-        typer.Option("--door", help="Straight to the spool, or to a server over HTTP or syslog."),
+        typer.Option(
+            "--door",
+            help="Straight to the spool, or to a server by another way.",
+        ),
     ] = Door.SPOOL,
     as_json: JsonOption = False,
 ) -> None:
