@@ -69,3 +69,97 @@ def test_structured_data_becomes_columns(line: str, framing: Framing) -> None:
     compare_records(payload, framing)
     assert compare([payload], framing) == (9, 9)
     assert not decoded(payload, framing, SPLIT).shaped.loose  # type: ignore[union-attr]
+
+
+VERSIONS = st.sampled_from(
+    ["LEEF:1.0", "LEEF:2.0", "LEEF:2.1", "LEEF: 1.0", "LEEF:2", "LEEF:20.1", "CEF:0", "CEF:1.2"]
+)
+PARTS = st.sampled_from(
+    ["V", "V", "", "two words", "a\\|b", "a\\\\", "a\\b", "\\", "é", "a=b", "\t"]
+)
+DELIMITERS = st.sampled_from(
+    ["", "", "", "^|", "|", "\t|", "x5E|", "0x09|", "x0009|", "x5|", "=|", " |", "x20|", "é|", "^"]
+)
+KEYS = st.sampled_from(
+    ["a", "b", "src", "usrName", "cs1", "a b", "1a", "é", "a[0]", "", "name", "eventID", " c", "c "]
+)
+TOLD = st.sampled_from(
+    [
+        *(
+            "1",
+            "two words",
+            "",
+            " ",
+            " x ",
+            "a\\=b",
+            "C:\\\\new",
+            "C:\\new",
+            "x\\ny",
+            "x\\\\ny",
+            "\\",
+        ),
+        *(
+            "x=y",
+            "a^b",
+            "a|b",
+            "a\\|b",
+            "é",
+            "xé",
+            "\u00a0x",
+            "http://h/?a=b&c=d",
+            "\\=",
+            "audit(1.5:2)",
+        ),
+    ]
+)
+BETWEEN = st.sampled_from(["\t", "\t", "^", "^", " ", " ", "\t\t", "  ", "|", "\t "])
+EVENTS = st.builds(
+    lambda version, parts, delimiter, pairs, between, end: (
+        "|".join([version, *parts])
+        + "|"
+        + delimiter
+        + between.join(f"{key}={value}" for key, value in pairs)
+        + end
+    ),
+    VERSIONS,
+    st.lists(PARTS, min_size=3, max_size=7),
+    DELIMITERS,
+    st.lists(st.tuples(KEYS, TOLD), max_size=4),
+    BETWEEN,
+    st.sampled_from(["", "", "\t", "^", " ", " words", "\r"]),
+)
+BEFORE = st.sampled_from(
+    [
+        "",
+        "<13>Jun 30 08:01:12 fw-1 ",
+        "<13>1 2026-06-30T08:02:15Z h a - - - ",
+        "<13>Jun 30 08:01:12 h é",
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.builds("{}{}".format, BEFORE, EVENTS), min_size=1, max_size=10),
+    st.integers(1, 3),
+    st.sampled_from(BOTH),
+)
+def test_made_up_events(lines: list[str], times: int, framing: Framing) -> None:
+    compare_records("\n".join(lines * times).encode(), framing)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "LEEF:1.0|Example|Vault|2.0|login|usrName=ada\tsev=3\tmsg=Login from console\tx=",
+        "LEEF:2.0|Example|Gateway|5.0|deny|^|devTime=1782833520000^src=198.51.100.121^msg=a b=c",
+        "LEEF:2.0|Example||5.0|deny|x09|src=198.51.100.121\tmsg=Zoë ging\t",
+        "LEEF:1.0|Example|Vault|2.0|login|usrName=ada sev=3 msg=Login from console",
+        "CEF:0|V|P\\|Q|1|2|n|3|a=C:\\\\Temp\\new b=x\\=y c=one\\ntwo d=plain",
+    ],
+)
+@pytest.mark.parametrize("head", ["", "<13>Jun 30 08:01:12 vault-2 "])
+def test_events_become_columns(line: str, head: str) -> None:
+    payload = "\n".join([head + line] * 9).encode()
+    compare_records(payload, Framing.LINES)
+    assert not decoded(payload, Framing.LINES, SPLIT).shaped.loose  # type: ignore[union-attr]

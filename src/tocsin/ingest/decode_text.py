@@ -20,6 +20,7 @@ from tocsin.ingest.text_cef import read_cefs
 from tocsin.ingest.text_columns import Column, flags_of, matches
 from tocsin.ingest.text_header_parts import NUMBERS, Headed
 from tocsin.ingest.text_headers import read_headers
+from tocsin.ingest.text_leef import read_leefs
 from tocsin.ingest.text_lines import TextLines, find_lines
 from tocsin.ingest.text_objects import OBJECT, read_objects
 from tocsin.ingest.text_pairs import read_pairs_of
@@ -32,8 +33,7 @@ FEWEST_BYTES = 24 << 10
 FEWEST_ALIKE = 32
 """Fewer lines with the same fields are left: columns of them cost more than they save."""
 _LARGEST = 1 << 30
-_AUDIT, _CEF = b"audit(", b"CEF:"
-# JSON, CEF and LEEF have readers of their own (``carried``).
+_AUDIT, _CEF, _LEEF = b"audit(", b"CEF:", b"LEEF:"
 _PAIRED = r"^[A-Za-z_][\w.\-/@]{0,99}=[^\s=]"
 _SENTENCE = r"^[^\"]* [^=\" ]+(?: |$)"
 """Words among pairs: then it is no record of pairs."""
@@ -121,14 +121,15 @@ def _carried(lines: TextLines, headed: Headed, objects: Templates) -> Iterator[L
         is_paired &= ~is_sentence
     if is_mixed.any():
         is_text &= ~(is_mixed & matches(messages, _ODDLY_CARRIES))
+    is_audit = np.zeros(len(messages), np.bool_)
     if _AUDIT in lines.payload:
         whole = lines.texts(headed.lines, lines.starts[headed.lines])
         is_audit = flags_of(pc.match_substring(whole, _AUDIT))
         for others in (is_text, is_paired, is_object):
             others &= ~is_audit
-        is_audit &= ~is_mixed
-        if is_audit.any():
-            yield from read_audits(headed.of(is_audit), messages.filter(is_audit), FEWEST_ALIKE)
+        is_plain = is_audit & ~is_mixed
+        if is_plain.any():
+            yield from read_audits(headed.of(is_plain), messages.filter(is_plain), FEWEST_ALIKE)
     if np.count_nonzero(is_text) >= FEWEST_ALIKE:
         mine = headed.of(is_text)
         kept = messages if is_text.all() else messages.filter(is_text)
@@ -140,6 +141,9 @@ def _carried(lines: TextLines, headed: Headed, objects: Templates) -> Iterator[L
     if _CEF in lines.payload and not is_text.all():
         is_event = ~(is_text | is_paired | is_object | is_mixed)
         yield from read_cefs(headed.of(is_event), messages.filter(is_event), FEWEST_ALIKE)
+    if _LEEF in lines.payload and not is_text.all():
+        is_event = ~(is_text | is_paired | is_object | is_audit)
+        yield from read_leefs(headed.of(is_event), messages.filter(is_event), FEWEST_ALIKE)
     if is_object.any():
         some = messages.filter(is_object)
         yield from read_objects(headed.of(is_object), some, objects, FEWEST_BYTES)

@@ -11,7 +11,7 @@ CEF_NAMES = (
     *("deviceVendor", "deviceProduct", "deviceVersion"),
     *("deviceEventClassId", "name", "severity"),
 )
-_LEEF_NAMES = ("deviceVendor", "deviceProduct", "deviceVersion", "eventID")
+LEEF_NAMES = ("deviceVendor", "deviceProduct", "deviceVersion", "eventID")
 _KEY = re.compile(r"(?:^|(?<=\s))([A-Za-z_][\w.\-\[\]:]{0,99})=")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _UNESCAPED = {"n": "\n", "r": "\r"}
@@ -51,7 +51,7 @@ def _read_cef(text: str) -> Pairs | None:
 
 def _read_leef(text: str) -> Pairs | None:
     head = _LEEF.match(text)
-    parts = None if head is None else _header(text, head.end(), _LEEF_NAMES)
+    parts = None if head is None else _header(text, head.end(), LEEF_NAMES)
     if head is None or parts is None:
         return None
     fields, at = parts
@@ -88,7 +88,7 @@ def _put_pairs(fields: dict[str, str], text: str, *, escaped: bool) -> bool:
     keeps = bool(text[: keys[0].start() if keys else len(text)].strip())
     for key, end in zip(keys, ends, strict=False):
         value = text[key.end() : end].strip()
-        keeps = _put(fields, key[1], _unescaped(value) if escaped else value) or keeps
+        keeps = _put(fields, key[1], unescaped(value) if escaped else value) or keeps
     return keeps
 
 
@@ -99,7 +99,7 @@ def _header(text: str, at: int, names: tuple[str, ...]) -> tuple[dict[str, str],
         if part is None or (part.end() == len(text) and name != names[-1]):
             return None
         if part[1]:
-            fields[name] = _unescaped(part[1])
+            fields[name] = unescaped(part[1])
         at = part.end()
     return fields, at
 
@@ -113,7 +113,8 @@ def _put(fields: dict[str, str], name: str, value: str) -> bool:
     return False
 
 
-def _unescaped(value: str) -> str:
+def unescaped(value: str) -> str:
+    """A part of a header, or a value of CEF, without the escapes it may have."""
     if "\\" not in value:
         return value
     return _ESCAPE.sub(_plain, value)

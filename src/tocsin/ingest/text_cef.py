@@ -1,29 +1,30 @@
-"""CEF events as columns: ``event_format`` for many at once, where nothing in them is escaped."""
+"""CEF events as columns: ``event_format`` for many at once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tocsin.ingest.decode_lines import Bytes, Flags, Numbers
 from tocsin.ingest.decode_lines import table_of as bytes_of
 from tocsin.ingest.decode_rejoined import LineTable
 from tocsin.ingest.decode_scalars import slices_of
-from tocsin.ingest.event_format import CEF_NAMES
-from tocsin.ingest.text_columns import Column, matches, parts_of
+from tocsin.ingest.event_format import CEF_NAMES, unescaped
+from tocsin.ingest.text_columns import Column, matches, parts_of, sizes_of
 from tocsin.ingest.text_header_parts import Headed
 from tocsin.ingest.text_pairs import PADDING, Pairs, alike
 from tocsin.ingest.text_tables import table_of
 
 _KEY = r"[A-Za-z_][A-Za-z0-9_.\-]{0,99}"
-_EVENT = rf"^CEF:\d{{1,3}}(?:\.\d{{1,3}})?\|(?:[^|\\]*\|){{6}} *{_KEY}=[^\\]*$"
+_EVENT = rf"^CEF:\d{{1,3}}(?:\.\d{{1,3}})?\|(?:(?:[^|\\]|\\.)*\|){{6}} *{_KEY}="
 _VERSION = "cefVersion"
 _PREFIX = len("CEF:")
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
 _BEGINS_KEY, _IN_KEY = bytes_of(_LETTERS), bytes_of(_LETTERS + b"0123456789.-")
 _ODD_IN_KEY = bytes_of(b"[]:")
 _LONGEST_KEY = 100
-_BAR, _BLANK, _ASSIGN = b"| ="
+_BAR, _BLANK, _ASSIGN, _SLASH = b"| =\\"
 
 
 def read_cefs(headed: Headed, messages: Column, fewest: int) -> Iterator[LineTable]:
@@ -36,27 +37,64 @@ def read_cefs(headed: Headed, messages: Column, fewest: int) -> Iterator[LineTab
     data = np.append(data[: offsets[-1]], PADDING)
     starts, ends = offsets[:-1], offsets[1:]
     bars = np.flatnonzero(data == _BAR)
+    bars = bars[~_are_escaped(data, bars)]
     bars = bars.take(np.searchsorted(bars, starts) + np.arange(len(CEF_NAMES) + 1)[:, None])
-    pairs, is_sound = _pairs(data, bars[-1] + 1, ends)
-    is_empty = np.diff(bars, axis=0) == 1
-    kinds = (is_empty * (1 << np.arange(len(CEF_NAMES)))[:, None]).sum(axis=0)
+    pairs, is_sound = pairs_by_blanks(data, bars[-1] + 1, ends)
     parts = {_VERSION: slices_of(data.tobytes(), starts + _PREFIX, bars[0])}
     for at, name in enumerate(CEF_NAMES):
-        parts[name] = slices_of(data.tobytes(), bars[at] + 1, bars[at + 1])
+        parts[name] = _unescaped(slices_of(data.tobytes(), bars[at] + 1, bars[at + 1]))
+    yield from header_tables(mine, parts, pairs, is_sound, fewest, _unescaped)
+
+
+def header_tables(
+    headed: Headed,
+    parts: dict[str, Column],
+    pairs: Pairs,
+    is_sound: Flags,
+    fewest: int,
+    mend: Callable[[Column], Column] = lambda values: values,
+) -> Iterator[LineTable]:
+    """Tables of the sound ones: the parts of the header that are not empty, then the pairs.
+
+    ``mend`` is done to the values of pairs.
+    """
+    kinds = np.zeros(len(is_sound), np.int64)
+    for at, column in enumerate(parts.values()):
+        kinds |= (sizes_of(column) == 0).astype(np.int64) << at
     for kind in np.unique(kinds[is_sound]).tolist():
         told = {
-            name: column
-            for at, (name, column) in enumerate(parts.items(), -1)
-            if at < 0 or not kind >> at & 1
+            name: column for at, (name, column) in enumerate(parts.items()) if not kind >> at & 1
         }
         for found in alike(pairs, is_sound & (kinds == kind), fewest):
             if parts.keys().isdisjoint(found.values):
                 taken = pa.array(found.texts)
                 columns = {name: column.take(taken) for name, column in told.items()}
-                yield table_of(columns | found.values, mine.at(found.texts))
+                columns |= {name: mend(column) for name, column in found.values.items()}
+                yield table_of(columns, headed.at(found.texts))
 
 
-def _pairs(data: Bytes, begins: Numbers, ends: Numbers) -> tuple[Pairs, Flags]:
+def _unescaped(column: Column) -> Column:
+    is_escaped = matches(column, r"\\")
+    if not is_escaped.any():
+        return column
+    coded = column.filter(pa.array(is_escaped)).dictionary_encode()
+    texts = pa.array([unescaped(text) for text in coded.dictionary.to_pylist()], pa.string())
+    return pc.replace_with_mask(column, pa.array(is_escaped), texts.take(coded.indices))
+
+
+def _are_escaped(data: Bytes, places: Numbers) -> Flags:
+    """Which of the places have an odd number of backslashes before them."""
+    is_escaped = np.zeros(len(places), np.bool_)
+    at = places - 1
+    is_open = (at >= 0) & (data.take(at, mode="clip") == _SLASH)
+    while is_open.any():
+        is_escaped ^= is_open
+        at = at - 1
+        is_open &= (at >= 0) & (data.take(at, mode="clip") == _SLASH)
+    return is_escaped
+
+
+def pairs_by_blanks(data: Bytes, begins: Numbers, ends: Numbers) -> tuple[Pairs, Flags]:
     """The pairs of each text; values go on to the next key. And which texts are sound."""
     blanks = np.concatenate(([-1], np.flatnonzero(data == _BLANK)))
     assigns = np.flatnonzero(data == _ASSIGN)
