@@ -138,7 +138,7 @@ BEFORE = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.builds("{}{}".format, BEFORE, EVENTS), min_size=1, max_size=10),
     st.integers(1, 3),
@@ -163,3 +163,49 @@ def test_events_become_columns(line: str, head: str) -> None:
     payload = "\n".join([head + line] * 9).encode()
     compare_records(payload, Framing.LINES)
     assert not decoded(payload, Framing.LINES, SPLIT).shaped.loose  # type: ignore[union-attr]
+
+
+TEXTS = st.sampled_from(
+    [
+        *(
+            "<13>Jun 30 08:01:12 h app[7]: words",
+            "a=1 b=2 c=3",
+            "words",
+            "",
+            "\r",
+            "  ",
+            "é",
+            "\tx",
+        ),
+        *('<13>Jun 30 08:01:12 h app[7]: {"a": 1, "b": "c"}', '\ufeff{"a":1}', ' {"a":1}', "\x00"),
+        *('{"a":1', '{"a":1,"a":2}', '{"odd":[{"x":1}]}', "{}", "[1]", "{", '{"a":"b"} x', "x\x0b"),
+        *(
+            "audit(1.5:2): a=b",
+            "type=X msg=audit(1782806480.001:9080): a=b",
+            "CEF:0|V|P|1|2|n|3|a=b",
+        ),
+    ]
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(TEXTS, st.integers(0, 30)), max_size=10), st.integers(1, 3))
+def test_text_among_objects(texts: list[tuple[str, int]], times: int) -> None:
+    lines = [f'{{"a": {at}, "b": "c"}}' for at in range(30)]
+    for text, at in texts:
+        lines.insert(at, text)
+    assert compare(["\n".join(['{"a":1}', *lines * times]).encode()])[1] >= 30
+
+
+def test_text_among_objects_becomes_columns() -> None:
+    line = "<13>Jun 30 08:01:12 h app[7]: words"
+    payload = "\n".join([*('{"a": 1, "b": "c"}', line, '{"a": 2, "b": "d"}')] * 9).encode()
+    assert compare([payload]) == (27, 27)
+    assert not decoded(payload, Framing.LINES, SPLIT).shaped.loose  # type: ignore[union-attr]
+
+
+def test_what_is_unreadable_among_objects_is_told_by_its_line() -> None:
+    lines = [*['{"a": 1, "b": "c"}'] * 20, "words", '{"a": 1', "words", *['{"a": 1, "b": "c"}'] * 9]
+    compare_records("\n".join(lines).encode(), Framing.LINES)
+    found = decoded("\n".join(lines).encode(), Framing.LINES, SPLIT)
+    assert [one.ordinal for one in found.unreadable] == [22]

@@ -151,16 +151,35 @@ def _decode_shaped(batch: RawBatch, read_text: bool) -> Decoded:
     """Most lines columnwise, what is odd about the rest line by line."""
     read = _reader_of(batch, read_text)
     shaped = shape_lines(batch.payload, _SHAPES[batch.framing])
-    left = _decode_lines(batch, shaped.left(), read)
-    return shaped.with_left(left, read)
+    left = list(shaped.left())
+    texts = b"".join(line for _, line in left if line[:1] != b"{")
+    if batch.framing is Framing.LINES and worth_columns(texts):
+        return shaped.with_left(_decode_left(batch, left), read)
+    return shaped.with_left(_decode_lines(batch, left, read), read)
 
 
-def _decode_text(batch: RawBatch) -> Decoded:
+def _decode_left(batch: RawBatch, left: Sequence[tuple[int, bytes]]) -> Decoded:
+    """The lines among objects that are none, as text; ``left`` tells their numbers."""
+    numbers = [number for number, _ in left]
+    payload = b"\n".join(line for _, line in left)
+    whole = replace(batch, payload=payload, first_ordinal=0)
+    found = _decode_text(whole, with_bare_objects=False)
+    unreadable = [
+        replace(one, ordinal=batch.first_ordinal + numbers[one.ordinal]) for one in found.unreadable
+    ]
+    ordinals = [numbers[at] for at in found.ordinals]
+    return replace(found, ordinals=ordinals, unreadable=unreadable)
+
+
+def _decode_text(batch: RawBatch, *, with_bare_objects: bool = True) -> Decoded:
     """Lines of text the same way."""
     read = _line_reader(batch.received_at)
-    is_escaped = batch.framing is Framing.SYSLOG
     found = TextColumns(
-        batch.payload, batch.received_at, _SHAPES[Framing.LINES], is_escaped=is_escaped
+        batch.payload,
+        batch.received_at,
+        _SHAPES[Framing.LINES],
+        is_escaped=batch.framing is Framing.SYSLOG,
+        with_bare_objects=with_bare_objects,
     )
     return found.with_left(_decode_lines(batch, found.left(), read), read)
 

@@ -1,7 +1,7 @@
 """Records read as columns and those read one by one, put together in order of their lines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -32,7 +32,7 @@ class Rejoined:
     """Where the lines of a payload come to stand among its records.
 
     ``ordinals`` are the lines that are records, ``row_of`` has the row of each of these by line,
-    ``loose`` are the rows of those read one by one.
+    ``loose`` are the rows of those that were left, which may have tables of their own.
     """
 
     left: Decoded
@@ -51,7 +51,13 @@ class Rejoined:
         scalars: pa.StringArray = NOTHING,
     ) -> Decoded:
         """All records; ``lines`` are theirs, read (as far as asked for) by ``read``."""
-        loose = dict(zip(self.loose, self.left.records, strict=True))
+        shaped = self.left.shaped
+        if shaped is None:
+            loose = dict(zip(self.loose, self.left.records, strict=True))
+        else:  # what is left has columns of its own
+            loose = {self.loose[row]: record for row, record in shaped.loose.items()}
+            rows = np.array(self.loose, np.int64)
+            tables = [*tables, *(replace(one, rows=rows[one.rows]) for one in shaped.tables)]
         return Decoded(
             records=LazyRecords(lines, lambda line: read(line)[0]),
             lines=lines,

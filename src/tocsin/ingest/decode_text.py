@@ -51,14 +51,21 @@ class TextColumns:
     """The lines of a payload that were read as columns, and which were not."""
 
     def __init__(
-        self, payload: bytes, received_at: datetime, objects: Templates, *, is_escaped: bool
+        self,
+        payload: bytes,
+        received_at: datetime,
+        objects: Templates,
+        *,
+        is_escaped: bool,
+        with_bare_objects: bool = True,
     ) -> None:
-        """``objects`` are the shapes of JSON that lines may hold."""
+        """``objects`` are the shapes of JSON that lines may hold, or be where that is asked."""
         self._apart: dict[int, bytes] = {}
         if is_escaped:
             payload, self._apart = unescape_all(payload)
         self._lines = find_lines(payload, self._apart)
-        self._tables = list(_tables(self._lines, received_at, objects))
+        self._tables = list(_bare_objects(self._lines, objects) if with_bare_objects else ())
+        self._tables += _tables(self._lines, received_at, objects)
         self._is_left = np.ones(len(self._lines.starts), np.bool_)
         for table in self._tables:
             self._is_left[table.lines] = False
@@ -95,11 +102,14 @@ class TextColumns:
         return placed.decoded(LazyLines(payload, starts, ends), read, tables=tables)
 
 
-def _tables(lines: TextLines, received_at: datetime, objects: Templates) -> Iterator[LineTable]:
+def _bare_objects(lines: TextLines, objects: Templates) -> Iterator[LineTable]:
     if len(lines.objects):
         bare = Headed(lines.objects, {}, lines.starts[lines.objects])
         texts = lines.texts(bare.lines, bare.begins)
         yield from read_objects(bare, texts, objects, FEWEST_BYTES)
+
+
+def _tables(lines: TextLines, received_at: datetime, objects: Templates) -> Iterator[LineTable]:
     for headed in read_headers(lines, received_at, FEWEST_ALIKE):
         if len(headed.lines):
             yield from _carried(lines, headed, objects)
