@@ -1,7 +1,10 @@
 """Bodies of requests are read whole, within bounds of size and of patience."""
 
 import asyncio
+import contextlib
+import gc
 import gzip
+import tracemalloc
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -70,6 +73,32 @@ def test_too_much_is_refused_however_it_comes() -> None:
     assert status_of([zstandard.compress(bytes(1 << 28))], content_encoding="zstd") == 413
     assert len(read([zstandard.compress(b"x" * LIMIT)], content_encoding="zstd")) == LIMIT
     assert len(read([gzip.compress(b"x" * LIMIT)], content_encoding="gzip")) == LIMIT
+
+
+def test_what_is_refused_is_let_go_at_once() -> None:
+    """Whoever sends bombs must not make memory wait for the next look for garbage."""
+    limit = 1 << 20
+    bomb = gzip.compress(bytes(4 * limit))
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": bomb, "more_body": False}
+
+    async def refused() -> None:
+        scope = {"type": "http", "method": "POST", "headers": [(b"content-encoding", b"gzip")]}
+        for _ in range(8):
+            with contextlib.suppress(Problem):
+                await read_body(Request(scope, receive), limit)
+
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        asyncio.run(refused())
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert held < 2 * limit
 
 
 def test_what_can_not_be_unpacked_is_told() -> None:

@@ -56,16 +56,25 @@ async def read_body(request: Request, limit: int, patience_s: float = _PATIENCE_
     encoding = request.headers.get("content-encoding", "").strip().lower()
     if encoding in ("", "identity"):
         return bytes(packed)
+    match await run_in_threadpool(_attempt, bytes(packed), encoding, limit):
+        case bytes() as content:
+            return content
+        case UnpackedTooLarge():
+            raise _too_large(limit)
+        case UnknownEncoding() as fault:
+            raise Problem(415, "The body's encoding is not known", str(fault))
+        case CutOff() as fault:
+            raise Problem(400, "The body is cut off", f"{fault}; send it again")
+        case fault:
+            raise Problem(400, "The body can't be unpacked", str(fault))
+
+
+def _attempt(packed: bytes, encoding: str, limit: int) -> bytes | UnpackFault:
+    """Raised out of a thread, a fault would hold all that was unpacked until garbage is looked for."""
     try:
-        return await run_in_threadpool(unpacked, bytes(packed), encoding, limit)
-    except UnpackedTooLarge:
-        raise _too_large(limit) from None
-    except UnknownEncoding as error:
-        raise Problem(415, "The body's encoding is not known", str(error)) from error
-    except CutOff as error:
-        raise Problem(400, "The body is cut off", f"{error}; send it again") from error
-    except UnpackFault as error:
-        raise Problem(400, "The body can't be unpacked", str(error)) from error
+        return unpacked(packed, encoding, limit)
+    except UnpackFault as fault:
+        return fault.with_traceback(None)
 
 
 def _too_large(limit: int) -> Problem:
