@@ -1,11 +1,14 @@
 """A real rsyslog with queues on disk that forwards numbered lines of a file in several ways."""
 
 import json
+import re
 import shutil
 import subprocess
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.ingest.certificates import Authority
 
@@ -70,6 +73,20 @@ class Forwarder:
             self._process.terminate()
             self._process.communicate(timeout=PATIENCE_S)
 
+    def told_of_itself(self) -> dict[str, Any]:
+        """What it said (of its queues, say; digits as #), and the last counts of its parts."""
+        said = Counter(re.sub(r"\d+", "#", line) for line in self._lines("rsyslogd.log"))
+        counts = {}
+        for line in self._lines("counts.log"):
+            told = json.loads(line[line.index("{") :])
+            if told.pop("origin") in ("core.queue", "core.action", "omelasticsearch"):
+                counts[told.pop("name")] = told
+        return {"said": dict(said.most_common(50)), "counts": counts}
+
+    def _lines(self, name: str) -> list[str]:
+        path = self._folder / name
+        return path.read_text(errors="replace").splitlines() if path.exists() else []
+
     def _write(self) -> None:
         with (self._folder / "app.log").open("a") as file:
             while not self._stop_asked.wait(_EVERY_S):
@@ -82,6 +99,8 @@ class Forwarder:
         return "\n".join(
             (
                 f'global(workDirectory="{self._folder}")',
+                'module(load="impstats" interval="5" format="json" log.syslog="off" '
+                f'log.file="{self._folder}/counts.log")',
                 'module(load="imfile" mode="inotify")',
                 f'input(type="imfile" File="{self._folder}/app.log" Tag="app:")',
                 _template("rsyslog-tcp", is_syslog=True),

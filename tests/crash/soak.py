@@ -53,8 +53,8 @@ class Verdict:
     explained: int
     """The most copies that sending again can have made; none where what is sent has a name."""
     refusals: dict[str, int] = field(default_factory=dict)
-    never_told: dict[str, int] = field(default_factory=dict)
-    """Of those that are missing and that it never was told are safe: the answers each got."""
+    never_told: dict[str, str] = field(default_factory=dict)
+    """Missing and never told safe: how many and which, by the answers they got."""
 
     @property
     def holds(self) -> bool:
@@ -330,8 +330,10 @@ def _numbered(runs: int, longest_s: float) -> Iterator[int]:
 
 def _report(soak: Soak, runs: int) -> dict[str, Any]:
     verdicts = soak.verdicts()
+    told = soak.forwarder.told_of_itself() if soak.forwarder is not None else {}
     return {
         "runs": runs,
+        "rsyslog": told,
         "kills": soak.kills,
         "holds": all(one.holds for one in verdicts),
         "senders": [asdict(one) for one in verdicts],

@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,8 +69,8 @@ class Witness:
         del sent[None]
         return sum(times - 1 for times in sent.values())
 
-    def histories(self, numbers: Iterable[int]) -> dict[str, int]:
-        """Of each record the answers its sendings got, in order; how many have the same ones."""
+    def histories(self, numbers: Iterable[int]) -> dict[str, str]:
+        """Of each record the answers its sendings got, in order; which ones have the same."""
         asked = set(numbers)
         told: dict[int, list[str]] = {number: [] for number in asked}
         for exchange in list(self.exchanges):
@@ -78,7 +78,10 @@ class Witness:
             for number, status in zip(exchange.numbers, statuses, strict=True):
                 if number in asked and number is not None:
                     told[number].append(str(status) if status else "none")
-        return dict(Counter(", ".join(answers) or "never sent" for answers in told.values()))
+        alike: dict[str, list[int]] = {}
+        for number in sorted(told):
+            alike.setdefault(", ".join(told[number]) or "never sent", []).append(number)
+        return {answers: _in_ranges(those) for answers, those in alike.items()}
 
     async def _serve(self, listening: threading.Event) -> None:
         ended = asyncio.Event()
@@ -144,6 +147,18 @@ async def _message(stream: asyncio.StreamReader, *, is_asked_for_head: bool) -> 
     if length is None or is_asked_for_head or _status(head) in _NO_BODY:
         return head, b""
     return head, await stream.readexactly(int(length[1]))
+
+
+def _in_ranges(numbers: Sequence[int]) -> str:
+    """``3: 7-8, 11``: how many they are, and which, in rising order."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    told = ", ".join(f"{first}-{last}" if last > first else f"{first}" for first, last in ranges)
+    return f"{len(numbers)}: {told}"
 
 
 def _status(head: bytes) -> int:
