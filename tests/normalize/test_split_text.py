@@ -30,6 +30,32 @@ def test_columns_come_back_as_csv_wrote_them(rows: list[list[str]], separator: s
         assert (a, c) == (row[0], row[2] if len(row) > 2 else None)
 
 
+ODD_VALUES = st.lists(
+    st.sampled_from(
+        ['"', '""', ",", "a", "é", ' "', '"a,b"', '"x"', '"a""b"', "\n", "\r", "", '",']
+    )
+)
+
+
+@given(st.lists(ODD_VALUES.map("".join), min_size=1, max_size=5))
+def test_columns_of_any_text_are_those_of_each_row(rows: list[str]) -> None:
+    found = split_columns(pa.array(rows, pa.string()), ["a", "b", "c"], ",")
+    for at, row in enumerate(rows):
+        read = (
+            next(csv.reader([row.translate({10: " ", 13: " "})]), [])
+            if '"' in row
+            else row.split(",")
+        )
+        expected = [*read, None, None, None][:3]
+        assert [found[name][at].as_py() for name in "abc"] == expected
+
+
+def test_a_value_that_is_too_large_for_quotes_is_cut_at_separators() -> None:
+    text = pa.array(['a"b,' + "x" * 200_000 + ",c"])
+    found = split_columns(text, ["a", "", "c"], ",")
+    assert (found["a"].to_pylist(), found["c"].to_pylist()) == (['a"b'], ["c"])
+
+
 def test_pairs_among_words() -> None:
     text = pa.array(['[BLOCK] IN=eth0 OUT= LEN=60 DF LEN=40 NOTE="two words"', "no pair", "IN=lo"])
     found = {name: column.to_pylist() for name, column in split_pairs(text, "=", " ").items()}

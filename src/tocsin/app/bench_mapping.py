@@ -14,7 +14,7 @@ from tocsin.app.bench_traffic import Traffic, bodies
 from tocsin.app.machine import machine_facts
 from tocsin.app.shipped import open_normalizer
 from tocsin.connectors.catalog import mapping_paths
-from tocsin.ingest.decode import decode
+from tocsin.ingest.decode import decode, decode_all
 from tocsin.ingest.lines import split_lines
 from tocsin.model.record import Decoded, Origin, RawBatch
 from tocsin.normalize.check import sample_files
@@ -122,8 +122,8 @@ def _measured(
     """Seconds of decoding and of mapping; how many records there were, events and lanes."""
     started = time.thread_time()
     parts: list[tuple[Decoded, Origin]] = [
-        (decode(batch), Origin("bench", batch.received_at, "bench", number))
-        for number, batch in enumerate(batches)
+        (found, Origin("bench", batch.received_at, "bench", number))
+        for number, (found, batch) in enumerate(zip(decode_all(batches), batches, strict=True))
     ]
     decoded = time.thread_time()
     made = normalizer.normalize_all(parts)

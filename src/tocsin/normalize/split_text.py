@@ -10,9 +10,11 @@ import pyarrow.compute as pc
 
 from tocsin.normalize.ocsf_types import to_text
 from tocsin.normalize.pair_kinds import read_alike
-from tocsin.normalize.pair_places import Numbers, find_pairs
+from tocsin.normalize.pair_places import Flags, Numbers, find_pairs, slices_of
 
 _SHORT = 1 << 16
+_ON_ONE_LINE = str.maketrans("\n\r", "  ")
+_QUOTE, _NEWLINE, _CARRIAGE = b'"\n\r'
 MOST_NAMES = 500
 """A text column that holds more different keys than this keeps the rest in its text alone."""
 
@@ -27,10 +29,12 @@ def split_columns(text: pa.Array, names: Sequence[str], separator: str) -> dict[
     quoted = pc.fill_null(pc.match_substring(text, '"'), False)
     if quoted.true_count:
         rows = np.flatnonzero(quoted.to_numpy(zero_copy_only=False))
-        read = [_values(value.as_py(), separator) for value in text.take(pa.array(rows))]
+        read, is_read = _quoted_values(text.take(pa.array(rows)), separator)
         places = np.arange(len(text))
         places[rows] = len(text) + np.arange(len(rows))
-        both = pa.concat_arrays([lists, pa.array(read, lists.type)])
+        others = [_values(value.as_py(), separator) for value in text.take(rows[~is_read])]
+        places[rows[~is_read]] = len(text) + len(rows) + np.arange(len(others))
+        both = pa.concat_arrays([lists, read, pa.array(others, lists.type)])
         lists = both.take(pa.array(places))
     offsets = lists.offsets.to_numpy()
     starts, lengths = offsets[:-1], np.diff(offsets)
@@ -41,8 +45,43 @@ def split_columns(text: pa.Array, names: Sequence[str], separator: str) -> dict[
     }
 
 
+def _quoted_values(text: pa.StringArray, separator: str) -> tuple[pa.ListArray, Flags]:
+    """The values of rows with quotes, and which rows were read: those with quotes around values."""
+    ended = pc.binary_join_element_wise(text, "\n", "")
+    data = np.frombuffer(ended.buffers()[2], np.uint8)
+    bounds = np.frombuffer(ended.buffers()[1], np.int32)[: len(text) + 1].astype(np.int64)
+    starts, ends = bounds[:-1], bounds[1:] - 1
+    is_cut = (data == ord(separator)) | (data == _NEWLINE)
+    quotes = np.flatnonzero(data == _QUOTE)
+    rows = np.searchsorted(starts, quotes, "right") - 1
+    counts = np.bincount(rows, minlength=len(text))
+    is_open = (np.arange(len(quotes)) - (np.cumsum(counts) - counts)[rows]) % 2 == 0
+    around = np.where(is_open, quotes - 1, quotes + 1)
+    is_plain = is_cut.take(around, mode="wrap") | (is_open & (quotes == 0))
+    is_read = counts % 2 == 0
+    is_read[rows[~is_plain]] = False
+    breaks = np.flatnonzero((data == _NEWLINE) | (data == _CARRIAGE))
+    owners = np.searchsorted(starts, breaks, "right") - 1
+    is_read[owners[breaks < ends[owners]]] = False
+    cuts = np.flatnonzero(is_cut)
+    cut_rows = np.searchsorted(starts, cuts, "right") - 1
+    sound = quotes[is_read[rows]]
+    is_value = is_read[cut_rows] & (np.searchsorted(sound, cuts) % 2 == 0)
+    stops, owners = cuts[is_value], cut_rows[is_value]
+    is_first = np.diff(owners, prepend=-1) != 0
+    begins = np.where(is_first, starts[owners], np.concatenate(([0], stops[:-1] + 1)))
+    is_quoted = (data[begins] == _QUOTE) & (begins < stops)
+    values = slices_of(pa.py_buffer(data), begins + is_quoted, stops - is_quoted)
+    firsts = np.searchsorted(owners, np.arange(len(text) + 1)).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(firsts), values), is_read
+
+
 def _values(text: str, separator: str) -> list[str]:
-    return next(csv.reader([text.replace("\n", " ")], delimiter=separator), [])
+    line = text.translate(_ON_ONE_LINE)
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:  # a value of more than 128 KiB
+        return line.split(separator)
 
 
 def split_pairs(text: pa.Array, assign: str, between: str) -> dict[str, pa.Array]:
