@@ -19,6 +19,8 @@ from tocsin.normalize.check import sample_files
 
 Records = list[dict[str, Any]]
 _TEXT_PAIRS = re.compile(rb"\w+=\S+ \w+=")
+EVTX_BYTES = 4096 + 65536
+"""A header and the first chunk."""
 MORE_EVTX: list[Path] = []
 """Windows event logs to begin with beside our own; the repository holds none."""
 
@@ -144,7 +146,7 @@ def evtx_files() -> list[bytes]:
     chunk = b"ElfChnk\0" + struct.pack("<QQQQIIII", 1, 12, 1, 12, 128, 0, 512, 0)
     record = struct.pack("<IIQQ", 0x2A2A, 60, 1, 0) + b"\x0f\x01\x01\x00\x00" * 7
     made = [header + chunk.ljust(512, b"\0") + record + b"\0" * 2000, header]
-    return made + [path.read_bytes()[: 4096 + 65536] for path in MORE_EVTX]
+    return made + [path.read_bytes()[:EVTX_BYTES] for path in MORE_EVTX]
 
 
 def hec_bodies(records: Sequence[dict[str, Any]]) -> list[bytes]:
