@@ -55,7 +55,7 @@ def record_lines(
     for found in single.values():
         is_left |= np.bincount(found.owners, minlength=count) > 1
     values = RecordValues(data, count)
-    values.read(_once(single[_BODY]), fields.of(_ATTRIBUTES))
+    values.read(_once(single[_BODY], count), fields.of(_ATTRIBUTES))
     bodies, attributes = values.texts()
     said = pa.array(list(about), pa.string()).take(pa.array(abouts))
     members = _members(data, single, is_left)
@@ -77,10 +77,11 @@ class _Member:
     values: pa.StringArray
 
 
-def _once(found: Fields) -> Fields:
-    """The first of a record, where it comes again; such a record is left."""
-    owners, at = np.unique(found.owners, return_index=True)
-    return Fields(owners, found.tags[at], found.begins[at], found.ends[at])
+def _once(found: Fields, count: int) -> Fields:
+    """The first of each record, where it comes again (that record is left); records ascend."""
+    at = np.flatnonzero(found.firsts(count))
+    at = at[np.argsort(found.owners[at])]
+    return Fields(found.owners[at], found.tags[at], found.begins[at], found.ends[at])
 
 
 def _members(data: Bytes, single: dict[int, Fields], is_left: Flags) -> list[_Member]:
@@ -123,7 +124,7 @@ def _named(
     name: str, found: Fields, count: int, read: Callable[[Fields], pa.StringArray]
 ) -> _Member:
     """A text for each record, where the field is there and not empty."""
-    once = _once(found)
+    once = _once(found, count)
     has = np.zeros(count, np.bool_)
     has[once.owners] = once.ends > once.begins
     which = np.zeros(count, np.int64)

@@ -18,9 +18,10 @@ _NULL, _TEXT, _TRUTH, _INTEGER, _DOUBLE, _LIST, _OBJECT, _BYTES = (
 _KEY, _VALUE, _ITEM = 0x0A, 0x12, 0x0A
 _SIZED = table_of(bytes((_TEXT, _LIST, _OBJECT, _BYTES)))
 _KNOWN = table_of(bytes((_NULL, _TEXT, _TRUTH, _INTEGER, _DOUBLE, _LIST, _OBJECT, _BYTES)))
-_ESCAPED = table_of(b'"\\' + bytes(range(0x20)))
+_QUOTE, _SLASH, _BLANK = b'"\\ '
 _MOST_ITEMS = 400
 """Items of one list or object; a record with more is read by itself."""
+_MOST_CODES = 1 << 16
 _OPENS = (b"", b'"', b"{", b"[")
 _OPEN_OF = np.zeros(256, np.int64)
 _OPEN_OF[[_TEXT, _BYTES]], _OPEN_OF[_OBJECT], _OPEN_OF[_LIST] = 1, 2, 3
@@ -180,7 +181,7 @@ class RecordValues:
         codes[named] = coded.indices.to_numpy() + 1
         self._leave_repeated(items, named, codes)
         numbers = (codes * 2 + items.is_first) * len(_OPENS) + _OPEN_OF[kinds]
-        used, which = np.unique(numbers, return_inverse=True)
+        used, which = _coded(numbers)
         texts = []
         for number in used.tolist():
             rest, mark = divmod(number, len(_OPENS))
@@ -194,6 +195,9 @@ class RecordValues:
         if not len(named):
             return
         ids = items.holders[named] * (int(codes.max()) + 1) + codes[named]
+        ascending = np.sort(ids)
+        if not (ascending[1:] == ascending[:-1]).any():
+            return
         order = np.argsort(ids)
         again = order[1:][ids[order][1:] == ids[order][:-1]]
         self._is_left[items.trees[named[again]]] = True
@@ -250,13 +254,24 @@ def escaped_texts(texts: pa.StringArray) -> tuple[Numbers, pa.StringArray]:
     """The rows of texts that JSON has with escapes, and these as JSON has them."""
     offsets = np.frombuffer(texts.buffers()[1], np.int32)[: len(texts) + 1]
     data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)[: offsets[-1]]
-    marks = np.flatnonzero(_ESCAPED[data])
+    marks = np.flatnonzero((data == _QUOTE) | (data == _SLASH) | (data < _BLANK))
     if not len(marks):
         return marks, NOTHING
-    rows = np.unique(np.searchsorted(offsets, marks, "right") - 1)
+    rows = np.searchsorted(offsets, marks, "right") - 1
+    rows = rows[np.diff(rows, prepend=-1) > 0]
     written = orjson.dumps(texts.take(pa.array(rows)).to_pylist())
     # Within an escaped text a quote always follows a backslash, never a comma.
     return rows, pa.array(written[2:-2].split(b'","'), pa.string())
+
+
+def _coded(numbers: Numbers) -> tuple[Numbers, Numbers]:
+    """The different numbers, none below 0, and which of them each is."""
+    if numbers.max() >= _MOST_CODES:
+        return np.unique(numbers, return_inverse=True)
+    used = np.flatnonzero(np.bincount(numbers))
+    place = np.zeros(int(used[-1]) + 1, np.int64)
+    place[used] = np.arange(len(used))
+    return used, place[numbers]
 
 
 def _unnamed(
@@ -296,7 +311,7 @@ def _endings(found: _Level, levels: Sequence[_Level]) -> tuple[pa.StringArray, N
             ends = level.ends[level.kinds == kind]
             last = np.searchsorted(found.items.starts, ends, "right") - 1
             marks[last] = marks[last] * 3 + mark
-    used, which = np.unique(marks, return_inverse=True)
+    used, which = _coded(marks)
     return pa.array([_ending(number) for number in used.tolist()], pa.string()), which
 
 

@@ -103,6 +103,11 @@ def spans_of(data: bytes, begin: int, end: int, tag: int) -> list[tuple[int, int
     found: list[tuple[int, int]] = []
     at = begin
     while at < end:
+        if data[at] == tag and data[at + 1] >= _MORE > data[at + 2]:  # a record, as most are
+            value_at = at + 3
+            at = value_at + (data[at + 1] & 0x7F | data[at + 2] << _BITS)
+            found.append((value_at, at))
+            continue
         here, at = _varint(data, at)
         kind = here & _KIND
         if kind == SIZED:
