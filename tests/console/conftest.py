@@ -45,6 +45,9 @@ COLORS = {
 }
 """What a theme can change: it is colors alone."""
 THEMES = ("light", "dark")
+NEXT_TURN = "() => new Promise(done => setTimeout(done))"
+UNDER_WAY = ".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added"
+"""Parts of a page that are asked for, or about to be put in; those in them follow at once."""
 PATIENCE_MS = 30_000
 """A machine under load answers late; what never comes is found out all the same."""
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -227,7 +230,23 @@ class Desk:
     page: Page
     url: str
     complaints: list[str]
+    session: str = ""
     has_script: bool = True
+
+    def begin(self, theme: str, width: int, height: int = 900) -> None:
+        """Leave what was open and what it left behind, but for the files the browser keeps."""
+        self.page.goto("about:blank")
+        self.page.context.clear_cookies()
+        given = {"tocsin_view": f"{theme}.comfortable.utc", "tocsin_session": self.session}
+        self.page.context.add_cookies(
+            [
+                {"name": name, "value": value, "url": self.url}
+                for name, value in given.items()
+                if value
+            ]
+        )
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.complaints.clear()
 
     def open(self, path: str) -> None:
         self.page.goto(f"{self.url}{path}")
@@ -246,7 +265,8 @@ class Desk:
     def look(self, name: str) -> None:
         """Keep a picture of the page in each theme, and find no barrier in it (WCAG 2.1 AA)."""
         RESULTS.mkdir(exist_ok=True)
-        self.page.wait_for_load_state("networkidle")
+        self.page.evaluate(NEXT_TURN)  # what the last key has to ask for is asked for
+        expect(self.page.locator(UNDER_WAY)).to_have_count(0)
         root = self.page.locator("html")
         served = root.get_attribute("data-theme")
         for theme in sorted(THEMES, key=lambda one: one != served):
@@ -282,17 +302,9 @@ class Desks:
         height: int = 900,
         script: bool = True,
     ) -> Desk:
-        context = self._browser.new_context(
-            viewport={"width": width, "height": height}, java_script_enabled=script
-        )
+        context = self._browser.new_context(java_script_enabled=script)
         self._contexts.append(context)
         url = self._served.url
-        cookies = [{"name": "tocsin_view", "value": f"{theme}.comfortable.utc", "url": url}]
-        if name:
-            cookies.append(
-                {"name": "tocsin_session", "value": self._served.cookies[name], "url": url}
-            )
-        context.add_cookies(cookies)  # type: ignore[arg-type]
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
         complaints: list[str] = []
@@ -306,7 +318,10 @@ class Desks:
                 else complaints.append(f"asked {request.url}")
             ),
         )
-        return Desk(page, url, complaints, script)
+        session = self._served.cookies[name] if name else ""
+        desk = Desk(page, url, complaints, session, script)
+        desk.begin(theme, width, height)
+        return desk
 
     def close(self) -> None:
         for context in self._contexts:

@@ -1,11 +1,13 @@
 """Every page, dark and light: seen, quiet, and without a barrier; screenshots in test-results/."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
-from tests.console.conftest import THEMES, Desks, Served
+from tests.console.conftest import THEMES, Desk, Desks, Served
 from tests.console.known_sources import DOOR
 from tests.detect.rule_texts import rule_text
 from tests.server_process import wait_until
@@ -157,10 +159,33 @@ def replays(house: Tocsin, folder: Path) -> tuple[str, str]:
     return done.id, cut.id
 
 
+class Seats:
+    """One desk a person, used again: a new browser profile would ask for every file anew."""
+
+    def __init__(self, desks: Desks) -> None:
+        self._desks = desks
+        self._free: dict[str, Desk] = {}
+
+    def take(self, person: str) -> Desk:
+        return self._free.pop(person, None) or self._desks(person)
+
+    def give_back(self, person: str, desk: Desk) -> None:
+        """Only after all went well there: whoever comes next finds it in order."""
+        self._free[person] = desk
+
+
+@pytest.fixture(scope="module")
+def seats(chromium: Browser, served: Served) -> Iterator[Seats]:
+    desks = Desks(chromium, served)
+    yield Seats(desks)
+    desks.close()
+
+
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
-def test_a_page_looks_right(desks: Desks, names: dict[str, str], look: Look) -> None:
+def test_a_page_looks_right(seats: Seats, names: dict[str, str], look: Look) -> None:
     theme = THEMES[LOOKS.index(look) % 2]  # the other is put on once the page is there
-    desk = desks(look.person, theme=theme, width=look.width)
+    desk = seats.take(look.person)
+    desk.begin(theme, look.width)
     page = desk.page
     desk.open(look.path.format(**names))
     for key in look.keys:
@@ -169,6 +194,7 @@ def test_a_page_looks_right(desks: Desks, names: dict[str, str], look: Look) -> 
     desk.look(look.name)
     expected = ["error: Failed to load resource"] if look.name == "nothing-here" else []
     assert [one[:30] for one in desk.complaints] == expected
+    seats.give_back(look.person, desk)
 
 
 def test_the_looks_cover_every_place_of_the_menu(served: Served) -> None:
