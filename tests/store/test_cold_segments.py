@@ -16,6 +16,7 @@ from tocsin.app.restore import restore
 from tocsin.app.stores import open_events
 from tocsin.model.lane import Lane
 from tocsin.store.engines.cold_move import Moved, drop_forgotten, move_cold
+from tocsin.store.engines.cold_shelf import note_forgotten
 from tocsin.store.engines.folder_vault import FolderVault
 from tocsin.store.engines.parquet_events import ParquetEvents
 from tocsin.store.keeping import CountedFrom, Expiry
@@ -222,6 +223,28 @@ def test_retention_deletes_them_here_and_there(
     assert drop_forgotten(kept.folder / "events", kept.state, bucket) == 1
     assert len(bucket.held()) == 2
     assert drop_forgotten(kept.folder / "events", kept.state, bucket) == 0
+
+
+def test_what_is_deleted_while_objects_are_dropped_is_dropped_the_next_time(
+    kept: KeptHome, bucket: FolderVault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, dropped = kept.folder / "events", []
+
+    def drop(checksum: str) -> None:
+        if not dropped:
+            note_forgotten(folder, "b" * 64)
+        dropped.append(checksum)
+        if len(dropped) == 2:
+            raise VaultError("the bucket went away")
+
+    monkeypatch.setattr(bucket, "drop", drop)
+    note_forgotten(folder, "a" * 64)
+    assert drop_forgotten(folder, kept.state, bucket) == 1
+    with pytest.raises(VaultError):
+        drop_forgotten(folder, kept.state, bucket)
+    assert drop_forgotten(folder, kept.state, bucket) == 1
+    assert drop_forgotten(folder, kept.state, bucket) == 0
+    assert dropped == ["a" * 64, "b" * 64, "b" * 64]
 
 
 def test_a_backup_names_them_and_a_restored_folder_finds_them(

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from tocsin.store.engines import manifest
-from tocsin.store.engines.cold_shelf import FORGOTTEN, forgotten
+from tocsin.store.engines.cold_shelf import forgotten
 from tocsin.store.engines.segment_check import renamed
 from tocsin.store.engines.segment_places import COLD, is_cold, is_here, moved_to
 from tocsin.store.ports import Segment, StateStore
@@ -49,13 +49,12 @@ def drop_forgotten(folder: Path, state: StateStore, vault: Vault) -> int:
 
     Only those: what else the bucket holds may be of the folder this one was restored from.
     """
-    waiting = forgotten(folder)
-    with state.read() as tx:
-        named = {one.checksum for one in manifest.between(tx, None, None)}
-    for checksum in waiting:
-        if checksum not in named:
-            vault.drop(checksum)
-    (folder / FORGOTTEN).unlink(missing_ok=True)
+    with forgotten(folder) as waiting:
+        with state.read() as tx:
+            named = {one.checksum for one in manifest.between(tx, None, None)}
+        for checksum in waiting:
+            if checksum not in named:
+                vault.drop(checksum)
     return len(waiting)
 
 

@@ -1,10 +1,12 @@
 """Brings segments that lie in a bucket to a bounded folder here, for as long as queries need them."""
 
+import fcntl
+import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tocsin.store.engines.segment_places import COLD, is_cold
@@ -13,17 +15,37 @@ from tocsin.store.vault import MissingObject, Vault, VaultError, WrongContent
 
 _AWAY_S = 30.0
 NO_BUCKET = "lies in a bucket that the settings do not name (cold.target)"
+_FORGOTTEN = f"{COLD}/forgotten"
+_DROPPING = f"{COLD}/forgotten.dropping"
 
 
-FORGOTTEN = f"{COLD}/forgotten"
+def note_forgotten(folder: Path, checksum: str) -> None:
+    """Note that a cold segment was deleted, for ``forgotten``."""
+    path = folder / _FORGOTTEN
+    path.parent.mkdir(exist_ok=True)
+    while True:
+        with path.open("a", encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                    file.write(f"{checksum}\n")
+                    return
+        # It was set aside between opening and locking: what is written there is read by nobody.
 
 
-def forgotten(folder: Path) -> list[str]:
-    """Checksums of cold segments that were deleted, and whose objects are not dropped yet."""
-    try:
-        return (folder / FORGOTTEN).read_text(encoding="ascii").split()
-    except FileNotFoundError:
-        return []
+@contextmanager
+def forgotten(folder: Path) -> Iterator[list[str]]:
+    """Checksums of cold segments that were deleted; they stay noted unless all goes well.
+
+    What is noted meanwhile is told the next time.
+    """
+    noted, aside = folder / _FORGOTTEN, folder / _DROPPING
+    if noted.exists() and not aside.exists():
+        with noted.open("a", encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            noted.rename(aside)
+    yield aside.read_text(encoding="ascii").split() if aside.exists() else []
+    aside.unlink(missing_ok=True)
 
 
 class ColdShelf:
@@ -65,9 +87,7 @@ class ColdShelf:
     def forget(self, segment: Segment) -> None:
         """Note that a segment was deleted: its object is dropped by who moves others there."""
         if is_cold(segment):
-            (self._folder / COLD).mkdir(exist_ok=True)
-            with self._turn, (self._folder / FORGOTTEN).open("a", encoding="ascii") as file:
-                file.write(f"{segment.checksum}\n")
+            note_forgotten(self._folder, segment.checksum)
 
     def let_go(self, paths: Sequence[str]) -> None:
         with self._counting:
