@@ -31,19 +31,21 @@ def test_each_value_is_counted_over_the_same_spans() -> None:
         "a OR b": (5, 3),
         "(a OR b) AND user:ann": (2, 1),
         '(a OR b) AND NOT user:ann AND NOT user:"b b"': (1, 2),
+        "(a OR b) AND NOT _exists_:user": (0, 2),
     }
     store = _store(counts, ["ann", "b b", "ANN"], asked)
     found = split_histogram(store, EventQuery("a OR b"), "user", 2)
     assert found.values == ("ann", "b b"), "case plays no part"
     assert found.counts == ((2, 1), (0, 0))
-    assert found.others == (1, 2)
+    assert (found.others, found.without) == ((1, 0), (0, 2))
     assert [one.count for one in found.buckets] == [5, 3]
     assert {(one.start, one.end) for one in asked[1:]} == {(START, START + 2 * HOUR)}
 
 
-def test_a_field_without_values_leaves_all_to_the_others() -> None:
-    found = split_histogram(_store({"": (4,)}, [], []), EventQuery(), "user", 1)
-    assert (found.values, found.others) == ((), (4,))
+def test_a_field_without_values_is_what_all_lack() -> None:
+    counts: dict[str, tuple[int, ...]] = {"": (4,), "NOT _exists_:user": (4,)}
+    found = split_histogram(_store(counts, [], []), EventQuery(), "user", 1)
+    assert (found.values, found.others, found.without) == ((), (0,), (4,))
 
 
 def test_nothing_found_is_nothing_split() -> None:

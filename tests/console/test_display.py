@@ -105,10 +105,10 @@ def test_bars_stack_to_their_count() -> None:
 
 def test_a_split_histogram_stands_on_its_most_frequent_value() -> None:
     buckets = (Bucket(NOW, NOW + timedelta(hours=1), 7),)
-    found = SplitHistogram("severity_id", buckets, ("1", ""), ((4,), (2,)), (1,))
+    found = SplitHistogram("severity_id", buckets, ("1", ""), ((4,), (2,)), (0,), (1,))
     chart = draw_split(found)
     assert [part.title for part in chart.bars[0].parts] == [
-        *("Informational", "(empty)", "Others or none")
+        *("Informational", "(empty)", "Without it")
     ]
     assert [layer.value for layer in chart.layers] == ["", "", "1"]
     assert round(sum(part.height for part in chart.bars[0].parts), 3) == 100.0
@@ -116,7 +116,7 @@ def test_a_split_histogram_stands_on_its_most_frequent_value() -> None:
 
 def test_no_bucket_draws_nothing() -> None:
     assert draw([]).bars == ()
-    assert draw_split(SplitHistogram("user", (), (), (), ())).bars == ()
+    assert draw_split(SplitHistogram("user", (), (), (), (), ())).bars == ()
 
 
 def test_an_address_holds_only_what_differs() -> None:

@@ -15,7 +15,8 @@ MOST_VALUES = 6
 class SplitHistogram:
     """``counts`` of each of ``values``, the most frequent first (case plays no part), by bucket.
 
-    An event whose field has several values counts with each; ``others`` have none of the values.
+    An event whose field has several values counts with each; ``others`` have none of the values
+    but another, ``without`` have no value at all.
     """
 
     field: str
@@ -23,6 +24,7 @@ class SplitHistogram:
     values: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
     others: tuple[int, ...]
+    without: tuple[int, ...]
 
 
 def split_histogram(
@@ -32,7 +34,7 @@ def split_histogram(
     whole = events.histogram(query, buckets, stop)
     if not whole:
         events.top_values(query, field, 1, stop)
-        return SplitHistogram(field, (), (), (), ())
+        return SplitHistogram(field, (), (), (), (), ())
     fixed = replace(query, start=whole[0].start, end=whole[-1].end)
     found = [one.value for one in events.top_values(fixed, field, MOST_VALUES, stop)]
     known = [value.lower() for value in found]
@@ -42,9 +44,12 @@ def split_histogram(
         for value in values
     )
     lacks = " AND ".join(f"NOT {_term(field, value)}" for value in values)
-    without = replace(fixed, text=_both(fixed.text, lacks)) if values else fixed
-    others = _counts(events.histogram(without, buckets, stop), len(whole))
-    return SplitHistogram(field, tuple(whole), values, counts, others)
+    rest = replace(fixed, text=_both(fixed.text, lacks)) if values else fixed
+    lacking = replace(fixed, text=_both(fixed.text, f"NOT _exists_:{escaped(field)}"))
+    without = _counts(events.histogram(lacking, buckets, stop), len(whole))
+    left = _counts(events.histogram(rest, buckets, stop), len(whole))
+    others = tuple(max(0, one - none) for one, none in zip(left, without, strict=True))
+    return SplitHistogram(field, tuple(whole), values, counts, others, without)
 
 
 def with_value(query: EventQuery, field: str, value: str) -> EventQuery:

@@ -23,13 +23,14 @@ _KNOWN = frozenset(severity for _, ids in _STACK for severity in ids)
 
 
 OTHERS = "other"
+WITHOUT = "without"
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One value's part of every bar: ``kind`` says its color, ``counts`` are by bar.
 
-    ``value`` is what a filter asks for, "" for severities and the rest.
+    ``value`` is what a filter asks for, "" for severities, for other values and for none.
     """
 
     kind: str
@@ -95,8 +96,9 @@ def draw_split(found: SplitHistogram) -> Histogram:
         Layer(f"split-{number}", value_title(found.field, value) or "(empty)", counts, value)
         for number, (value, counts) in enumerate(zip(found.values, found.counts, strict=True), 1)
     ]
-    others = Layer(OTHERS, "Others or none", found.others)
-    return replace(_drawn(found.buckets, [*layers, others]), field=found.field)
+    others = Layer(OTHERS, "Other values", found.others)
+    without = Layer(WITHOUT, "Without it", found.without)
+    return replace(_drawn(found.buckets, [*layers, others, without]), field=found.field)
 
 
 def _drawn(buckets: Sequence[Bucket], layers: Sequence[Layer]) -> Histogram:

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from tocsin.app.saved_searches import SavedSearches
 from tocsin.console import fields, search_columns
 from tocsin.console.histogram import tick_label
-from tocsin.console.pages.search_histogram import histogram
+from tocsin.console.pages.search_histogram import severities
 from tocsin.console.pages.search_record import record_view
 from tocsin.console.panes import Pane, attempt, failed
 from tocsin.console.search_asked import Asked, Hunter, Turn
@@ -15,6 +15,7 @@ from tocsin.console.search_state import (
     QueryFault,
     SearchState,
     fault_in,
+    field_name,
     kept_search,
 )
 from tocsin.store.lucene import beside_native
@@ -42,7 +43,7 @@ def search(visit: Hunter, turn: Turn, query: Asked) -> Response:
     except Exception as error:
         results = failed("The results", error)
     page = results.value if results is not None else None
-    chart = attempt("The histogram", lambda: histogram(visit, query, turn)) if page else None
+    chart = attempt("The histogram", lambda: severities(visit, query, turn)) if page else None
     columns = query.shown_columns()
     return visit.page(
         "search.html",
@@ -60,6 +61,7 @@ def search(visit: Hunter, turn: Turn, query: Asked) -> Response:
         side_fields=fields.SIDE_FIELDS,
         open_fields=fields.OPEN_FIELDS,
         tick_label=tick_label,
+        field_name=field_name,
         beside_native=_beside_native(query) if page else "",
         mark=max((event.ingested_at for event in page.events), default=None) if page else None,
     )
