@@ -87,7 +87,10 @@ function press(letter) {
 function pressOnPage(letter) {
   const target = document.querySelector(`[data-page-key="${CSS.escape(letter)}"]`);
   if (!target) return null;
-  return () => (target.matches("input") ? target.focus() : target.click());
+  return () => {
+    if (target.offsetParent === null) target.closest("[data-folded]")?.querySelector("[data-fold]")?.click();
+    return target.matches("input") ? target.focus() : target.click();
+  };
 }
 
 function escape(event, isTyping) {
