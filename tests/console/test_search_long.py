@@ -88,6 +88,12 @@ def test_sql_runs_as_a_job(living_visitors: Visitors) -> None:
     wait_until(lambda: "every 1s" not in ada.get(place).text, "the statement to end")
     told = ada.get(place).text
     assert ">okta</td>" in told
+    assert "CSV and NDJSON have these rows" in told
+    rows = ada.get(f"{place}/export?kind=csv").text.splitlines()
+    assert rows[0] == "source,n"
+    again = ada.get("/search/sql/export", params={**asked, "kind": "csv"}).text.splitlines()
+    assert {row.split(",")[0] for row in rows} == {row.split(",")[0] for row in again}
+    assert ada.get(f"{place}/export?kind=parquet").status_code == 404
     assert "/search/sql/export?sql=select" in told
     assert "select source" in ada.get("/search/jobs").text
     ada.post("/search/jobs", sql="drop table events")

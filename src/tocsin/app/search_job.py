@@ -73,6 +73,11 @@ class SearchJob:
     def is_over(self) -> bool:
         return self.state not in (SearchJobState.WAITING, SearchJobState.RUNNING)
 
+    @property
+    def is_whole(self) -> bool:
+        """Every row (or event) that there is was found and is kept."""
+        return self.state is SearchJobState.DONE and not self.is_cut
+
     def tell_problems(self, problems: Sequence[str]) -> None:
         self.problems = tuple(dict.fromkeys((*self.problems, *problems)))
 

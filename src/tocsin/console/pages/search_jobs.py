@@ -1,13 +1,17 @@
 """Searches that take long: started from the Search page, watched, read while they run."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
+from tocsin.app.event_export import ExportFormat
+from tocsin.app.exports import note_export
 from tocsin.app.search_job import AskedSearch, SearchJob
 from tocsin.app.search_turns import SearchesBusy
+from tocsin.app.sql_export import rows_written
 from tocsin.console.display import stamp
 from tocsin.console.search_asked import Hunter
 from tocsin.console.search_columns import row, title
@@ -18,10 +22,12 @@ from tocsin.store.lucene import check_filter
 from tocsin.store.ports import QueryError
 from tocsin.store.query import StoredEvent
 from tocsin.store.sql_guard import checked
+from tocsin.store.sql_rows import SqlStream
 
 router = APIRouter(prefix="/search/jobs")
 KEPT_EVENTS = 10_000
 PAGE_ROWS = 100
+FILE_ROWS = 1000
 LEAVE_AFTER_S = 300.0
 """Browsers wake a page in the background once a minute: five of those missed, it has gone."""
 
@@ -72,6 +78,31 @@ def one(visit: Hunter, job_id: str, offset: Annotated[int, Query(ge=0)] = 0) -> 
         next_offset=reached if found and reached < job.kept.count else 0,
         limits=visit.tocsin.settings.search,
     )
+
+
+@router.get("/{job_id}/export")
+def export(visit: Hunter, job_id: str, kind: ExportFormat = ExportFormat.CSV) -> Response:
+    """The rows of a statement that are kept, as a file, when they are all there are."""
+    job = _known(visit, job_id)
+    if not (job.asked.sql and job.is_whole) or kind is ExportFormat.PARQUET:
+        raise Missing("Not every row of this job is kept as it was: take the file in SQL.")
+    note_export(
+        *(visit.tocsin.state, visit.tocsin.audit),
+        how=f"sql {kind.value}",
+        text=job.asked.sql,
+        by=visit.principal.name,
+        now=visit.now,
+    )
+    stream = SqlStream(list(job.columns), list(job.types), _chunks(job), job.problems)
+    headers = {"content-disposition": f'attachment; filename="rows.{kind.value}"'}
+    return StreamingResponse(
+        rows_written(stream, kind), media_type=kind.media_type, headers=headers
+    )
+
+
+def _chunks(job: SearchJob) -> Iterator[list[tuple[Any, ...]]]:
+    for offset in range(0, job.kept.count, FILE_ROWS):
+        yield [tuple(row) for row in job.kept.page(offset, FILE_ROWS)]
 
 
 @router.post("/{job_id}/cancel")
