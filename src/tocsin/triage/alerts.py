@@ -82,8 +82,8 @@ class AlertBook:
     def _correct(self, tx: Connection, sorted_out: Sorted, now: datetime) -> list[Alert]:
         overtake(tx, sorted_out.overtaken)
         alerts = []
+        keep_verdicts(tx, sorted_out.corrections.items(), sorted_out.states, now)
         for alert_id, findings in sorted_out.corrections.items():
-            keep_verdicts(tx, alert_id, findings, sorted_out.states, now)
             row = tx.execute(select(ALERTS).where(ALERTS.c.id == alert_id)).mappings().one()
             alert = corrected_alert(tx, alert_of(row), findings, sorted_out.states)
             alert = self._scored(dataclasses.replace(alert, updated_at=now))
@@ -123,8 +123,7 @@ class AlertBook:
             tx.execute(insert(ALERTS), added)
         if grown:
             tx.execute(_GROW, [_grow_values(row) for row in grown])
-        for alert_id, fresh in verdicts:
-            keep_verdicts(tx, alert_id, fresh, sorted_out.states, now)
+        keep_verdicts(tx, verdicts, sorted_out.states, now)
         return alerts
 
     def get(self, tx: Connection, alert_id: str) -> Alert | None:

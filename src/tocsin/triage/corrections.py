@@ -5,7 +5,7 @@ is in, and a replay of it changes nothing.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -121,8 +121,7 @@ def corrected_alert(
 
 def keep_verdicts(
     tx: Connection,
-    alert_id: str,
-    findings: Sequence[Finding],
+    by_alert: Iterable[tuple[str, Sequence[Finding]]],
     states: Mapping[str, str],
     now: datetime,
 ) -> None:
@@ -139,6 +138,7 @@ def keep_verdicts(
             "because": finding.because,
             "told_at": now,
         }
+        for alert_id, findings in by_alert
         for finding in findings
         if finding.is_counted
     ]

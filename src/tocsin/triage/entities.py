@@ -60,6 +60,8 @@ _NO_ONE_PATTERN = re.compile(r"^(dwm|umfd)-\d+$")
 _SHARED_NAMES = frozenset({"root", "administrator", "admin", "guest", "toor"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
 _LONGEST_NAME = 200
+_LONGEST_ADDRESS = 45
+"""Characters of an IPv6 address that ends in an IPv4 one; no other is longer."""
 
 
 def entities_of(rule: Rule, ocsf: Mapping[str, object]) -> tuple[Entity, ...]:
@@ -175,8 +177,15 @@ def _address(text: str) -> tuple[Entity, ...]:
 
 
 def _parsed_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    bare = text.strip("[] ").partition("%")[0]
+    return _address_in(bare) if len(bare) <= _LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=8192)
+def _address_in(bare: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The events of a turn name the same few addresses again and again."""
     try:
-        address = ipaddress.ip_address(text.strip("[] ").partition("%")[0])
+        address = ipaddress.ip_address(bare)
     except ValueError:
         return None
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
