@@ -80,6 +80,26 @@ def test_a_segment_that_can_hold_no_match_is_not_looked_into(home, make_batch, t
     assert page.searched_segments == 1
 
 
+def test_a_text_is_not_looked_for_where_a_field_is_an_object(home, make_batch):
+    events, _state, write = home
+    write(make_batch([{"native": {"user": {"username": "root"}}}] * 2))
+    write(make_batch([{"native": {"user": "root"}}], position=1))
+    page = events.search(EventQuery("native.user:root"))
+    assert (page.total, page.searched_segments) == (1, 1)
+    assert events.search(EventQuery("NOT native.user:root")).total == 2
+    assert events.search(EventQuery("native.user:*")).total == 3
+    assert events.search(EventQuery("native.user:*root*")).total == 3
+    assert events.search(EventQuery("native.user.username:root")).total == 2
+    write(make_batch([{"native": {"user": {}}}], position=2))
+    write(
+        make_batch([{"native": {"in": {"user": "root"}}}], position=3),
+        make_batch([{"native": {"in": 1, "User": "root"}}], position=4),
+    )
+    assert events.search(EventQuery("native.user:root")).total == 1
+    assert events.search(EventQuery("native.in.user:root")).total == 1
+    assert events.search(EventQuery("native.User:root")).total == 1
+
+
 def test_minutes_that_lie_within_are_counted_without_the_files(home, make_batch, noon):
     events, _state, write = home
     for turn in range(3):

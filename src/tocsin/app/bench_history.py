@@ -22,7 +22,7 @@ from tocsin.app.bench_ingest import settings_in, split
 from tocsin.app.bench_traffic import Traffic, bodies
 from tocsin.app.wiring import open_tocsin
 from tocsin.model.identifier import event_id_column
-from tocsin.store.engines import facts_book, manifest
+from tocsin.store.engines import manifest
 from tocsin.store.engines.segment_merge import merge, write_sorted
 from tocsin.store.engines.sqlite_state import SqliteState
 
@@ -81,8 +81,7 @@ def made_history(folder: Path, events: int, on_progress: Progress) -> Path:
             for table in _tables(path, copies):
                 merged = write_sorted(home / "events", table)
                 with state.begin() as tx:
-                    manifest.add(tx, merged.segment)
-                    facts_book.keep(tx, {merged.segment.id: merged.facts})
+                    manifest.add(tx, merged)
                 made += table.num_rows
                 on_progress(made)
     finally:
@@ -104,9 +103,9 @@ def _sample(folder: Path) -> Path:
             pass
         events = home / "events"
         for one in merge(events, house.state, house.events.segments(None, None), _OWN_FILE_ROWS):
-            at = home / "merged" / one.segment.path
+            at = home / "merged" / one.path
             at.parent.mkdir(parents=True, exist_ok=True)
-            (events / one.segment.path).replace(at)
+            (events / one.path).replace(at)
     finally:
         house.close()
     (home / "complete").touch()

@@ -34,12 +34,14 @@ Outcome: TypeAlias = bool | None
 class _Leaf:
     """A part of a filter without AND, OR or NOT.
 
-    ``column`` is the only one it asks for, ``fields`` those of a VARIANT by their keys.
+    ``column`` is the only one it asks for, ``fields`` those of a VARIANT by their keys. One that
+    is ``never_of_objects`` asks for a text that no object has.
     """
 
     condition: exp.Expr
     column: str | None
     fields: tuple[tuple[str, ...], ...] = ()
+    never_of_objects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +183,12 @@ class Narrowing:
         if leaf.column is None or facts is None:
             return None
         if leaf.column in _VARIANTS:
-            is_absent = not any(facts.may_have(leaf.column, keys) for keys in leaf.fields)
-            return self._is_true_of_null(number) if is_absent else None
+            asked = any(
+                facts.may_have(leaf.column, keys)
+                and not (leaf.never_of_objects and facts.is_object(leaf.column, keys))
+                for keys in leaf.fields
+            )
+            return None if asked else self._is_true_of_null(number)
         if leaf.column == RAW:
             is_absent = RAW in facts.columns and facts.columns[RAW] is None
             return self._is_true_of_null(number) if is_absent else None
@@ -258,8 +264,28 @@ def _leaf(node: exp.Expr) -> _Leaf:
     (column,) = columns
     if column in _VARIANTS:
         fields = [_keys(one) for one in node.find_all(exp.Column)]
-        return _Leaf(node, column if all(fields) else None, tuple(fields))
+        return _Leaf(
+            node, column if all(fields) else None, tuple(fields), _is_equal_to_plain_text(node)
+        )
     return _Leaf(node, column if column in _KNOWN or column == RAW else None)
+
+
+def _is_equal_to_plain_text(node: exp.Expr) -> bool:
+    """True for ``text = literal``, whatever the case, where the literal is no object's text."""
+    if not isinstance(node, exp.EQ):
+        return False
+    asked, wanted = _lowered(node.this), _lowered(node.expression)
+    return (
+        isinstance(asked, exp.Cast)
+        and isinstance(wanted, exp.Literal)
+        and wanted.is_string
+        and not wanted.this.startswith("{")
+    )
+
+
+def _lowered(node: exp.Expr) -> exp.Expr:
+    is_lower = isinstance(node, exp.Anonymous) and str(node.this).lower() == "lower"
+    return node.expressions[0] if is_lower else node
 
 
 def _keys(column: exp.Column) -> tuple[str, ...]:

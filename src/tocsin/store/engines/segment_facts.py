@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.store.engines.event_queries import MINUTE_US
-from tocsin.store.engines.segment_parts import METADATA, TYPED, typed_of
+from tocsin.store.engines.segment_parts import METADATA, TYPED, VALUE, typed_of
 from tocsin.store.engines.variant_decoding import field_names
-from tocsin.store.fields import MARKS, unmarked
+from tocsin.store.engines.variant_shredding import Array
+from tocsin.store.fields import unmarked
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 
 MOST_VALUES = 1_000
@@ -72,17 +73,27 @@ class SegmentFacts:
         }
 
     def may_have(self, variant: str, keys: Sequence[str]) -> bool:
-        """False when no event has the field at ``keys``, whatever the case, in that column.
+        """False when no event has the field at ``keys`` in that column.
 
-        Where each spelling and type lies is told since there are several ``MARKS``.
+        Facts of earlier builds tell paths without their case and marks.
         """
         known = self._fields.get(variant)
         if known is None:
             return True
         paths, encoded = known
-        places = self._told.get("marks") == len(MARKS)
-        path = ".".join(key.lower() if places else _folded(key) for key in keys)
+        is_exact = self._told.get("exact", False)
+        path = ".".join(keys if is_exact else map(_folded, keys))
         return path in paths or _folded(keys[-1]) in encoded
+
+    def is_object(self, variant: str, keys: Sequence[str]) -> bool:
+        """True when what lies at ``keys`` is an object wherever it is: its text begins with {."""
+        known = self._fields.get(variant)
+        is_typed = ".".join(keys) in self._objects.get(variant, ())
+        return is_typed and known is not None and _folded(keys[-1]) not in known[1]
+
+    @cached_property
+    def _objects(self) -> dict[str, frozenset[str]]:
+        return {name: frozenset(paths) for name, paths in self._told.get("objects", {}).items()}
 
     @cached_property
     def minutes(self) -> tuple[Numbers, Numbers, Numbers]:
@@ -110,8 +121,9 @@ def _told(table: pa.Table, counted: Sequence[str]) -> bytes:
             **{name: _column(table[name]) for name in counted},
             RAW: None if table[RAW].null_count == table.num_rows else (table[RAW].null_count, None),
         },
-        "marks": len(MARKS),
+        "exact": True,
         "fields": {name: _fields(table[name]) for name in _VARIANTS},
+        "objects": {name: _object_paths(table[name]) for name in _VARIANTS},
         "minutes": _minutes(table),
     }
     return orjson.dumps(told)
@@ -147,11 +159,33 @@ def _fields(column: pa.ChunkedArray) -> list[list[str]] | None:
 
 def _paths(fields: pa.StructType, above: str) -> Iterator[str]:
     for field in fields:
-        path = above + field.name.lower()
+        path = above + field.name
         yield path
         at = field.type.get_field_index(TYPED)
         if at >= 0 and pa.types.is_struct(field.type.field(at).type):
             yield from _paths(field.type.field(at).type, f"{path}.")
+
+
+def _object_paths(column: pa.ChunkedArray) -> list[str]:
+    objects: set[str] = set()
+    others: set[str] = set()
+    for chunk in column.chunks:
+        typed = typed_of(chunk)
+        if typed is not None and pa.types.is_struct(typed.type):
+            for path, is_object in _nested(typed, ""):
+                (objects if is_object else others).add(path)
+    return sorted(objects - others)
+
+
+def _nested(typed: Array, above: str) -> Iterator[tuple[str, bool]]:
+    """Paths of fields that are typed as objects, and whether they are nothing else."""
+    for at, field in enumerate(typed.type):
+        inner = field.type.get_field_index(TYPED)
+        if inner >= 0 and pa.types.is_struct(field.type.field(inner).type):
+            path, child = above + field.name, typed.field(at)
+            value = child.field(VALUE)
+            yield path, value.null_count == len(value)
+            yield from _nested(child.field(inner), f"{path}.")
 
 
 def _folded(name: str) -> str:
