@@ -18,7 +18,7 @@ from tocsin.exercise.stages import RULES_FOLDER
 from tocsin.ingest.decode import decode
 from tocsin.ingest.files import read_paths
 from tocsin.ingest.lines import split_lines
-from tocsin.model.record import Framing, Origin, RawBatch, Unreadable
+from tocsin.model.record import Decoded, Framing, Origin, RawBatch, Unreadable
 from tocsin.model.rule import Rule
 from tocsin.model.severity import Level
 from tocsin.normalize.mapping import load_mapping
@@ -63,10 +63,11 @@ class Walk:
         standing: dict[str, Correlated] = {}
         for first, together in enumerate(batched(sendings, SENDINGS_A_TURN)):
             turn = correlator.begin()
+            parts: list[tuple[Decoded, Origin]] = []
             for place, sending in enumerate(together):
                 position = first * SENDINGS_A_TURN + place
-                for batch in self._batches(sending):
-                    self._take(told, batch, position, turn)
+                parts += [self._decoded(told, raw, position) for raw in self._batches(sending)]
+            self._take(told, parts, turn)
             self._hear(standing, turn.finish(together[-1].at))
             turn.keep()
         for verdict in standing.values():
@@ -100,16 +101,20 @@ class Walk:
         path.unlink()
         return [cut for cut in cuts if isinstance(cut, RawBatch)]
 
-    def _take(self, told: Told, raw: RawBatch, position: int, turn: Turn) -> None:
+    @staticmethod
+    def _decoded(told: Told, raw: RawBatch, position: int) -> tuple[Decoded, Origin]:
         decoded = decode(raw)
         told.unreadable.extend(decoded.unreadable)
-        origin = Origin(raw.source, raw.received_at, "test", position)
-        for batch in self._normalizer.normalize(decoded, origin):
+        return decoded, Origin(raw.source, raw.received_at, "test", position)
+
+    def _take(self, told: Told, parts: list[tuple[Decoded, Origin]], turn: Turn) -> None:
+        for batch in self._normalizer.normalize_all(parts):
             told.lanes[batch.lane.id] += len(batch)
             hits = self._engine.evaluate(batch)
             turn.take(batch, hits)
+            sources = batch.sources.to_pylist() if hits else []
             for hit in (one for one in hits if one.rule.id not in self._ruleset.silent):
-                for row in batch.ocsf_rows(hit.rows):
+                for at, row in zip(hit.rows, batch.ocsf_rows(hit.rows), strict=True):
                     entities = entities_of(hit.rule, row)
-                    entity = entities[0].key if entities else f"source:{raw.source}"
+                    entity = entities[0].key if entities else f"source:{sources[at]}"
                     self._tell(told, hit.rule, entity)
