@@ -39,7 +39,7 @@ def log_line(record: LogRecord, about: Mapping[str, orjson.Fragment]) -> bytes:
         "attributes": plain_pairs(record.attributes),
     }
     told = {name: value for name, value in otel.items() if value}
-    return orjson.dumps({"body": _plain(record.body), "otel": told | about})
+    return orjson.dumps({"body": _plain(record.body), "otel": {**told, **about}})
 
 
 def plain_pairs(pairs: Iterable[KeyValue]) -> dict[str, Any]:

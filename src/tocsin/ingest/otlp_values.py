@@ -1,7 +1,7 @@
 """Values of OpenTelemetry's in protobuf as JSON texts, those of many records at once."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,9 +86,14 @@ class RecordValues:
         is_behind = attributes.begins > body_at[attributes.owners]
         trees = attributes.owners * 2 + 1
         self._is_left[trees[~is_behind]] = True
-        firsts = attributes.firsts(len(body_at))
-        pairs = attributes.begins, attributes.ends, trees, trees, firsts
-        owned = self._pairs(*(of[is_behind] for of in pairs))
+        behind = trees[is_behind]
+        owned = self._pairs(
+            attributes.begins[is_behind],
+            attributes.ends[is_behind],
+            behind,
+            behind,
+            attributes.firsts(len(body_at))[is_behind],
+        )
         items = _together([_unnamed(bodies, bodies.owners * 2, bodies.owners * 2), owned])
         while len(items.starts):
             level = self._level(items)
@@ -211,7 +216,7 @@ class RecordValues:
         truths = np.flatnonzero(kinds == _TRUTH)
         which[truths] = 3 - (varints(self._data, found.begins[truths])[0] != 0)
         texts = np.flatnonzero(kinds == _TEXT)
-        readers = (
+        readers: tuple[tuple[Numbers, Callable[[Numbers], pa.StringArray]], ...] = (
             (texts, lambda at: slices_of(self._data, found.begins[at], found.ends[at])),
             (np.flatnonzero(kinds == _INTEGER), lambda at: self._integers(found.begins[at])),
             (np.flatnonzero(kinds == _DOUBLE), lambda at: self._doubles(found.begins[at])),
@@ -247,7 +252,9 @@ class RecordValues:
 
     def _bytes(self, found: _Level, at: Numbers) -> pa.StringArray:
         spans = zip(found.begins[at].tolist(), found.ends[at].tolist(), strict=True)
-        return pa.array([b64encode(self._data[begin:end]) for begin, end in spans], pa.string())
+        return pa.array(
+            [b64encode(self._data[begin:end].tobytes()) for begin, end in spans], pa.string()
+        )
 
 
 def escaped_texts(texts: pa.StringArray) -> tuple[Numbers, pa.StringArray]:
@@ -293,7 +300,8 @@ def _all_levels(levels: Sequence[_Level]) -> _Level:
     """All of them in the order of the request: an item before those it holds."""
     if not levels:
         nothing = np.zeros(0, np.int64)
-        items = _Items(*[nothing] * (len(_ITEM_NAMES) - 1), np.zeros(0, np.bool_))
+        flags = np.zeros(0, np.bool_)
+        items = _Items(nothing, nothing, nothing, nothing, nothing, nothing, nothing, flags)
         return _Level(items, np.zeros(0, np.uint8), nothing, nothing)
     kinds, begins, ends = (
         np.concatenate([getattr(level, name) for level in levels])

@@ -36,7 +36,8 @@ class Fields:
         first = np.zeros(messages, np.int64)
         backwards = np.arange(len(self.owners))[::-1]
         first[self.owners[backwards]] = backwards  # what is assigned last stays
-        return np.arange(len(self.owners)) == first[self.owners]
+        is_first: Flags = np.arange(len(self.owners)) == first[self.owners]
+        return is_first
 
 
 def varints(data: Bytes, begins: Numbers) -> tuple[Numbers, Numbers]:
