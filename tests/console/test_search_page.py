@@ -18,7 +18,7 @@ def test_columns_order_and_zone_are_chosen_and_stand_in_the_address(desks: Desks
     expect(page.locator(".all-fields")).to_contain_text("class_uid")
     desk.press("f")
     page.keyboard.type("native.eventid")
-    listed = page.locator("[data-field-list] details:visible")
+    listed = page.locator("[data-field-list] details.side-field:visible")
     expect(listed).to_have_count(1)
     listed.locator("summary").first.click()
     expect(listed).to_contain_text("%")
