@@ -113,8 +113,17 @@ def coded_texts(kind: CellKind, texts: pa.StringArray) -> Coded:
 
 
 def _joined(parts: Sequence[pa.StringArray]) -> tuple[pa.StringArray, list[int]]:
-    firsts = np.cumsum([0, *(len(part) for part in parts)]).tolist()
-    return (parts[0] if len(parts) == 1 else pa.concat_arrays(parts)), firsts
+    """One after the other, those that several payloads share once; and where each begins."""
+    begins: dict[int, int] = {}
+    kept: list[pa.StringArray] = []
+    cells = 0
+    for part in parts:
+        if id(part) not in begins:
+            begins[id(part)] = cells
+            kept.append(part)
+            cells += len(part)
+    firsts = [begins[id(part)] for part in parts]
+    return (kept[0] if len(kept) == 1 else pa.concat_arrays(kept)), firsts
 
 
 def _taken(array: pa.StringArray, cells: Numbers) -> pa.StringArray:
