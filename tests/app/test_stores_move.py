@@ -18,9 +18,10 @@ from tocsin.app.stores_move import move_events, move_state
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.model.event import EventBatch
 from tocsin.respond.tables import approvals
-from tocsin.store.engines import clickhouse_events
+from tocsin.store.engines import clickhouse_events, manifest
 from tocsin.store.ports import Segment, StoreError
 from tocsin.store.query import EventQuery
+from tocsin.store.tables import segment_facts
 
 STRANGE = {**ENCODED, "Computer": "WS-08", "n": 2**64 - 1, "deep": {"l": [{"a": 1}, {"b": None}]}}
 
@@ -66,6 +67,13 @@ def told(house: Tocsin) -> object:
             [one.score.value for one in house.risk.page(tx).items],
             house.spool.committed(),
         )
+
+
+def segments_with_facts(house: Tocsin) -> tuple[set[str], set[str]]:
+    """Ids of the segments that count here, and of those of which it is known what they hold."""
+    with house.state.read() as tx:
+        counting = {one.id for one in manifest.between(tx, None, None)}
+        return counting, {row.segment_id for row in tx.execute(segment_facts.select())}
 
 
 def open_case(house: Tocsin) -> None:
@@ -142,9 +150,13 @@ def test_events_move_to_clickhouse_and_back(settings: Settings, engine: object) 
     opened(settings, fill)
     after = opened(settings, all_events)
     assert len(after) > len(before)
+    _, known_of_clickhouse = opened(settings, segments_with_facts)
+    assert known_of_clickhouse == set()
     assert move_events(settings.home, "", lambda *_: None).events == len(after)
     assert stores_of(settings.home).events == ""
     assert opened(settings, all_events) == after
+    counting, known = opened(settings, segments_with_facts)
+    assert counting == known != set()
 
 
 def test_a_move_that_was_cut_short_goes_on(

@@ -15,7 +15,7 @@ from tocsin.model.event import EventBatch
 from tocsin.store.engines import manifest
 from tocsin.store.engines.sqlite_state import SqliteState
 from tocsin.store.ports import Damage, EventStore, ReplayQuery, Segment, StateStore, StoreError
-from tocsin.store.tables import event_fields, segments
+from tocsin.store.tables import event_fields, segment_facts, segments
 
 _WRITE_ROWS = 100_000
 Told = Callable[[int, int], None]
@@ -149,17 +149,21 @@ def _totals(account: StateStore) -> tuple[int, int]:
 
 
 def _let_count(state: StateStore, account: StateStore) -> None:
-    """Put the new segments and fields in the place of the old ones, in one transaction."""
+    """Put the new segments, their facts and fields in the place of the old, in one transaction."""
     with account.read() as tx:
         new = manifest.between(tx, None, None)
-        fields = [dict(row._mapping) for row in tx.execute(select(event_fields))]
+        known = {
+            table: [dict(row._mapping) for row in tx.execute(select(table))]
+            for table in (event_fields, segment_facts)
+        }
     with state.begin() as tx:
         tx.execute(delete(segments))
-        tx.execute(delete(event_fields))
         for segment in new:
             manifest.add(tx, segment)
-        if fields:
-            tx.execute(insert(event_fields), fields)
+        for table, rows in known.items():
+            tx.execute(delete(table))
+            if rows:
+                tx.execute(insert(table), rows)
 
 
 class _Sum:
