@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tests.store.conftest import _make_batch
 from tocsin.model.record import Framing, RawBatch
-from tocsin.store.engines.file_spool import FileSpool
-from tocsin.store.engines.folder_blobs import FolderBlobs
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.spool.file_spool import FileSpool
+from tocsin.store.engines.state.sqlite_state import SqliteState
+from tocsin.store.engines.vaults.folder_blobs import FolderBlobs
 from tocsin.store.ports import Segment
 
 LIMIT_BYTES = 1 << 20

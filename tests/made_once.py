@@ -17,15 +17,16 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import Connection, inspect
 
-from tocsin.app import mapping_keeper, shipped
-from tocsin.app.shipped import CONTENT
+from tocsin.app.home import shipped
+from tocsin.app.home.shipped import CONTENT
+from tocsin.app.senders import mapping_keeper
 from tocsin.connectors.catalog import mapping_paths
-from tocsin.detect import rule_reading
-from tocsin.detect.reading_on_demand import Pipelines
-from tocsin.detect.rule_draft import Read
+from tocsin.detect.reading import rule_reading
+from tocsin.detect.reading.reading_on_demand import Pipelines
+from tocsin.detect.rules.rule_draft import Read
 from tocsin.normalize.mapping import Mapping, load_mapping
-from tocsin.store.engines import sqlite_state
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state import sqlite_state
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.migrations import chain
 
 _RULES = f"{CONTENT / 'rules'}/"

@@ -15,7 +15,7 @@ from types import TracebackType
 import psycopg
 import pytest
 
-from tocsin.store.engines.postgres_state import PostgresState
+from tocsin.store.engines.state.postgres_state import PostgresState
 
 _SETTINGS = {
     "listen_addresses": "",

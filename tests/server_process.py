@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 
-from tocsin.app.home import running_server
+from tocsin.app.home.home import running_server
 
 PATIENCE_S = 240.0
 

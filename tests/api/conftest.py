@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tocsin.api.application import create_api
-from tocsin.app.config import load_settings
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.model.principal import Role
 

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from tests.api.sending import Door, close_door, open_door
 from tocsin.cli.server import create_application
-from tocsin.ingest.bulk_body import source_part
+from tocsin.ingest.bodies.bulk_body import source_part
 
 PREFIXES = ["", "/elastic"]
 BEAT = {"User-Agent": "Elastic-Filebeat/8.19.7 (linux; amd64)", "Accept": "application/json"}

@@ -8,8 +8,8 @@ from fastapi.testclient import TestClient
 
 from tests.docs.generate import api_routes, permission_of
 from tocsin.api.application import create_api
-from tocsin.app.config import load_settings
-from tocsin.app.permissions import ROLE_PERMISSIONS
+from tocsin.app.access.permissions import ROLE_PERMISSIONS
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.model.principal import Permission, Role
 

@@ -35,7 +35,7 @@ from tests.api.sending import Door, close_door, open_door
 from tests.fuzz.grpc_lane import request_bytes
 from tests.ingest.certificates import Authority
 from tests.places import SOURCE
-from tocsin.app.config import load_settings
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import Tocsin
 from tocsin.cli.otlp_door import open_otlp
 from tocsin.ingest.errors import IngestError

@@ -32,10 +32,10 @@ from opentelemetry.sdk.resources import Resource
 
 from tests.api.listening import listening
 from tests.api.sending import Door, close_door, open_door
-from tocsin.ingest.cutting import Maker
-from tocsin.ingest.otlp_body import Otlp
-from tocsin.ingest.otlp_protobuf import take_proto_logs, take_proto_metrics
-from tocsin.ingest.otlp_value import OtlpFault
+from tocsin.ingest.bodies.otlp_body import Otlp
+from tocsin.ingest.bodies.otlp_protobuf import take_proto_logs, take_proto_metrics
+from tocsin.ingest.cutting.cutting import Maker
+from tocsin.ingest.records.otlp_value import OtlpFault
 
 PROTOBUF = "application/x-protobuf"
 TIME_NS = 1_700_000_000_250_000_000

@@ -10,10 +10,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi.testclient import TestClient
 
-from tests.app.test_pack_signature import minisign, minisign_key
+from tests.app.packs.test_pack_signature import minisign, minisign_key
 from tests.detect.rule_texts import rule_text
 from tests.server_process import wait_until
-from tocsin.app.history_jobs import JobKind, JobState
+from tocsin.app.backtests.history_jobs import JobKind, JobState
 from tocsin.app.wiring import Tocsin
 
 PATIENCE_S = 120.0

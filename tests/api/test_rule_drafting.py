@@ -9,9 +9,9 @@ import yaml
 from fastapi.testclient import TestClient
 
 from tocsin.api.application import create_api
-from tocsin.app.config import load_settings
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import Tocsin, open_tocsin
-from tocsin.detect.overlay import LifeState
+from tocsin.detect.rules.overlay import LifeState
 from tocsin.model.principal import Role
 
 DRAFT = "/api/v1/rules/draft"

@@ -10,13 +10,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tocsin.api.application import create_api
-from tocsin.app.config import load_settings
-from tocsin.app.history_jobs import HistoryJobs, JobKind, JobState, TooManyJobs
-from tocsin.app.kept_jobs import KeptJobs
+from tocsin.app.backtests.history_jobs import HistoryJobs, JobKind, JobState, TooManyJobs
+from tocsin.app.backtests.kept_jobs import KeptJobs
 from tocsin.app.rule_jobs import start_backtest
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.detect.errors import DetectError
-from tocsin.ingest.lines import split_lines
+from tocsin.ingest.cutting.lines import split_lines
 from tocsin.model.principal import Role
 
 RULE = "aaaaaaaa-0000-4000-8000-00000000000a"

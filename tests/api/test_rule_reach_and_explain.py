@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.app.test_flow import ENCODED
+from tests.app.flow.test_flow import ENCODED
 from tocsin.api.application import create_api
-from tocsin.app.config import load_settings
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import Tocsin, open_tocsin
-from tocsin.ingest.lines import split_lines
+from tocsin.ingest.cutting.lines import split_lines
 from tocsin.model.principal import Role
 
 NOW = datetime.now(UTC)

@@ -9,9 +9,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tocsin.api.application import create_api
-from tocsin.app.config import load_settings
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import Tocsin, open_tocsin
-from tocsin.ingest.seen_ids import SeenIds
+from tocsin.ingest.sources.seen_ids import SeenIds
 from tocsin.model.principal import Role
 
 DOOR = """

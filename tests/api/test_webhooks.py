@@ -11,9 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tocsin.api.application import create_api
-from tocsin.app.config import load_settings
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import Tocsin, open_tocsin
-from tocsin.ingest.pull_book import RefusedCount
+from tocsin.ingest.pull.pull_book import RefusedCount
 
 DOORS = ("once", "form", "wrong", "broken")
 CONFIG = """

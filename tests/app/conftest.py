@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.app.config import load_settings
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import Tocsin, open_tocsin
 
 

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tocsin.app.backtest import Backtest, BacktestPlan
-from tocsin.app.backtest_report import backtest_report
-from tocsin.app.config import load_settings
-from tocsin.app.given_event import given_of_stored
-from tocsin.app.history import lanes_by_id
-from tocsin.app.identity import entities_with
-from tocsin.app.stored_explaining import explain_stored
+from tocsin.app.backtests.backtest import Backtest, BacktestPlan
+from tocsin.app.backtests.backtest_report import backtest_report
+from tocsin.app.explaining.given_event import given_of_stored
+from tocsin.app.explaining.stored_explaining import explain_stored
+from tocsin.app.flow.identity import entities_with
+from tocsin.app.home.history import lanes_by_id
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.model.record import Framing, RawBatch
 from tocsin.store.query import EventQuery

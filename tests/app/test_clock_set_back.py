@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.app import test_rule_looks
-from tests.app.test_rule_looks import RULE, Desk, rule_text
-from tocsin.app import flow
+from tests.app.rules import test_rule_looks
+from tests.app.rules.test_rule_looks import RULE, Desk, rule_text
+from tocsin.app.flow import flow
 
 BACK = timedelta(hours=1)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.app.config import Settings, load_settings
-from tocsin.app.last_events import last_events
+from tocsin.app.flow.last_events import last_events
+from tocsin.app.settings.config import Settings, load_settings
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.detect.correlate.correlated import Correlated
 from tocsin.model.alert import Alert, AlertStatus, Disposition

@@ -8,18 +8,18 @@ import clickhouse_connect
 import pytest
 from sqlalchemy import text
 
-from tests.app.test_flow import ENCODED, NOW
+from tests.app.flow.test_flow import ENCODED, NOW
 from tests.postgres_server import PostgresServer
 from tests.respond.rig import CONTAIN, OPERATOR, RESPONDER, until, utc_now
-from tocsin.app.config import Settings, load_settings
-from tocsin.app.config_errors import ConfigError
-from tocsin.app.doorkeeper import open_doorkeeper
-from tocsin.app.flow import Flow
-from tocsin.app.history_opening import open_history
-from tocsin.app.integrity import check_integrity
-from tocsin.app.stores import Stores, settle_stores, stores_of
+from tocsin.app.access.doorkeeper import open_doorkeeper
+from tocsin.app.backups.integrity import check_integrity
+from tocsin.app.flow.flow import Flow
+from tocsin.app.home.history_opening import open_history
+from tocsin.app.home.stores import Stores, settle_stores, stores_of
+from tocsin.app.settings.config import Settings, load_settings
+from tocsin.app.settings.config_errors import ConfigError
 from tocsin.app.wiring import Tocsin, open_tocsin
-from tocsin.ingest.lines import split_lines
+from tocsin.ingest.cutting.lines import split_lines
 from tocsin.model.response import ApprovalStatus, LeaseStatus, Target
 from tocsin.store.ports import HomeInUse, StoreAway
 from tocsin.store.query import EventQuery

@@ -11,11 +11,12 @@ import httpx2
 import pytest
 
 from tests.detect.rule_texts import rule_text
-from tocsin.app import pack_archive, pack_content, pack_download
-from tocsin.app.pack_archive import read_archive
-from tocsin.app.pack_content import PackContent, PackRefused, chosen, read_folder, safe_path
-from tocsin.app.pack_download import check_sha256, downloaded, sha256_of
-from tocsin.app.pack_shelf import Manifest, PackShelf, check_name, name_from
+from tocsin.app.home import pack_content
+from tocsin.app.home.pack_content import PackContent, PackRefused, chosen, read_folder, safe_path
+from tocsin.app.home.pack_shelf import Manifest, PackShelf, check_name, name_from
+from tocsin.app.packs import pack_archive, pack_download
+from tocsin.app.packs.pack_archive import read_archive
+from tocsin.app.packs.pack_download import check_sha256, downloaded, sha256_of
 
 RULE = rule_text("  s: {Image: a}\n  condition: s").encode()
 Members = dict[str, bytes]

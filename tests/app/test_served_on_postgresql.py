@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.app.test_flow import ENCODED
+from tests.app.flow.test_flow import ENCODED
 from tests.postgres_server import PostgresServer
 from tests.server_process import ServerProcess, ndjson, wait_until
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import tocsin
-from tocsin.app.config import load_settings
-from tocsin.app.door_losses import DoorLosses
+from tocsin.app.senders.door_losses import DoorLosses
+from tocsin.app.settings.config import load_settings
 from tocsin.app.source_owner import own_source
 from tocsin.app.wiring import Tocsin, open_tocsin
-from tocsin.ingest.source_turn import SourceTurn
-from tocsin.ingest.tables import seen_fields
+from tocsin.ingest.sources.source_turn import SourceTurn
+from tocsin.ingest.sources.tables import seen_fields
 from tocsin.model.finding import Finding
 
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -10,7 +10,7 @@ from tocsin.model.alert import Alert, AlertStatus
 from tocsin.model.because import Score
 from tocsin.model.entity import Entity, EntityKind
 from tocsin.model.severity import Level
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state.sqlite_state import SqliteState
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from tocsin.cases.casebook import CaseBook, CaseError, UnknownCase
 from tocsin.model.alert import Alert
 from tocsin.model.case import Case, CaseStatus, EntryKind
 from tocsin.model.severity import Level
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state.sqlite_state import SqliteState
 
 Make = Callable[..., Alert]
 BOOK = CaseBook()

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tocsin.cases.casebook import CaseBook, CaseError
 from tocsin.cases.states import ALLOWED_MOVES, needs_reason
 from tocsin.model.case import CaseStatus, EntryKind
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state.sqlite_state import SqliteState
 
 
 def test_every_state_is_reached_and_none_is_a_dead_end() -> None:

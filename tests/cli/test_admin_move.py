@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.postgres_server import PostgresServer
-from tocsin.app.config import load_settings
-from tocsin.app.home import Home
+from tocsin.app.home.home import Home
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import open_tocsin
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.cli.conftest import Ran
 from tests.kept_events import store_events
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.state.sqlite_state import SqliteState
 
 Tocsin = Callable[..., Ran]
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from tocsin.app.bench_decoding import make_decoder
+from tocsin.app.benches.bench_decoding import make_decoder
 from tocsin.cli.bench_latency import RULE, marked, payloads
-from tocsin.detect.engine import Engine
-from tocsin.detect.ruleset import load_rules
+from tocsin.detect.matching.engine import Engine
+from tocsin.detect.reading.ruleset import load_rules
 
 
 def test_bodies_are_everyday_records_of_now() -> None:

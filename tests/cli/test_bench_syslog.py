@@ -2,9 +2,9 @@
 
 import pytest
 
-from tocsin.app.bench_traffic import Traffic
+from tocsin.app.benches.bench_traffic import Traffic
 from tocsin.cli.bench_syslog import by_counts, by_newlines, messages
-from tocsin.ingest.syslog_framing import StreamFraming
+from tocsin.ingest.syslog.syslog_framing import StreamFraming
 
 
 @pytest.mark.parametrize("traffic", [Traffic.SSHD, Traffic.ACCESS, Traffic.STRUCTURED])

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.conftest import Ran
 from tests.places import REPOSITORY
-from tocsin.app.home import Home
+from tocsin.app.home.home import Home
 from tocsin.normalize.mapping import load_mapping
 
 Tocsin = Callable[..., Ran]

@@ -8,8 +8,8 @@ import pytest
 from tests.cli.conftest import Ran
 from tocsin.cli.commands import ingest
 from tocsin.cli.commands.ingest import InFlight
+from tocsin.ingest.files.taken_files import Taken, TakenFiles
 from tocsin.ingest.limits import BATCH_RECORDS
-from tocsin.ingest.taken_files import Taken, TakenFiles
 from tocsin.model.record import RawBatch
 
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from tocsin.app.pack_change import PackAccount
-from tocsin.app.pack_desk import PackPlan
-from tocsin.app.pack_shelf import Manifest
+from tocsin.app.home.pack_shelf import Manifest
+from tocsin.app.packs.pack_change import PackAccount
+from tocsin.app.packs.pack_desk import PackPlan
 from tocsin.cli.pack_words import show_account
-from tocsin.detect.ruleset import RuleSet
+from tocsin.detect.reading.ruleset import RuleSet
 from tocsin.model.rule import RuleProblem
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import Ran
 from tests.detect.rule_texts import ID, rule_text
-from tocsin.app.attack_facts import tactics_by_technique, tactics_for
+from tocsin.app.coverage.attack_facts import tactics_by_technique, tactics_for
 from tocsin.triage.attack import TACTICS
 
 Tocsin = Callable[..., Ran]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Ran
-from tocsin.ingest.health_rules import SILENT_SOURCE
+from tocsin.ingest.sources.health_rules import SILENT_SOURCE
 
 RULE = "3d5f2f6e-4a0c-4f66-8d55-9d0f2b1b0a01"
 TEXT = """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.test_rule_looks import RULE, rule_text
+from tests.app.rules.test_rule_looks import RULE, rule_text
 from tests.cli.conftest import Ran
 
 Tocsin = Callable[..., Ran]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.app.test_pack_signature import minisign, minisign_key
+from tests.app.packs.test_pack_signature import minisign, minisign_key
 from tests.cli.conftest import Ran
 from tests.detect.rule_texts import rule_text
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Ran
-from tocsin.app import own_mappings
+from tocsin.app.home import own_mappings
 from tocsin.connectors.catalog import mapping_paths
 
 DOOR = """connector: door

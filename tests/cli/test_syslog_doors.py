@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from tests.ingest.certificates import Authority
-from tocsin.app.config import load_settings
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.cli.syslog_doors import open_syslog
 from tocsin.ingest.errors import IngestError
-from tocsin.ingest.syslog_server import SyslogServer
+from tocsin.ingest.syslog.syslog_server import SyslogServer
 
 PATIENCE_S = 30
 LINE = b"<34>Mar  1 00:00:00 fw-1 su: hello\n"

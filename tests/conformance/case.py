@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from tocsin.detect.eql_import import sigma_from_eql
-from tocsin.detect.sample_batch import lane_for
+from tocsin.detect.authoring.sample_batch import lane_for
+from tocsin.detect.reading.eql_import import sigma_from_eql
 from tocsin.model.lane import Answer, Lane
 
 FOLDER = Path(__file__).parent / "cases"

@@ -14,13 +14,13 @@ import yaml
 from tests.conformance.case import FOLDER, Case, cases
 from tests.detect.second_opinions import opinions
 from tests.places import REPOSITORY
-from tocsin.detect import oracle
 from tocsin.detect.correlate import oracle as correlation_oracle
 from tocsin.detect.correlate.condition import span_text
 from tocsin.detect.correlate.limits import Limits
-from tocsin.detect.eql_import import sigma_from_eql
-from tocsin.detect.eql_tokens import EqlRefused
-from tocsin.detect.ruleset import load_rules
+from tocsin.detect.reading.eql_import import sigma_from_eql
+from tocsin.detect.reading.eql_tokens import EqlRefused
+from tocsin.detect.reading.ruleset import load_rules
+from tocsin.detect.rules import oracle
 
 PAGE = REPOSITORY / "docs" / "sigma.md"
 _FEATURES = Path(__file__).with_name("features.yml")

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.conformance.case import Case
+from tocsin.detect.authoring.sequence_play import START, hits_of, needed_by, play
 from tocsin.detect.correlate.correlated import Correlated
 from tocsin.detect.correlate.oracle import Episode, Taken, episodes_of
-from tocsin.detect.ruleset import RuleSet
-from tocsin.detect.sequence_play import START, hits_of, needed_by, play
-from tocsin.detect.stateful_rule import StatefulRule
+from tocsin.detect.reading.ruleset import RuleSet
+from tocsin.detect.rules.stateful_rule import StatefulRule
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

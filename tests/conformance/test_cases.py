@@ -14,8 +14,8 @@ from tests.conformance.sequences import (
     stateful_rule,
 )
 from tests.conformance.verdicts import judged, loaded, verdicts
-from tocsin.detect.eql_import import sigma_from_eql
-from tocsin.detect.eql_tokens import EqlRefused
+from tocsin.detect.reading.eql_import import sigma_from_eql
+from tocsin.detect.reading.eql_tokens import EqlRefused
 
 CASES = cases()
 MATCHING = [case for case in CASES if case.match or case.silent]

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.conformance.case import Case
-from tocsin.detect.engine import Engine
-from tocsin.detect.match_rule import SigmaMatchRule
-from tocsin.detect.oracle import matches
-from tocsin.detect.ruleset import RuleSet, load_rules
-from tocsin.detect.sample_batch import batch_of
+from tocsin.detect.authoring.sample_batch import batch_of
+from tocsin.detect.matching.engine import Engine
+from tocsin.detect.reading.ruleset import RuleSet, load_rules
+from tocsin.detect.rules.match_rule import SigmaMatchRule
+from tocsin.detect.rules.oracle import matches
 
 
 def loaded(case: Case, folder: Path) -> RuleSet:

@@ -9,7 +9,7 @@ import pytest
 
 from tocsin.connectors.catalog import mapping_paths
 from tocsin.ingest import decode as decoding
-from tocsin.ingest import decode_shaped, decode_split, decode_text
+from tocsin.ingest.columns import decode_shaped, decode_split, decode_text
 from tocsin.model.event import EventBatch
 from tocsin.model.record import Decoded, Framing, Origin, RawBatch
 from tocsin.normalize.cells import Cells

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from tocsin.ingest.syslog_message import FACILITIES, SEVERITIES
+from tocsin.ingest.records.syslog_message import FACILITIES, SEVERITIES
 
 _TIME_NAME = re.compile(
     r"\.(?:(?:event_|fastly_|generation_|haproxy_|suricata_|syslog_)?time_?(?:stamp)?(?:8601|_local)?"

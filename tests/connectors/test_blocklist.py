@@ -14,7 +14,7 @@ from tocsin.connectors.blocklist.tables import blocklist_entries
 from tocsin.model.response import Target
 from tocsin.respond.action import ActionContext
 from tocsin.respond.errors import ActionFailed
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state.sqlite_state import SqliteState
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 

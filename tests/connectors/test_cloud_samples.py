@@ -15,8 +15,8 @@ from tocsin.model.identifier import event_ids
 from tocsin.model.record import Origin, RawBatch
 from tocsin.normalize.check import lost_values
 from tocsin.normalize.normalizer import Normalizer
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.query import EventQuery
 
 RECEIVED = datetime(2026, 7, 1, tzinfo=UTC)

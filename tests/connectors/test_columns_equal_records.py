@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.connectors.both_ways import RECEIVED, SPLIT, compare, decoded
 from tocsin.connectors.catalog import sample_folders
-from tocsin.ingest.files import read_paths
+from tocsin.ingest.cutting.files import read_paths
 from tocsin.model.record import Framing, RawBatch
 
 NAMES = st.sampled_from(

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from tests.mmdb_writer import mmdb
-from tocsin.app.assets import AssetRegister
-from tocsin.app.config import load_settings
-from tocsin.app.enrichment import open_enricher
+from tocsin.app.flow.assets import AssetRegister
+from tocsin.app.flow.enrichment import open_enricher
+from tocsin.app.settings.config import load_settings
 from tocsin.connectors.catalog import mapping_paths
 from tocsin.ingest.decode import decode
 from tocsin.model.asset import Asset

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.connectors.both_ways import SPLIT, compare, compare_records, decoded
-from tocsin.ingest.syslog_escape import joined
+from tocsin.ingest.syslog.syslog_escape import joined
 from tocsin.model.record import Framing
 
 BOTH = (Framing.LINES, Framing.SYSLOG)

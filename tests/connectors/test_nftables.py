@@ -18,7 +18,7 @@ from tocsin.connectors.nftables.ruleset import elements_in
 from tocsin.model.response import Target
 from tocsin.respond.action import ActionContext
 from tocsin.respond.errors import ActionFailed
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state.sqlite_state import SqliteState
 
 PROBE = """
 import socket, sys

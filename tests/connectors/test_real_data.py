@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.depth import DEEP
+from tocsin.ingest.cutting.files import read_paths
 from tocsin.ingest.decode import decode
-from tocsin.ingest.files import read_paths
 from tocsin.model.event import EventBatch
 from tocsin.model.identifier import event_ids
 from tocsin.model.record import Decoded, Framing, Origin, RawBatch, Unreadable

@@ -9,8 +9,8 @@ import pytest
 
 import tocsin
 from tocsin.connectors.catalog import mapping_paths
-from tocsin.detect.engine import Engine
-from tocsin.detect.ruleset import load_rules
+from tocsin.detect.matching.engine import Engine
+from tocsin.detect.reading.ruleset import load_rules
 from tocsin.ingest.decode import decode
 from tocsin.model.lane import Lane, LogSource
 from tocsin.model.record import Origin, RawBatch

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.connectors.both_ways import RECEIVED, SPLIT, compare, compare_records, decoded
-from tocsin.app.bench_text import WRITERS, text_lines
+from tocsin.app.benches.bench_text import WRITERS, text_lines
 from tocsin.connectors.catalog import sample_folders
-from tocsin.ingest.syslog_escape import joined
+from tocsin.ingest.syslog.syslog_escape import joined
 from tocsin.model.record import Framing
 
 BOTH = (Framing.LINES, Framing.SYSLOG)

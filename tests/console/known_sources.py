@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from tocsin.app.wiring import Tocsin
-from tocsin.ingest.lines import split_lines
-from tocsin.ingest.source_turn import SourceTurn
-from tocsin.ingest.week_learning import learn_weeks
+from tocsin.ingest.cutting.lines import split_lines
+from tocsin.ingest.sources.source_turn import SourceTurn
+from tocsin.ingest.sources.week_learning import learn_weeks
 
 DOOR = "hec/door-control"
 BADGES = 40

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.console.known_sources import live_two_weeks
-from tocsin.app.assets import dump_assets
-from tocsin.app.config import Settings
+from tocsin.app.flow.assets import dump_assets
+from tocsin.app.settings.config import Settings
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.exercise.company import load_company
 from tocsin.exercise.day import sending_plan
 from tocsin.exercise.sending import Channel, Sending
-from tocsin.ingest.files import read_paths
-from tocsin.ingest.lines import split_lines
+from tocsin.ingest.cutting.files import read_paths
+from tocsin.ingest.cutting.lines import split_lines
 from tocsin.model.alert import Alert
 from tocsin.model.case import Case
 from tocsin.model.entity import Entity, EntityKind

@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 
 from tests.console.conftest import Visitor, Visitors
 from tests.console.living import PASSWORD, PEOPLE, plant_alert
-from tocsin.app.permissions import permissions_of
+from tocsin.app.access.permissions import permissions_of
 from tocsin.app.wiring import Tocsin
 from tocsin.console.pages import PAGES
 from tocsin.console.visit import Needs

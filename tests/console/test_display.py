@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.app.split_histogram import SplitHistogram
+from tocsin.app.searches.split_histogram import SplitHistogram
 from tocsin.console import display
 from tocsin.console.highlight import yaml_lines
 from tocsin.console.histogram import draw, draw_split

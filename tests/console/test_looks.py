@@ -11,14 +11,14 @@ from tests.console.conftest import THEMES, Desk, Desks, Served
 from tests.console.known_sources import DOOR
 from tests.detect.rule_texts import rule_text
 from tests.server_process import wait_until
-from tocsin.app.history_jobs import JobKind, JobState
-from tocsin.app.pack_change import PackAccount
-from tocsin.app.pack_desk import PackPlan
-from tocsin.app.pack_shelf import Manifest
+from tocsin.app.backtests.history_jobs import JobKind, JobState
+from tocsin.app.home.pack_shelf import Manifest
+from tocsin.app.packs.pack_change import PackAccount
+from tocsin.app.packs.pack_desk import PackPlan
 from tocsin.app.rule_jobs import start_replay
 from tocsin.app.wiring import Tocsin
-from tocsin.detect.rule_update import updates
-from tocsin.detect.ruleset import load_rules
+from tocsin.detect.overlays.rule_update import updates
+from tocsin.detect.reading.ruleset import load_rules
 from tocsin.model.principal import Permission
 
 pytestmark = pytest.mark.browser

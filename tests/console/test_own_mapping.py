@@ -8,9 +8,9 @@ from anyio.from_thread import BlockingPortal
 
 from tests.console import living
 from tests.console.conftest import Visitors
-from tocsin.app import own_mappings
+from tocsin.app.home import own_mappings
 from tocsin.connectors.catalog import mapping_paths
-from tocsin.ingest.lines import split_lines
+from tocsin.ingest.cutting.lines import split_lines
 from tocsin.store.query import EventQuery
 
 NOW = datetime.now(UTC)

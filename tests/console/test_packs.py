@@ -16,16 +16,16 @@ from anyio.from_thread import BlockingPortal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from httpx2 import Response
 
-from tests.app.test_pack_signature import minisign, minisign_key
+from tests.app.packs.test_pack_signature import minisign, minisign_key
 from tests.console.conftest import Visitor, Visitors
 from tests.console.living import PASSWORD
 from tests.detect.rule_texts import rule_text
-from tocsin.app import pack_uploads
-from tocsin.app.config import load_settings
-from tocsin.app.history_jobs import JobKind
-from tocsin.app.pack_install import read_pack
+from tocsin.app.backtests.history_jobs import JobKind
+from tocsin.app.packs import pack_uploads
+from tocsin.app.packs.pack_install import read_pack
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import Tocsin, open_tocsin
-from tocsin.detect.overlay import LifeState
+from tocsin.detect.rules.overlay import LifeState
 from tocsin.model.principal import Role
 
 

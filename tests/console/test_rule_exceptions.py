@@ -8,7 +8,7 @@ from anyio.from_thread import BlockingPortal
 
 from tests.console.conftest import Visitor, Visitors
 from tests.console.living import open_house
-from tocsin.app.exception_preview import preview_exception
+from tocsin.app.explaining.exception_preview import preview_exception
 from tocsin.app.wiring import Tocsin
 from tocsin.console.exception_form import OfferedField, offered_fields
 from tocsin.detect.errors import RefusedDecision

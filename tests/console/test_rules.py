@@ -15,7 +15,7 @@ from tocsin.console.exception_form import fields_written
 from tocsin.console.rule_list import RulesState
 from tocsin.console.sparkline import sparkline
 from tocsin.console.visit import Refused
-from tocsin.detect.overlay import LifeState
+from tocsin.detect.rules.overlay import LifeState
 from tocsin.model.severity import Level
 
 COPIED = "1ad53a71-601e-41a1-9b05-219d976ce891"

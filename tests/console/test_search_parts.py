@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 
 from tests.console.conftest import Visitors
-from tocsin.app.saved_searches import SavedSearch
+from tocsin.app.searches.saved_searches import SavedSearch
 from tocsin.console.display import share
 from tocsin.console.search_state import SearchState, field_name, kept_search
 from tocsin.console.value_pivots import entity_of, pivots

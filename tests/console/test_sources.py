@@ -15,9 +15,9 @@ from tocsin.app.wiring import Tocsin
 from tocsin.console.hour_chart import hour_chart
 from tocsin.console.sender_texts import Doors, fill, read_senders, senders_file
 from tocsin.console.source_list import SourcesState
-from tocsin.ingest.lines import split_lines
-from tocsin.ingest.source_hours import SourceHour, source_hours
-from tocsin.ingest.source_turn import SourceTurn
+from tocsin.ingest.cutting.lines import split_lines
+from tocsin.ingest.sources.source_hours import SourceHour, source_hours
+from tocsin.ingest.sources.source_turn import SourceTurn
 from tocsin.model.intake import Intake, IntakeState
 from tocsin.model.record import Framing
 

@@ -11,7 +11,7 @@ from anyio.from_thread import BlockingPortal
 from tests.console.conftest import Visitors
 from tests.console.living import PASSWORD
 from tests.kept_events import store_events
-from tocsin.app.config import load_settings
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.model.principal import Role
 

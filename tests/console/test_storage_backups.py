@@ -10,10 +10,10 @@ from anyio.from_thread import BlockingPortal
 from tests.console.conftest import Visitors
 from tests.console.living import PASSWORD
 from tests.kept_events import store_events
-from tocsin.app.backup_ledger import note_failed
-from tocsin.app.config import load_settings
-from tocsin.app.integrity import check_integrity
-from tocsin.app.integrity_ledger import note_check
+from tocsin.app.backups.backup_ledger import note_failed
+from tocsin.app.backups.integrity import check_integrity
+from tocsin.app.backups.integrity_ledger import note_check
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.model.principal import Role
 

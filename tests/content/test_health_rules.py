@@ -10,20 +10,20 @@ from sqlalchemy import delete
 
 import tocsin
 from tests.kept_events import store_events
-from tocsin.app import health_round
-from tocsin.app.config import load_settings
-from tocsin.app.health_measures import Measured
-from tocsin.app.health_watch import judge, mark_told
-from tocsin.app.rule_budget import Spent
-from tocsin.app.watch_tables import HEALTH_EPISODES
+from tocsin.app.flow.rule_budget import Spent
+from tocsin.app.flow.watch_tables import HEALTH_EPISODES
+from tocsin.app.health import health_round
+from tocsin.app.health.health_measures import Measured
+from tocsin.app.health.health_watch import judge, mark_told
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import open_tocsin
-from tocsin.detect.health_metrics import METRICS
-from tocsin.detect.health_rule import HealthRule
-from tocsin.detect.ruleset import load_rules
-from tocsin.detect.stateful_rule import Comparison
-from tocsin.ingest.rates import SourceRate
+from tocsin.detect.reading.ruleset import load_rules
+from tocsin.detect.rules.health_metrics import METRICS
+from tocsin.detect.rules.health_rule import HealthRule
+from tocsin.detect.rules.stateful_rule import Comparison
+from tocsin.ingest.sources.rates import SourceRate
 from tocsin.model.finding import Finding
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state.sqlite_state import SqliteState
 
 HEALTH = load_rules([Path(tocsin.__file__).parent / "content" / "rules" / "tocsin"]).health
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)

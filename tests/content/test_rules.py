@@ -10,8 +10,8 @@ import yaml
 
 import tocsin
 from tocsin.connectors.catalog import mapping_paths
-from tocsin.detect.rule_tests import run_tests
-from tocsin.detect.ruleset import RuleSet, load_rules
+from tocsin.detect.authoring.rule_tests import run_tests
+from tocsin.detect.reading.ruleset import RuleSet, load_rules
 from tocsin.model.entity import EntityKind
 from tocsin.normalize.mapping import load_mapping
 from tocsin.normalize.normalizer import Normalizer

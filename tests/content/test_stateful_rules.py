@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 import tocsin
-from tocsin.app.rule_words import looked_for
+from tocsin.app.rules.rule_words import looked_for
+from tocsin.detect.authoring.sample_batch import batch_of, lane_for
+from tocsin.detect.authoring.sequence_play import needed_by
 from tocsin.detect.correlate.correlator import Correlator
-from tocsin.detect.engine import Engine
-from tocsin.detect.match_rule import SigmaMatchRule
-from tocsin.detect.ruleset import RuleSet, load_rules
-from tocsin.detect.sample_batch import batch_of, lane_for
-from tocsin.detect.sequence_play import needed_by
-from tocsin.detect.stateful_rule import (
+from tocsin.detect.matching.engine import Engine
+from tocsin.detect.reading.ruleset import RuleSet, load_rules
+from tocsin.detect.rules.match_rule import SigmaMatchRule
+from tocsin.detect.rules.stateful_rule import (
     CorrelationRule,
     CorrelationType,
     NewTermsRule,

@@ -26,7 +26,7 @@ from tests.crash.small_disk import SmallDisk
 from tests.crash.witness import Witness
 from tests.ingest.certificates import Authority
 from tests.server_process import ServerProcess, wait_until
-from tocsin.app.config import load_settings
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import open_tocsin
 from tocsin.model.principal import Role
 

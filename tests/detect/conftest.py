@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.detect.ruleset import RuleSet, load_rules
+from tocsin.detect.reading.ruleset import RuleSet, load_rules
 
 
 @pytest.fixture(scope="session")

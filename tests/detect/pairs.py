@@ -10,12 +10,12 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from tocsin.detect.engine import Engine
-from tocsin.detect.match_rule import SigmaMatchRule
-from tocsin.detect.matcher import FIELD_REFERENCES, KEYWORD, All, Matcher, Node, Not, Operator
-from tocsin.detect.oracle import matches
-from tocsin.detect.ruleset import RuleSet
-from tocsin.detect.value_text import text_of
+from tocsin.detect.matching.engine import Engine
+from tocsin.detect.reading.ruleset import RuleSet
+from tocsin.detect.rules.match_rule import SigmaMatchRule
+from tocsin.detect.rules.matcher import FIELD_REFERENCES, KEYWORD, All, Matcher, Node, Not, Operator
+from tocsin.detect.rules.oracle import matches
+from tocsin.detect.rules.value_text import text_of
 from tocsin.model.event import EventBatch
 from tocsin.model.field_path import values_at
 from tocsin.model.lane import Lane, LogSource

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tocsin.connectors.catalog import mapping_paths
+from tocsin.ingest.cutting.files import read_paths
 from tocsin.ingest.decode import decode
-from tocsin.ingest.files import read_paths
 from tocsin.model.event import EventBatch
 from tocsin.model.record import Origin, RawBatch
 from tocsin.normalize.mapping import load_mapping

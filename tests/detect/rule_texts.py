@@ -1,7 +1,7 @@
 """Rule texts for tests."""
 
-from tocsin.detect.match_rule import SigmaMatchRule
-from tocsin.detect.rule_reading import read_rules
+from tocsin.detect.reading.rule_reading import read_rules
+from tocsin.detect.rules.match_rule import SigmaMatchRule
 from tocsin.model.rule import RuleProblem
 
 ID = "5f0b7f3e-0000-4000-8000-000000000001"

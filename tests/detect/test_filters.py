@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.detect.rule_texts import rule_text
-from tocsin.detect.oracle import matches
-from tocsin.detect.ruleset import RuleSet, load_rules
+from tocsin.detect.reading.ruleset import RuleSet, load_rules
+from tocsin.detect.rules.oracle import matches
 
 A = "5f0b7f3e-0000-4000-8000-00000000000a"
 B = "5f0b7f3e-0000-4000-8000-00000000000b"

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import pytest
 
 from tests.detect.rule_texts import ID, one_rule
-from tocsin.detect.engine import Engine
+from tocsin.detect.authoring.sample_batch import batch_of, lane_for
 from tocsin.detect.hunt import HuntHit, Place, hits_in, iso_time, ndjson_line
-from tocsin.detect.ruleset import RuleSet
-from tocsin.detect.sample_batch import batch_of, lane_for
+from tocsin.detect.matching.engine import Engine
+from tocsin.detect.reading.ruleset import RuleSet
 from tocsin.model.event import EventBatch
 
 LANE = lane_for("windows", "process_creation", None)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.detect import needle_set
-from tocsin.detect.matcher import Matcher, Operator
-from tocsin.detect.needle_set import NeedleSet
-from tocsin.detect.patience import Patience
-from tocsin.detect.predicate import cost_of, predicate_of
+from tocsin.detect.matching import needle_set
+from tocsin.detect.matching.needle_set import NeedleSet
+from tocsin.detect.matching.predicate import cost_of, predicate_of
+from tocsin.detect.rules.matcher import Matcher, Operator
+from tocsin.detect.rules.patience import Patience
 
 LETTERS = st.text("abé\u0130\n/", max_size=14)
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from tests.detect.rule_texts import one_rule
-from tocsin.detect.engine import Engine
-from tocsin.detect.oracle import explain, matches
-from tocsin.detect.ruleset import RuleSet
-from tocsin.detect.sample_batch import batch_of, lane_for
+from tocsin.detect.authoring.sample_batch import batch_of, lane_for
+from tocsin.detect.matching.engine import Engine
+from tocsin.detect.reading.ruleset import RuleSet
+from tocsin.detect.rules.oracle import explain, matches
 from tocsin.model.finding import MatchedField
 
 LANE = lane_for("windows", "process_creation", None)

@@ -9,9 +9,9 @@ import pytest
 
 from tests.detect.recordings import batches, evtx, mordor, normalizer
 from tests.detect.second_opinions import NOT_READ, explained, opinions, reference
-from tocsin.detect.engine import Engine
-from tocsin.detect.oracle import matches
-from tocsin.detect.ruleset import RuleSet
+from tocsin.detect.matching.engine import Engine
+from tocsin.detect.reading.ruleset import RuleSet
+from tocsin.detect.rules.oracle import matches
 
 pytestmark = pytest.mark.slow
 

@@ -1,5 +1,6 @@
 """Writes docs/reference, docs/sigma.md and docs/sources.md from the code itself."""
 
+import re
 import types
 import typing
 from pathlib import Path
@@ -12,12 +13,13 @@ from pydantic import BaseModel
 
 from tests.conformance import page as sigma
 from tests.docs import sources
+from tests.docs.tree import tree_page
 from tests.places import REPOSITORY, SOURCE
 from tocsin.api.application import ROUTERS
-from tocsin.app.config import Settings
-from tocsin.app.permissions import ROLE_PERMISSIONS
+from tocsin.app.access.permissions import ROLE_PERMISSIONS
+from tocsin.app.settings.config import Settings
 from tocsin.cli.main import app as command_line
-from tocsin.detect.ruleset import load_rules
+from tocsin.detect.reading.ruleset import load_rules
 from tocsin.model.lane import LogSource
 from tocsin.model.principal import Permission, Role
 
@@ -63,7 +65,7 @@ def _default(value: Any) -> str:
 
 def _type(annotation: Any) -> str:
     if isinstance(annotation, types.GenericAlias) or typing.get_origin(annotation):
-        return str(annotation).replace("typing.", "").replace("pathlib.", "").replace("|", "\\|")
+        return re.sub(r"\b[a-z_]+\.", "", str(annotation)).replace("|", "\\|")
     return str(getattr(annotation, "__name__", annotation))
 
 
@@ -182,6 +184,7 @@ PAGES = {
     "api.md": api_page,
     "roles.md": roles_page,
     "rules.md": rules_page,
+    "tree.md": lambda: _NOTE + tree_page(),
 }
 
 

@@ -14,7 +14,7 @@ import pytest
 from tests.kept_home import KeptHome
 from tests.places import REPOSITORY
 from tests.store.conftest import _make_batch
-from tocsin.app.segment_export import export_segments
+from tocsin.app.moving.segment_export import export_segments
 
 PAGE = (REPOSITORY / "docs" / "export.md").read_text(encoding="utf-8")
 

@@ -7,8 +7,8 @@ import pytest
 import typer.main
 
 from tests.places import REPOSITORY
-from tocsin.app.config import StoreSettings
-from tocsin.app.stores import PLACE, Stores, check_addresses
+from tocsin.app.home.stores import PLACE, Stores, check_addresses
+from tocsin.app.settings.config import StoreSettings
 from tocsin.cli.commands.admin import app
 
 PAGE = (REPOSITORY / "docs" / "scale.md").read_text(encoding="utf-8")

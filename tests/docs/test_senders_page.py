@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from tests.docs.generate import api_routes
 from tests.places import REPOSITORY
-from tocsin.app.config import Settings
+from tocsin.app.settings.config import Settings
 
 PAGE = (REPOSITORY / "docs" / "senders.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", PAGE, re.DOTALL)

@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from tocsin.app.correlated_findings import entities_by_group
+from tocsin.app.flow.correlated_findings import entities_by_group
 from tocsin.connectors.catalog import mapping_paths
 from tocsin.detect.correlate.correlated import Correlated
 from tocsin.detect.correlate.correlator import Correlator
 from tocsin.detect.correlate.turn import Turn
-from tocsin.detect.engine import Engine
-from tocsin.detect.ruleset import load_rules
+from tocsin.detect.matching.engine import Engine
+from tocsin.detect.reading.ruleset import load_rules
 from tocsin.exercise.sending import Channel, Sending
 from tocsin.exercise.stages import RULES_FOLDER
+from tocsin.ingest.cutting.files import read_paths
+from tocsin.ingest.cutting.lines import split_lines
 from tocsin.ingest.decode import decode
-from tocsin.ingest.files import read_paths
-from tocsin.ingest.lines import split_lines
 from tocsin.model.record import Decoded, Framing, Origin, RawBatch, Unreadable
 from tocsin.model.rule import Rule
 from tocsin.model.severity import Level

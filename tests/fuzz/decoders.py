@@ -23,20 +23,20 @@ from starlette.requests import Request
 from tests.fuzz import samples
 from tocsin.api.body import read_body
 from tocsin.api.problem import Problem
-from tocsin.ingest.bulk_body import BulkFault, take_bulk
-from tocsin.ingest.cutting import Maker
+from tocsin.ingest.bodies.bulk_body import BulkFault, take_bulk
+from tocsin.ingest.bodies.hec_body import HecIntake, take_events, take_raw
+from tocsin.ingest.bodies.otlp_body import Otlp, take_logs, take_metrics
+from tocsin.ingest.bodies.otlp_protobuf import take_proto_logs, take_proto_metrics
+from tocsin.ingest.cutting.cutting import Maker
+from tocsin.ingest.cutting.evtx_cutter import cut_evtx
+from tocsin.ingest.cutting.files import read_file
+from tocsin.ingest.cutting.lines import split_lines
+from tocsin.ingest.cutting.recognition import Shape, recognize
 from tocsin.ingest.decode import decode
-from tocsin.ingest.evtx_cutter import cut_evtx
-from tocsin.ingest.files import read_file
-from tocsin.ingest.gelf_datagrams import GelfDatagrams, may_be_gelf
-from tocsin.ingest.hec_body import HecIntake, take_events, take_raw
-from tocsin.ingest.lines import split_lines
-from tocsin.ingest.otlp_body import Otlp, take_logs, take_metrics
-from tocsin.ingest.otlp_protobuf import take_proto_logs, take_proto_metrics
-from tocsin.ingest.otlp_value import OtlpFault
-from tocsin.ingest.recognition import Shape, recognize
-from tocsin.ingest.syslog_escape import escape, unescape
-from tocsin.ingest.syslog_framing import StreamFraming
+from tocsin.ingest.records.otlp_value import OtlpFault
+from tocsin.ingest.syslog.gelf_datagrams import GelfDatagrams, may_be_gelf
+from tocsin.ingest.syslog.syslog_escape import escape, unescape
+from tocsin.ingest.syslog.syslog_framing import StreamFraming
 from tocsin.model.record import Framing, RawBatch, Unreadable
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)

@@ -14,14 +14,14 @@ import zstandard
 
 from tests.fuzz import samples
 from tests.fuzz.decoders import NOW, Decoder, account
-from tocsin.app.webhook_doors import with_headers
-from tocsin.ingest.cutting import Cut, Maker
-from tocsin.ingest.lines import split_lines
-from tocsin.ingest.pull import PullError, PullMeans
-from tocsin.ingest.pull_http import Pages
-from tocsin.ingest.pull_messages import cut_messages
-from tocsin.ingest.pull_settings import HttpPollSettings
-from tocsin.ingest.s3_notice import NamedObject, NoNotice, objects_named
+from tocsin.app.senders.webhook_doors import with_headers
+from tocsin.ingest.cutting.cutting import Cut, Maker
+from tocsin.ingest.cutting.lines import split_lines
+from tocsin.ingest.pull.pull import PullError, PullMeans
+from tocsin.ingest.pull.pull_http import Pages
+from tocsin.ingest.pull.pull_messages import cut_messages
+from tocsin.ingest.pull.pull_settings import HttpPollSettings
+from tocsin.ingest.pull.s3_notice import NamedObject, NoNotice, objects_named
 from tocsin.model.record import Unreadable
 
 _MAKER = Maker("fuzz", "fuzz", NOW)

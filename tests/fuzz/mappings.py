@@ -16,8 +16,8 @@ from tocsin.model.record import Framing, Origin, RawBatch
 from tocsin.normalize.check import sample_files
 from tocsin.normalize.mapping import load_mapping
 from tocsin.normalize.normalizer import Normalizer
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.state.sqlite_state import SqliteState
 
 _HEADED = {".tsv": Framing.ZEEK_TSV, ".w3c": Framing.W3C}
 _STORED_EVERY = 5

@@ -14,7 +14,7 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
 
 from tocsin.connectors.catalog import mapping_paths
-from tocsin.ingest.otlp_protobuf import FEWEST_RECORDS
+from tocsin.ingest.bodies.otlp_protobuf import FEWEST_RECORDS
 from tocsin.normalize.check import sample_files
 
 Records = list[dict[str, Any]]

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tocsin.ingest.cutting import Cut
-from tocsin.ingest.file_positions import FilePosition
-from tocsin.ingest.file_settings import FileSettings
-from tocsin.ingest.file_watch import FileWatch
+from tocsin.ingest.cutting.cutting import Cut
+from tocsin.ingest.files.file_positions import FilePosition
+from tocsin.ingest.files.file_settings import FileSettings
+from tocsin.ingest.files.file_watch import FileWatch
 from tocsin.model.record import RawBatch, Unreadable
 
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.server_process import wait_until
-from tocsin.ingest.pull import Pulled, PullMeans
-from tocsin.ingest.pull_loop import PullLoop
+from tocsin.ingest.pull.pull import Pulled, PullMeans
+from tocsin.ingest.pull.pull_loop import PullLoop
 from tocsin.model.intake import Intake, IntakeState
 from tocsin.model.record import RawBatch, Unreadable
 from tocsin.store.ports import SpoolFull

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tocsin.ingest.decode import decode
 from tocsin.ingest.limits import RECORD_BYTES
-from tocsin.ingest.syslog_escape import escape, joined, unescape, unescape_all
+from tocsin.ingest.syslog.syslog_escape import escape, joined, unescape, unescape_all
 from tocsin.model.record import Decoded, Framing, RawBatch
 
 NOW = datetime(2026, 3, 28, 9, 0, tzinfo=UTC)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tocsin.app.own_mappings import shipped_mappings
+from tocsin.app.home.own_mappings import shipped_mappings
 from tocsin.connectors.catalog import mapping_paths
 from tocsin.normalize import parsed_files
 from tocsin.normalize.mapping import load_mapping

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tocsin import connectors
-from tocsin.app.bench_text import text_lines
+from tocsin.app.benches.bench_text import text_lines
 from tocsin.normalize import regex_columns
 from tocsin.normalize.regex_columns import capture
 from tocsin.normalize.regex_reader import RegexReader, regex_reader

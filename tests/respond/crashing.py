@@ -19,7 +19,7 @@ from tocsin.respond.action import Action, Verdict
 from tocsin.respond.asking import LogEntry, RunFacts
 from tocsin.respond.leasing import Leasing
 from tocsin.store.durable import JsonObject
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state.sqlite_state import SqliteState
 
 ADDRESS = "203.0.113.66"
 

@@ -28,8 +28,8 @@ from tocsin.respond.desk import ResponseDesk
 from tocsin.respond.parts import ResponseParts
 from tocsin.respond.policy import Policy, load_policy
 from tocsin.respond.signature import open_signer
-from tocsin.store.engines.dbos_runs import DbosRuns
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.runs.dbos_runs import DbosRuns
+from tocsin.store.engines.state.sqlite_state import SqliteState
 
 POLICIES = SOURCE / "content" / "policies"
 PLAYBOOKS = SOURCE / "content" / "playbooks"

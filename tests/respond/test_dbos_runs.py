@@ -17,7 +17,7 @@ from tocsin.store.durable import (
     StepFailed,
     Walk,
 )
-from tocsin.store.engines.dbos_runs import DbosRuns
+from tocsin.store.engines.runs.dbos_runs import DbosRuns
 from tocsin.store.ports import HomeInUse
 
 Made = Callable[[], DbosRuns]

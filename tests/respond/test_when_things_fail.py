@@ -26,7 +26,7 @@ from tocsin.model.response import ApprovalStatus, LeaseStatus, RunStatus, Target
 from tocsin.respond.action import Action
 from tocsin.respond.errors import ActionFailed
 from tocsin.respond.tables import approvals
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state.sqlite_state import SqliteState
 
 
 class Faulty(Blocklist):

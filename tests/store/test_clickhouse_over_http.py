@@ -12,8 +12,8 @@ pytest.importorskip("chdb", reason="ClickHouse's engine is not installed (group 
 
 from tests.clickhouse_server import ClickHouseServer, Request
 from tests.store.conftest import MakeBatch
-from tocsin.store.engines.clickhouse_events import ClickHouseEvents
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.clickhouse.clickhouse_events import ClickHouseEvents
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.errors import QueryStopped
 from tocsin.store.ports import QueryError, StoreAway
 from tocsin.store.query import EventQuery

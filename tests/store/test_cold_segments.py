@@ -8,17 +8,17 @@ import pytest
 
 from tests.kept_home import KeptHome
 from tests.store.conftest import NOON
-from tocsin.app.backup import make_backup
-from tocsin.app.cold_place import cold_options, note_cold
-from tocsin.app.cold_settings import ColdSettings
-from tocsin.app.integrity import check_integrity
-from tocsin.app.restore import restore
-from tocsin.app.stores import open_events
+from tocsin.app.backups.backup import make_backup
+from tocsin.app.backups.integrity import check_integrity
+from tocsin.app.backups.restore import restore
+from tocsin.app.home.cold_place import cold_options, note_cold
+from tocsin.app.home.stores import open_events
+from tocsin.app.settings.cold_settings import ColdSettings
 from tocsin.model.lane import Lane
-from tocsin.store.engines.cold_move import Moved, drop_forgotten, move_cold
-from tocsin.store.engines.cold_shelf import note_forgotten
-from tocsin.store.engines.folder_vault import FolderVault
-from tocsin.store.engines.parquet_events import ParquetEvents
+from tocsin.store.engines.parquet.cold_move import Moved, drop_forgotten, move_cold
+from tocsin.store.engines.parquet.cold_shelf import note_forgotten
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.vaults.folder_vault import FolderVault
 from tocsin.store.keeping import CountedFrom, Expiry
 from tocsin.store.ports import Damage, ReplayQuery
 from tocsin.store.query import EventQuery
@@ -273,7 +273,7 @@ def test_every_reader_of_the_data_folder_knows_the_bucket(
         asked.append(told)
         return bucket
 
-    monkeypatch.setattr("tocsin.app.cold_place.open_bucket", open_bucket)
+    monkeypatch.setattr("tocsin.app.home.cold_place.open_bucket", open_bucket)
     assert cold_options(kept.folder) == {}
     note_cold(kept.folder, ColdSettings(target="s3://old/x", region="eu-1", cache_bytes=1 << 21))
     note_cold(kept.folder, ColdSettings())

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tocsin.store.engines.exact_json import read, written
-from tocsin.store.engines.flat_fields import flat, key_of
+from tocsin.store.engines.variant.exact_json import read, written
+from tocsin.store.engines.variant.flat_fields import flat, key_of
 from tocsin.store.fields import ANY_MEMBER
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=6) | st.just("$exact")

@@ -9,9 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.segment_file import checksum
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.parquet.segment_file import checksum
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.keeping import Expiry
 from tocsin.store.query import EventQuery
 
@@ -20,8 +20,8 @@ import os, signal, sys
 from datetime import datetime
 from pathlib import Path
 import tocsin.store.engines.{module} as module
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.keeping import Expiry
 folder = Path(sys.argv[1])
 def die(*args, **kwargs):

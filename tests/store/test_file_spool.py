@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from tocsin.model.record import Framing, RawBatch
-from tocsin.store.engines import file_spool
-from tocsin.store.engines.file_spool import FileSpool
-from tocsin.store.engines.spool_recent import RECENT_BYTES
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.spool import file_spool
+from tocsin.store.engines.spool.file_spool import FileSpool
+from tocsin.store.engines.spool.spool_recent import RECENT_BYTES
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.ports import SpoolFull, StoreError
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -275,9 +275,9 @@ import resource, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from tocsin.model.record import RawBatch
-from tocsin.store.engines.file_spool import FileSpool
-from tocsin.store.engines.spool_recent import RECENT_BYTES
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.spool.file_spool import FileSpool
+from tocsin.store.engines.spool.spool_recent import RECENT_BYTES
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.ports import SpoolFull
 
 folder = Path(sys.argv[1])
@@ -315,9 +315,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from tocsin.model.record import RawBatch
-from tocsin.store.engines.file_spool import FileSpool
-from tocsin.store.engines.spool_recent import RECENT_BYTES
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.spool.file_spool import FileSpool
+from tocsin.store.engines.spool.spool_recent import RECENT_BYTES
+from tocsin.store.engines.state.sqlite_state import SqliteState
 
 folder = Path(sys.argv[1])
 state = SqliteState(folder / "state.sqlite")

@@ -5,10 +5,10 @@ import threading
 import pytest
 from sqlglot import exp
 
-from tocsin.store.engines import manifest
-from tocsin.store.engines.files_in_use import FilesInUse
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.parquet.files_in_use import FilesInUse
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.state import manifest
+from tocsin.store.engines.state.sqlite_state import SqliteState
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from pathlib import Path
 from sqlalchemy import Engine, event
 from tests.store.conftest import _make_batch
 from tocsin.store.engines import manifest, segment_file
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.migrations import chain
 home = Path(sys.argv[1])
 def die(*_args, **_more):

@@ -7,9 +7,9 @@ import pytest
 
 from tests.store.conftest import MakeBatch
 from tocsin.model.field_path import REMAINDER
-from tocsin.store.engines import manifest
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.state import manifest
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.query import EventQuery
 
 

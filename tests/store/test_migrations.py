@@ -12,8 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 import tocsin
-from tocsin.store.engines import sqlite_state
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state import sqlite_state
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.migrations import chain, run
 from tocsin.store.ports import StoreError
 from tocsin.store.state import metadata

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tocsin.store.engines import segment_merge
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.segment_facts import SegmentFacts, facts_of
-from tocsin.store.engines.segment_scan import Scan
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.parquet import segment_merge
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.parquet.segment_facts import SegmentFacts, facts_of
+from tocsin.store.engines.parquet.segment_scan import Scan
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.query import EventQuery
 
 USERS = st.sampled_from([None, "bob", "Bob", "eve", "ÉVA", ""])
@@ -164,7 +164,7 @@ def test_segments_without_what_is_looked_for_are_not_opened(open_pair, make_batc
 
 
 def test_a_column_with_too_many_values_is_looked_into(open_pair, make_batch, monkeypatch):
-    monkeypatch.setattr("tocsin.store.engines.segment_facts.MOST_VALUES", 2)
+    monkeypatch.setattr("tocsin.store.engines.parquet.segment_facts.MOST_VALUES", 2)
     pair = open_pair()
     rows = [[("t.a", {"ocsf": {"user.name": f"u{n % 5}"}}) for n in range(6)] for _ in range(2)]
     fill(pair, rows, make_batch)

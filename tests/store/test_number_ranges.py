@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.store.engines.number_ranges import NumberRanges
+from tocsin.store.engines.state.number_ranges import NumberRanges
 
 NUMBERS = st.sets(st.integers(1, 40))
 

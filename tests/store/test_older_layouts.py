@@ -4,10 +4,10 @@ import pyarrow as pa
 import pytest
 
 from tocsin.model.lane import Lane
-from tocsin.store.engines import parquet_events, segment_file
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.segment_file import layout_of, plain_schema
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.parquet import parquet_events, segment_file
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.parquet.segment_file import layout_of, plain_schema
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.hot_columns import HOT_COLUMNS
 from tocsin.store.ports import ReplayQuery
 from tocsin.store.query import EventQuery

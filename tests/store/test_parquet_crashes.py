@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.store.engines import segment_file
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.parquet import segment_file
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.ports import QueryError
 from tocsin.store.query import EventQuery
 from tocsin.store.stop_signal import StopSignal
@@ -20,8 +20,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import tocsin.store.engines.{module} as module
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.state.sqlite_state import SqliteState
 folder = Path(sys.argv[1])
 def die(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)

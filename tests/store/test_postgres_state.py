@@ -5,7 +5,7 @@ from sqlalchemy import insert, text
 
 from tests.postgres_server import PostgresServer
 from tests.store.conformance.test_state import count, row
-from tocsin.store.engines.postgres_state import PostgresState
+from tocsin.store.engines.state.postgres_state import PostgresState
 from tocsin.store.ports import HomeInUse, StoreAway, StoreError
 from tocsin.store.tables import segments
 

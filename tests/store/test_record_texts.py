@@ -9,10 +9,10 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.store.engines.arrow_plain import plain_within
-from tocsin.store.engines.exact_json import TAG, read, written
-from tocsin.store.engines.flat_fields import Path, flat
-from tocsin.store.engines.record_texts import exact_texts, flat_texts, without_nulls
+from tocsin.store.engines.variant.arrow_plain import plain_within
+from tocsin.store.engines.variant.exact_json import TAG, read, written
+from tocsin.store.engines.variant.flat_fields import Path, flat
+from tocsin.store.engines.variant.record_texts import exact_texts, flat_texts, without_nulls
 
 NAMES = st.sampled_from(["a", "A", "é", "a.b", "a/b", "[]", 'q"', "\\", "", TAG, "~"])
 MOMENTS = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001

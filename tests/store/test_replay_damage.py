@@ -3,8 +3,8 @@
 import pytest
 
 from tocsin.model.lane import Lane
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.ports import ReplayQuery, StoreMoved
 
 LANE = Lane("test", "plain", "test")

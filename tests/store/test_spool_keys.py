@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tocsin.model.record import RawBatch
-from tocsin.store.engines import file_spool
-from tocsin.store.engines.file_spool import FileSpool
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.spool import file_spool
+from tocsin.store.engines.spool.file_spool import FileSpool
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.ports import StoreError
 
 EVERYTHING = 1 << 40
@@ -130,8 +130,8 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from tocsin.model.record import RawBatch
-from tocsin.store.engines.file_spool import FileSpool
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.spool.file_spool import FileSpool
+from tocsin.store.engines.state.sqlite_state import SqliteState
 
 class Killed:
     fresh = [b"k" * 16]

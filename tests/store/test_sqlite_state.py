@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.ports import StoreError
 
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from tocsin.store.engines.duckdb_reader import DuckDbReader
+from tocsin.store.engines.parquet.duckdb_reader import DuckDbReader
 from tocsin.store.ports import QueryStopped
 from tocsin.store.stop_signal import StopSignal
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.store.engines.time_slices import slice_edges
+from tocsin.store.engines.parquet.time_slices import slice_edges
 
 SPANS = st.lists(
     st.tuples(st.integers(0, 10**12), st.integers(0, 10**9), st.integers(1, 10**6)).map(

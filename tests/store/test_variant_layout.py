@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.store.engines.parquet_footer import mark_variants, marked
-from tocsin.store.engines.variant_decoding import decode, field_names, plain_values
-from tocsin.store.engines.variant_encoding import FieldNames, encode
-from tocsin.store.engines.variant_recoding import recoded
-from tocsin.store.engines.variant_shredding import shredded
-from tocsin.store.engines.variant_union import variant_column
+from tocsin.store.engines.variant.parquet_footer import mark_variants, marked
+from tocsin.store.engines.variant.variant_decoding import decode, field_names, plain_values
+from tocsin.store.engines.variant.variant_encoding import FieldNames, encode
+from tocsin.store.engines.variant.variant_recoding import recoded
+from tocsin.store.engines.variant.variant_shredding import shredded
+from tocsin.store.engines.variant.variant_union import variant_column
 from tocsin.store.fields import MARKS
 from tocsin.store.ports import StoreError
 

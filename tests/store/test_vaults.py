@@ -11,13 +11,13 @@ from botocore.config import Config
 
 from tests.ingest.aws_server import aws_server
 from tests.kept_home import KeptHome
-from tocsin.app.backup_generation import generation_ids
-from tocsin.app.backup_place import open_vault
-from tocsin.app.backup_round import back_up
-from tocsin.app.config import load_settings
-from tocsin.app.restore import restore
-from tocsin.store.engines.folder_vault import FolderVault
-from tocsin.store.engines.s3_vault import S3Vault
+from tocsin.app.backups.backup_generation import generation_ids
+from tocsin.app.backups.backup_round import back_up
+from tocsin.app.backups.restore import restore
+from tocsin.app.home.backup_place import open_vault
+from tocsin.app.settings.config import load_settings
+from tocsin.store.engines.vaults.folder_vault import FolderVault
+from tocsin.store.engines.vaults.s3_vault import S3Vault
 from tocsin.store.vault import MissingObject, Unreadable, VaultError, WrongContent
 
 CONTENT = b"events " * 400_000
@@ -117,7 +117,7 @@ def test_documents_are_kept_by_name(vault: Any) -> None:
 def test_a_large_file_goes_up_in_parts(
     file: Path, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tocsin.store.engines.s3_vault._AT_ONCE_BYTES", 1000)
+    monkeypatch.setattr("tocsin.store.engines.vaults.s3_vault._AT_ONCE_BYTES", 1000)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDTEST")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     vault = S3Vault("vaults", tmp_path.name, endpoint_url=address, region="us-east-1")

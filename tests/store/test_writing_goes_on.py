@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from tocsin.store.engines import parquet_events
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.parquet import parquet_events
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.state.sqlite_state import SqliteState
 
 
 @pytest.fixture

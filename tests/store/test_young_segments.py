@@ -5,9 +5,9 @@ from datetime import timedelta
 import pyarrow.parquet as pq
 import pytest
 
-from tocsin.store.engines import manifest
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.state import manifest
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.query import EventQuery
 from tocsin.store.tables import segment_facts
 

@@ -9,7 +9,7 @@ import pytest
 from tocsin.model.entity import Entity, EntityKind
 from tocsin.model.finding import Finding, MatchedField
 from tocsin.model.severity import Level
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.triage import tables
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)

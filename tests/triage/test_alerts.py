@@ -8,7 +8,7 @@ import pytest
 from tocsin.model.alert import Alert, AlertStatus, Disposition
 from tocsin.model.finding import Finding
 from tocsin.model.severity import Level
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.triage.alerts import AlertBook, AlertFilter, RefusedChange, TriageError, UnknownAlert
 
 Make = Callable[..., Finding]

@@ -9,7 +9,7 @@ import pytest
 from tocsin.model.alert import Alert, AlertStatus, Disposition
 from tocsin.model.entity import Entity, EntityKind
 from tocsin.model.finding import Finding
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.triage.alerts import AlertBook, RefusedChange
 
 Make = Callable[..., Finding]

@@ -13,7 +13,7 @@ from tocsin.model.finding import Finding
 from tocsin.model.lane import LogSource
 from tocsin.model.rule import Rule
 from tocsin.model.severity import Level
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.triage.alerts import AlertBook
 from tocsin.triage.explanation import explain_alert
 

@@ -10,7 +10,7 @@ from tocsin.model.alert import Alert, AlertStatus
 from tocsin.model.entity import Entity, EntityKind
 from tocsin.model.finding import Finding, MatchedField
 from tocsin.model.severity import Level
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.triage.alerts import AlertBook
 from tocsin.triage.folding import exemplar_of, fold, joined_exemplars
 

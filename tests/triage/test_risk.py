@@ -12,7 +12,7 @@ from tocsin.model.alert import AlertStatus
 from tocsin.model.entity import Entity, EntityKind
 from tocsin.model.finding import Finding
 from tocsin.model.severity import Level
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.triage.alerts import AlertBook
 from tocsin.triage.errors import TriageError
 from tocsin.triage.risk import RiskBoard, diminishing_sum

@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from tocsin.api.problem import Problem
-from tocsin.ingest.content_encoding import (
+from tocsin.ingest.bodies.content_encoding import (
     CutOff,
     UnknownEncoding,
     UnpackedTooLarge,

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 
 from tocsin.api.guard import NotPermitted, TokenMissing, TokenRefused
 from tocsin.api.problem import Problem
-from tocsin.ingest.bulk_body import Action, Bulk, BulkFault
+from tocsin.ingest.bodies.bulk_body import Action, Bulk, BulkFault
 from tocsin.store.ports import SpoolFull, StoreError
 
 _JSON = "application/json"

@@ -12,11 +12,11 @@ import grpc  # type: ignore[import-untyped]
 from tocsin.api.otlp_reply import partial_success, retry_status, retry_wait
 from tocsin.api.sender_route import sender_name
 from tocsin.app.wiring import Tocsin
-from tocsin.ingest.cutting import Maker
+from tocsin.ingest.bodies.otlp_body import Otlp
+from tocsin.ingest.bodies.otlp_protobuf import take_proto_logs, take_proto_metrics
+from tocsin.ingest.cutting.cutting import Maker
 from tocsin.ingest.errors import IngestError
-from tocsin.ingest.otlp_body import Otlp
-from tocsin.ingest.otlp_protobuf import take_proto_logs, take_proto_metrics
-from tocsin.ingest.otlp_value import OtlpFault
+from tocsin.ingest.records.otlp_value import OtlpFault
 from tocsin.model.principal import Permission, Principal
 from tocsin.store.ports import SpoolFull, StoreError
 

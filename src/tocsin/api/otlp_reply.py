@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
-from tocsin.ingest.otlp_body import Otlp
+from tocsin.ingest.bodies.otlp_body import Otlp
 
 JSON = "application/json"
 PROTOBUF = "application/x-protobuf"

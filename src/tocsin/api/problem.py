@@ -5,9 +5,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from tocsin.app.access_errors import AccessError
-from tocsin.app.audit import AuditError
-from tocsin.app.search_turns import SearchesBusy
+from tocsin.app.access.access_errors import AccessError
+from tocsin.app.access.audit import AuditError
+from tocsin.app.searches.search_turns import SearchesBusy
 from tocsin.cases.errors import CaseError, UnknownCase
 from tocsin.respond.errors import BadRequest, NotAllowed, NotFound, RespondError
 from tocsin.store.ports import QueryError, SpoolFull, StoreError

@@ -6,17 +6,17 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from tocsin.app.blindness import Blinded, blinded_by
-from tocsin.app.health_measures import Measured
-from tocsin.app.health_round import Measurements
-from tocsin.app.health_watch import troubles_in, why
-from tocsin.app.source_ledgers import source_ledgers
-from tocsin.app.source_tasks import owner_of
+from tocsin.app.health.blindness import Blinded, blinded_by
+from tocsin.app.health.health_measures import Measured
+from tocsin.app.health.health_round import Measurements
+from tocsin.app.health.health_watch import troubles_in, why
+from tocsin.app.health.source_tasks import owner_of
+from tocsin.app.senders.source_ledgers import source_ledgers
 from tocsin.app.wiring import Tocsin
-from tocsin.ingest.health_rules import SILENT_SOURCE
-from tocsin.ingest.rates import SourceRate
-from tocsin.ingest.silence import find_silent, silence_findings
-from tocsin.ingest.source_hours import SourceHour, source_hours
+from tocsin.ingest.sources.health_rules import SILENT_SOURCE
+from tocsin.ingest.sources.rates import SourceRate
+from tocsin.ingest.sources.silence import find_silent, silence_findings
+from tocsin.ingest.sources.source_hours import SourceHour, source_hours
 from tocsin.model.severity import Level
 from tocsin.model.source import SourceLedger
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psutil
 
-from tocsin.app.config import Settings
-from tocsin.app.shipped import PACKAGE, PLAYBOOKS, POLICIES
-from tocsin.app.stores import open_runs
+from tocsin.app.home.shipped import PACKAGE, PLAYBOOKS, POLICIES
+from tocsin.app.home.stores import open_runs
+from tocsin.app.settings.config import Settings
 from tocsin.model.response import Target
 from tocsin.respond.action import Action, ActionContext
 from tocsin.respond.blast_radius import AssetDirectory

@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tocsin.app.backtest_opening import AskedBacktest
-from tocsin.app.backtest_process import backtest_apart
-from tocsin.app.changed_rules import ChangedRules
-from tocsin.app.history_jobs import HistoryJob, JobKind, JobState, TooManyJobs, Work
-from tocsin.app.pack_desk import PackPlan
-from tocsin.app.pack_replay import AskedReplay
+from tocsin.app.backtests.backtest_opening import AskedBacktest
+from tocsin.app.backtests.backtest_process import backtest_apart
+from tocsin.app.backtests.history_jobs import HistoryJob, JobKind, JobState, TooManyJobs, Work
+from tocsin.app.backtests.rule_fill import RuleFill
+from tocsin.app.home.shipped import rule_paths
+from tocsin.app.packs.changed_rules import ChangedRules
+from tocsin.app.packs.pack_desk import PackPlan
+from tocsin.app.packs.pack_replay import AskedReplay
 from tocsin.app.plain import as_json
-from tocsin.app.rule_fill import RuleFill
-from tocsin.app.shipped import rule_paths
 from tocsin.app.wiring import Tocsin
 from tocsin.detect.errors import DetectError
 from tocsin.model.identifier import new_id

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 import structlog
 from sqlalchemy import Connection
 
-from tocsin.app.config import Settings
-from tocsin.app.flow import Flow
-from tocsin.app.health_measures import Measured
-from tocsin.app.health_round import HealthRound, Measurements
-from tocsin.app.mapping_keeper import MappingKeeper
-from tocsin.app.rule_book import RuleBook
-from tocsin.app.rule_budget import RuleBudget
-from tocsin.app.rule_keeper import RuleKeeper
-from tocsin.app.storage_watch import StorageWatch
+from tocsin.app.flow.flow import Flow
+from tocsin.app.flow.rule_budget import RuleBudget
+from tocsin.app.health.health_measures import Measured
+from tocsin.app.health.health_round import HealthRound, Measurements
+from tocsin.app.rules.rule_book import RuleBook
+from tocsin.app.rules.rule_keeper import RuleKeeper
+from tocsin.app.senders.mapping_keeper import MappingKeeper
+from tocsin.app.settings.config import Settings
+from tocsin.app.storage.storage_watch import StorageWatch
 from tocsin.model.intake import Intake
 from tocsin.store.ports import EventStore, WorkQueue
 

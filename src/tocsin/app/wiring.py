@@ -6,62 +6,62 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
-from tocsin.app.access import Access
-from tocsin.app.assets import AssetRegister, load_assets
-from tocsin.app.audit import AuditLog
-from tocsin.app.cold_place import note_cold
-from tocsin.app.config import Settings
-from tocsin.app.correlation_memory import remember
-from tocsin.app.decoding_ahead import DecodingAhead
-from tocsin.app.doorkeeper import open_access
-from tocsin.app.enrichment import open_enricher
-from tocsin.app.file_following import FileFollowing
-from tocsin.app.flow import Flow, FlowParts
-from tocsin.app.gap_filling import GapFiller
-from tocsin.app.health_round import HealthRound, Watched
-from tocsin.app.history_jobs import HistoryJobs
-from tocsin.app.home import Home
-from tocsin.app.identity import entities_with
-from tocsin.app.joining_memory import recall
-from tocsin.app.kept_jobs import KeptJobs
-from tocsin.app.look_ledger import LookLedger
-from tocsin.app.mapping_keeper import MappingKeeper
-from tocsin.app.overlay_laying import OverlayLaying
-from tocsin.app.pack_desk import PackDesk
-from tocsin.app.pulls import Pulls
-from tocsin.app.quarantine_replay import QuarantineReplay
+from tocsin.app.access.access import Access
+from tocsin.app.access.audit import AuditLog
+from tocsin.app.access.doorkeeper import open_access
+from tocsin.app.backtests.gap_filling import GapFiller
+from tocsin.app.backtests.history_jobs import HistoryJobs
+from tocsin.app.backtests.kept_jobs import KeptJobs
+from tocsin.app.backups.safekeeping import Safekeeping
+from tocsin.app.flow.assets import AssetRegister, load_assets
+from tocsin.app.flow.correlation_memory import remember
+from tocsin.app.flow.decoding_ahead import DecodingAhead
+from tocsin.app.flow.enrichment import open_enricher
+from tocsin.app.flow.flow import Flow, FlowParts
+from tocsin.app.flow.identity import entities_with
+from tocsin.app.flow.joining_memory import recall
+from tocsin.app.flow.rule_budget import RuleBudget
+from tocsin.app.health.health_round import HealthRound, Watched
+from tocsin.app.health.source_tasks import SourceTasks
+from tocsin.app.home.cold_place import note_cold
+from tocsin.app.home.home import Home
+from tocsin.app.home.shipped import rule_paths
+from tocsin.app.home.stores import Stores, open_events, open_state, settle_stores
+from tocsin.app.packs.pack_desk import PackDesk
 from tocsin.app.response import Witnesses, open_response
-from tocsin.app.retention import Retention
-from tocsin.app.rule_book import RuleBook
-from tocsin.app.rule_budget import RuleBudget
-from tocsin.app.rule_keeper import RuleKeeper
-from tocsin.app.rule_reach import ReachBoard
-from tocsin.app.safekeeping import Safekeeping
-from tocsin.app.search_desk import SearchDesk
-from tocsin.app.shipped import rule_paths
-from tocsin.app.source_tasks import SourceTasks
-from tocsin.app.storage_watch import StorageWatch
-from tocsin.app.stores import Stores, open_events, open_state, settle_stores
-from tocsin.app.unknown_replay import UnknownReplay
+from tocsin.app.rules.look_ledger import LookLedger
+from tocsin.app.rules.overlay_laying import OverlayLaying
+from tocsin.app.rules.rule_book import RuleBook
+from tocsin.app.rules.rule_keeper import RuleKeeper
+from tocsin.app.rules.rule_reach import ReachBoard
+from tocsin.app.searches.search_desk import SearchDesk
+from tocsin.app.senders.file_following import FileFollowing
+from tocsin.app.senders.mapping_keeper import MappingKeeper
+from tocsin.app.senders.pulls import Pulls
+from tocsin.app.senders.quarantine_replay import QuarantineReplay
+from tocsin.app.senders.unknown_replay import UnknownReplay
+from tocsin.app.senders.webhook_doors import WebhookDoors
+from tocsin.app.settings.config import Settings
+from tocsin.app.storage.retention import Retention
+from tocsin.app.storage.storage_watch import StorageWatch
 from tocsin.app.upkeep import Upkeep
-from tocsin.app.webhook_doors import WebhookDoors
 from tocsin.cases.casebook import CaseBook
 from tocsin.connectors.blocklist.actions import Blocklist
 from tocsin.detect.correlate.correlator import Correlator
-from tocsin.detect.engine import Engine
-from tocsin.detect.overlay_book import OverlayBook
-from tocsin.detect.ruleset import RuleSet
-from tocsin.ingest.health_rules import HEALTH_RULES
-from tocsin.ingest.ledger import SourceBook
-from tocsin.ingest.seen_fields import SeenFields
-from tocsin.ingest.seen_ids import SeenIds
+from tocsin.detect.matching.engine import Engine
+from tocsin.detect.overlays.overlay_book import OverlayBook
+from tocsin.detect.reading.ruleset import RuleSet
+from tocsin.ingest.sources.health_rules import HEALTH_RULES
+from tocsin.ingest.sources.ledger import SourceBook
+from tocsin.ingest.sources.seen_fields import SeenFields
+from tocsin.ingest.sources.seen_ids import SeenIds
 from tocsin.model.intake import Intake
 from tocsin.model.record import RawBatch
 from tocsin.model.rule import Rule
 from tocsin.normalize.normalizer import Normalizer
 from tocsin.respond.desk import ResponseDesk
-from tocsin.store.engines.file_spool import FileSpool
-from tocsin.store.engines.folder_blobs import FolderBlobs
+from tocsin.store.engines.spool.file_spool import FileSpool
+from tocsin.store.engines.vaults.folder_blobs import FolderBlobs
 from tocsin.store.ports import BlobStore, EventStore, Note, StateStore, WorkQueue
 from tocsin.triage.alerts import AlertBook
 from tocsin.triage.risk import RiskBoard

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tocsin.app.bench_otlp import otlp_request
-from tocsin.app.bench_traffic import Body, Traffic, bodies
+from tocsin.app.benches.bench_otlp import otlp_request
+from tocsin.app.benches.bench_traffic import Body, Traffic, bodies
 from tocsin.cli.bench_server import BenchServer, Sending, bench_door
 
 _CONNECTIONS = 2

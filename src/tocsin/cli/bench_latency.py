@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tocsin.app.bench_traffic import Traffic, bodies
-from tocsin.app.machine import machine_facts
+from tocsin.app.benches.bench_traffic import Traffic, bodies
+from tocsin.app.home.machine import machine_facts
 from tocsin.cli.bench_server import BenchServer, bench_server
 
 _PERIOD_S = 0.1

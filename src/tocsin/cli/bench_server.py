@@ -15,9 +15,9 @@ from typing import Any
 
 import psutil
 
-from tocsin.app.bench_ingest import settings_in, stored_bytes
-from tocsin.app.home import running_server
-from tocsin.app.machine import machine_facts
+from tocsin.app.benches.bench_ingest import settings_in, stored_bytes
+from tocsin.app.home.home import running_server
+from tocsin.app.home.machine import machine_facts
 from tocsin.app.wiring import open_tocsin
 from tocsin.cli.log_lines import configure_logs
 from tocsin.cli.server import Listening, serve_house

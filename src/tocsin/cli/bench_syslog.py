@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tocsin.app.bench_traffic import Traffic, bodies
+from tocsin.app.benches.bench_traffic import Traffic, bodies
 from tocsin.cli.bench_server import BenchServer, Sending, bench_door
 
 _WARM_UP = 10_000

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tocsin.app.home import running_server
+from tocsin.app.home.home import running_server
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.cli.options import settings_for
 

@@ -11,9 +11,9 @@ from urllib.parse import unquote
 
 from httpx2 import Response
 
-from tocsin.app.event_export import ExportFormat
-from tocsin.app.exports import AskedExport, Export, begin_export, note_export
-from tocsin.app.sql_export import AskedSqlExport, begin_sql_export
+from tocsin.app.searches.event_export import ExportFormat
+from tocsin.app.searches.exports import AskedExport, Export, begin_export, note_export
+from tocsin.app.searches.sql_export import AskedSqlExport, begin_sql_export
 from tocsin.cli.data_folder import open_house
 from tocsin.cli.output import Exit, err, fail, item_progress
 from tocsin.cli.remote import Remote

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from tocsin.app.event_field import field_of
+from tocsin.app.searches.event_field import field_of
 from tocsin.cli.output import is_readable, out, print_table
 
 _USUAL = ("source", "lane", "host", "user", "message")

@@ -10,7 +10,7 @@ from typing import IO, TextIO
 
 import orjson
 
-from tocsin.app.hunt_summary import HuntSummary
+from tocsin.app.hunts.hunt_summary import HuntSummary
 from tocsin.cli.output import print_table
 from tocsin.detect.hunt import HuntHit, iso_time, ndjson_line
 from tocsin.model.rule import Rule

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from rich.table import Table
 from rich.text import Text
 
-from tocsin.app.hunt_summary import HuntSummary
+from tocsin.app.hunts.hunt_summary import HuntSummary
 from tocsin.cli.output import err, plain
 from tocsin.detect.hunt import iso_time
-from tocsin.detect.ruleset import RuleSet
+from tocsin.detect.reading.ruleset import RuleSet
 
 _SHOWN = 10
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tocsin.detect.rule_tests import RuleTestResult
+from tocsin.detect.authoring.rule_tests import RuleTestResult
 from tocsin.model.rule import RuleProblem
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -6,10 +6,10 @@ from types import MappingProxyType
 import typer
 
 from tocsin import __version__
-from tocsin.app.access_errors import AccessError
+from tocsin.app.access.access_errors import AccessError
 from tocsin.app.collector import setting_aside
-from tocsin.app.config_errors import ConfigError
-from tocsin.app.rehearsal_errors import RehearsalError
+from tocsin.app.rehearsals.rehearsal_errors import RehearsalError
+from tocsin.app.settings.config_errors import ConfigError
 from tocsin.cli.lazy import LazyCommands
 from tocsin.cli.log_lines import configure_logs
 from tocsin.cli.output import Exit, err

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.config import Settings, load_settings
+from tocsin.app.settings.config import Settings, load_settings
 
 HomeOption = Annotated[
     Path | None,

@@ -5,10 +5,10 @@ import importlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from tocsin.app.config import OtlpSettings
+from tocsin.app.settings.config import OtlpSettings
 from tocsin.app.wiring import Tocsin
 from tocsin.ingest.errors import IngestError
-from tocsin.ingest.syslog_tls import tls_context
+from tocsin.ingest.syslog.syslog_tls import tls_context
 
 if TYPE_CHECKING:
     from tocsin.api.otlp_grpc import Certificate, OtlpGrpc

@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.text import Text
 
-from tocsin.app.pack_change import PackChange
-from tocsin.app.pack_desk import PackPlan
+from tocsin.app.packs.pack_change import PackChange
+from tocsin.app.packs.pack_desk import PackPlan
 from tocsin.cli.output import out, plain
 from tocsin.model.rule import RuleProblem
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tocsin.ingest.cutting import Cut
-from tocsin.ingest.seen_ids import key_of
-from tocsin.ingest.taken_files import TakenFiles
+from tocsin.ingest.cutting.cutting import Cut
+from tocsin.ingest.files.taken_files import TakenFiles
+from tocsin.ingest.sources.seen_ids import key_of
 from tocsin.model.record import RawBatch
 from tocsin.store.ports import WorkQueue
 

@@ -8,12 +8,12 @@ from typing import Any
 from urllib.parse import quote
 
 from tocsin.app.plain import as_json
-from tocsin.app.rule_book import RuleBook
-from tocsin.app.rule_choice import NoSuchRule, rule_named
+from tocsin.app.rules.rule_book import RuleBook
+from tocsin.app.rules.rule_choice import NoSuchRule, rule_named
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.output import fail
 from tocsin.cli.remote import Remote
-from tocsin.detect.overlay import LifeState
+from tocsin.detect.rules.overlay import LifeState
 
 _RULES = "/api/v1/rules"
 

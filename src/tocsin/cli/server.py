@@ -18,7 +18,7 @@ from tocsin.cli.http_connection import patient_connections, raise_open_files
 from tocsin.cli.otlp_door import open_otlp
 from tocsin.cli.syslog_doors import open_syslog
 from tocsin.console.application import create_console
-from tocsin.ingest.syslog_server import SyslogServer
+from tocsin.ingest.syslog.syslog_server import SyslogServer
 from tocsin.model.principal import Role
 from tocsin.store.ports import StoreError
 

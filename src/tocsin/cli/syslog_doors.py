@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 import structlog
 
-from tocsin.app.config import SyslogListener
-from tocsin.app.door_losses import DoorLosses, door_name
+from tocsin.app.senders.door_losses import DoorLosses, door_name
+from tocsin.app.settings.config import SyslogListener
 from tocsin.app.wiring import Tocsin
 from tocsin.ingest.errors import IngestError
-from tocsin.ingest.syslog_server import SyslogServer
-from tocsin.ingest.syslog_tls import tls_context
+from tocsin.ingest.syslog.syslog_server import SyslogServer
+from tocsin.ingest.syslog.syslog_tls import tls_context
 
 _LOSSES_INTERVAL_S = 5.0
 _log = structlog.get_logger()

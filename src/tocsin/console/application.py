@@ -8,9 +8,9 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
-from tocsin.app.exception_preview import FindingsAtHand
-from tocsin.app.finding_days import FindingCounter
-from tocsin.app.search_turns import SearchesBusy
+from tocsin.app.explaining.exception_preview import FindingsAtHand
+from tocsin.app.explaining.finding_days import FindingCounter
+from tocsin.app.searches.search_turns import SearchesBusy
 from tocsin.app.wiring import Tocsin
 from tocsin.console.headers import FORM_LIMIT_BYTES, SafeHeaders
 from tocsin.console.pages import PAGES

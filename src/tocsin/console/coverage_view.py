@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tocsin.app.attack_facts import OTHER
-from tocsin.app.rule_coverage import Covered
+from tocsin.app.coverage.attack_facts import OTHER
+from tocsin.app.coverage.rule_coverage import Covered
 from tocsin.triage.attack import TACTICS
 
 STRENGTHS = {

@@ -8,7 +8,7 @@ from starlette.datastructures import FormData
 
 from tocsin.console.display import flatten
 from tocsin.console.visit import Refused
-from tocsin.detect.rule_drafting import escaped
+from tocsin.detect.authoring.rule_drafting import escaped
 from tocsin.model.alert import Alert
 
 HOW = {"": "is", "contains": "contains", "startswith": "starts with", "endswith": "ends with"}

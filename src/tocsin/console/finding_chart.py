@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from tocsin.app.finding_days import FindingDays
+from tocsin.app.explaining.finding_days import FindingDays
 
 
 @dataclass(frozen=True, slots=True)

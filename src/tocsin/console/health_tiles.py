@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tocsin.app.forecast import HORIZON_DAYS
 from tocsin.app.health_now import HealthNow, Trouble
 from tocsin.app.moment import span
+from tocsin.app.storage.forecast import HORIZON_DAYS
 from tocsin.console.display import short_count, size
 from tocsin.console.sparkline import Sparkline, sparkline
 

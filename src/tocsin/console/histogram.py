@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from tocsin.app.moment import span
-from tocsin.app.split_histogram import SplitHistogram
+from tocsin.app.searches.split_histogram import SplitHistogram
 from tocsin.console.display import in_zone
 from tocsin.console.fields import value_title
 from tocsin.store.query import Bucket

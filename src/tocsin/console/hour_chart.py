@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tocsin.ingest.source_hours import SourceHour
+from tocsin.ingest.sources.source_hours import SourceHour
 
 _THIN = 0.8
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tocsin.app.attack_facts import technique_name
+from tocsin.app.coverage.attack_facts import technique_name
 from tocsin.app.moment import span
 from tocsin.console import display
 from tocsin.triage.attack import TACTICS, tactics_of

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tocsin.app.finding_days import FindingDays
+from tocsin.app.explaining.finding_days import FindingDays
 from tocsin.console.choosing import choice
 from tocsin.console.rule_row import ABLE, NOTED, OBSTACLE_BY_NAME, PAUSED, UNABLE, RuleRow
 from tocsin.console.visit import with_query
-from tocsin.detect.overlay import LifeState
+from tocsin.detect.rules.overlay import LifeState
 from tocsin.model.rule import Rule, RuleKind, RuleProblem
 from tocsin.model.severity import Level
 from tocsin.triage.attack import tactics_of

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tocsin.app.finding_days import FindingDays
-from tocsin.app.rule_origin import ELSEWHERE, OWN, SHIPPED, origin_of
+from tocsin.app.explaining.finding_days import FindingDays
+from tocsin.app.rules.rule_origin import ELSEWHERE, OWN, SHIPPED, origin_of
 from tocsin.console.sparkline import Sparkline, sparkline
-from tocsin.detect.overlay import RUNNING, LifeState, Overlay
-from tocsin.detect.reach import Obstacle, Reach
+from tocsin.detect.explaining.reach import Obstacle, Reach
+from tocsin.detect.rules.overlay import RUNNING, LifeState, Overlay
 from tocsin.model.rule import Rule, RuleProblem
 
 ABLE, UNABLE, PAUSED, NOTED = "can", "cannot", "budget", "noted"

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tocsin.app.rule_life import RuleLife
+from tocsin.app.rules.rule_life import RuleLife
 from tocsin.app.wiring import Tocsin
 from tocsin.console.panes import attempt
 from tocsin.console.rule_row import RuleRow, Standing, notes_of, rows_of
 from tocsin.console.visit import Missing
 from tocsin.detect.errors import UnknownRule
-from tocsin.detect.overlay import Overlay
+from tocsin.detect.rules.overlay import Overlay
 from tocsin.model.rule import Rule
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tocsin.app.event_field import field_of
+from tocsin.app.searches.event_field import field_of
 from tocsin.console import fields
 from tocsin.console.display import visible
 from tocsin.console.event_line import event_line

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from urllib.parse import parse_qsl, urlencode
 
 from tocsin.app.moment import parse_moment
-from tocsin.app.saved_searches import SavedSearch
+from tocsin.app.searches.saved_searches import SavedSearch
 from tocsin.console.display import stamp
 from tocsin.console.visit import with_query
 from tocsin.console.zones import zone_of

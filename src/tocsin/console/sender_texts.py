@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tocsin.app.shipped import CONTENT, PACKAGE
+from tocsin.app.home.shipped import CONTENT, PACKAGE
 
 _PARTS = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 _EXAMPLE, _TOKEN = "tocsin.example", "toc_TOKEN"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from tocsin.app.storage import DaySize, Storage
+from tocsin.app.storage.storage import DaySize, Storage
 
 MOST_DAYS = 90
 MOST_SOURCES = 5

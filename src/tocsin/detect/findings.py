@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from tocsin.detect.engine import Hit
 from tocsin.detect.errors import DetectError
-from tocsin.detect.oracle import explain
-from tocsin.detect.ruleset import RuleSet
+from tocsin.detect.matching.engine import Hit
+from tocsin.detect.reading.ruleset import RuleSet
+from tocsin.detect.rules.oracle import explain
 from tocsin.model.entity import Entity
 from tocsin.model.event import EventBatch
 from tocsin.model.finding import Finding

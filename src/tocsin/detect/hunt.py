@@ -8,7 +8,7 @@ from typing import NamedTuple
 import orjson
 import pyarrow as pa
 
-from tocsin.detect.engine import Hit
+from tocsin.detect.matching.engine import Hit
 from tocsin.model.event import EventBatch
 from tocsin.model.rule import Rule
 

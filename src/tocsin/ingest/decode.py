@@ -5,28 +5,28 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from tocsin.ingest.audit_line import read_audit
-from tocsin.ingest.carried import finish_object, read_carried, read_text
-from tocsin.ingest.decode_divided import divided
-from tocsin.ingest.decode_shaped import (
+from tocsin.ingest.columns.decode_divided import divided
+from tocsin.ingest.columns.decode_shaped import (
     FEWEST_BYTES,
     are_mostly_objects,
     is_utf8,
     shape_lines,
     worth_shaping,
 )
-from tocsin.ingest.decode_shapes import Templates
-from tocsin.ingest.decode_text import TextColumns, worth_columns
-from tocsin.ingest.elastic_document import document_reader, open_document, read_whole
-from tocsin.ingest.hec_event import hec_reader, open_envelope, read_object_event
-from tocsin.ingest.json_line import is_plain_object, read_object
+from tocsin.ingest.columns.decode_shapes import Templates
+from tocsin.ingest.columns.decode_text import TextColumns, worth_columns
 from tocsin.ingest.limits import RECORD_BYTES
-from tocsin.ingest.otlp_record import open_record, otlp_reader, read_object_body
-from tocsin.ingest.syslog_escape import unescape
-from tocsin.ingest.syslog_message import read_syslog
-from tocsin.ingest.w3c import W3cHeader, is_header
-from tocsin.ingest.windows_event import flatten_event
-from tocsin.ingest.zeek_tsv import ZeekHeader
+from tocsin.ingest.records.audit_line import read_audit
+from tocsin.ingest.records.carried import finish_object, read_carried, read_text
+from tocsin.ingest.records.elastic_document import document_reader, open_document, read_whole
+from tocsin.ingest.records.hec_event import hec_reader, open_envelope, read_object_event
+from tocsin.ingest.records.json_line import is_plain_object, read_object
+from tocsin.ingest.records.otlp_record import open_record, otlp_reader, read_object_body
+from tocsin.ingest.records.syslog_message import read_syslog
+from tocsin.ingest.records.w3c import W3cHeader, is_header
+from tocsin.ingest.records.windows_event import flatten_event
+from tocsin.ingest.records.zeek_tsv import ZeekHeader
+from tocsin.ingest.syslog.syslog_escape import unescape
 from tocsin.model.record import Decoded, Framing, RawBatch, Unreadable
 
 Reading = tuple[dict[str, Any], bool]

@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
+from tocsin.detect.authoring.sample_batch import batch_of, lane_for
 from tocsin.detect.correlate.correlated import Correlated, Saved
 from tocsin.detect.correlate.correlator import Correlator
 from tocsin.detect.correlate.limits import Limits
 from tocsin.detect.correlate.oracle import Episode, Taken
 from tocsin.detect.correlate.sharding import Shard
 from tocsin.detect.correlate.watermark import micros
-from tocsin.detect.engine import Hit
-from tocsin.detect.sample_batch import batch_of, lane_for
-from tocsin.detect.stateful_rule import (
+from tocsin.detect.matching.engine import Hit
+from tocsin.detect.rules.stateful_rule import (
     Bound,
     Comparison,
     CorrelationRule,

@@ -14,7 +14,7 @@ from tocsin.detect.correlate.chain_oracle import findings_of
 from tocsin.detect.correlate.limits import Limits
 from tocsin.detect.correlate.oracle import Taken, episodes_of
 from tocsin.detect.correlate.sharding import Shard
-from tocsin.detect.stateful_rule import NewTermsRule, StatefulRule
+from tocsin.detect.rules.stateful_rule import NewTermsRule, StatefulRule
 
 RULES = ("logon", "net", "scan")
 TEXTS = ("a", "A", "b", "c")

@@ -20,7 +20,7 @@ from tests.detect.correlate.test_correlator_equals_oracle import (
 )
 from tocsin.detect.correlate.oracle import Episode, Taken
 from tocsin.detect.correlate.sharding import Shard
-from tocsin.detect.stateful_rule import CorrelationRule, NewTermsRule, StatefulRule
+from tocsin.detect.rules.stateful_rule import CorrelationRule, NewTermsRule, StatefulRule
 
 
 def some_rules(random: Random) -> list[StatefulRule]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tocsin.model.event import EventBatch
-from tocsin.store.engines.folder_blobs import FolderBlobs
-from tocsin.store.engines.parquet_events import ParquetEvents
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.state.sqlite_state import SqliteState
+from tocsin.store.engines.vaults.folder_blobs import FolderBlobs
 from tocsin.store.ports import BlobStore, EventStore, StateStore
 
 Opened = tuple[EventStore, StateStore]
@@ -24,7 +24,7 @@ def _parquet_and_sqlite(folder: Path) -> Opened:
 
 def _clickhouse_and_sqlite(address: str, folder: Path) -> Opened:
     """Over HTTP as it is used; each store in a database of its own, as a process has one engine."""
-    engine = import_module("tocsin.store.engines.clickhouse_events")
+    engine = import_module("tocsin.store.engines.clickhouse.clickhouse_events")
     state = SqliteState(folder / "state.db")
     name = f"t{next(_NUMBERS)}"
     options = {"database": name, "merge_at": 3, "is_durable": False}

@@ -372,7 +372,7 @@ def test_a_stream_gives_every_event_whole(open_events, make_batch, noon):
 def test_a_stream_is_in_the_order_of_the_list(
     open_events, make_batch, noon, oldest_first, monkeypatch
 ):
-    monkeypatch.setattr("tocsin.store.engines.event_streaming._SLICE_ROWS", 7)
+    monkeypatch.setattr("tocsin.store.engines.parquet.event_streaming._SLICE_ROWS", 7)
     events, state = open_events()
     for number in range(3):  # segments that reach into one another
         times = [noon + timedelta(minutes=n * (number + 1)) for n in range(20)]

@@ -14,8 +14,8 @@ from sqlalchemy import Table, delete, func, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
 from tests.store.test_migrations import import_every_module_that_declares_tables
-from tocsin.store.engines.postgres_state import PostgresState
-from tocsin.store.engines.sqlite_state import SqliteState
+from tocsin.store.engines.state.postgres_state import PostgresState
+from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.migrations import chain
 from tocsin.store.ports import StateStore, StoreError
 from tocsin.store.state import metadata

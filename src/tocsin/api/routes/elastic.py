@@ -14,9 +14,9 @@ from tocsin.api.elastic_router import ElasticRouter
 from tocsin.api.guard import House, sender
 from tocsin.api.sender_route import sender_name
 from tocsin.app.wiring import Tocsin
-from tocsin.ingest.bulk_body import Action, Bulk, BulkFault, take_bulk, take_document
-from tocsin.ingest.cutting import Maker
-from tocsin.ingest.seen_ids import Claim
+from tocsin.ingest.bodies.bulk_body import Action, Bulk, BulkFault, take_bulk, take_document
+from tocsin.ingest.cutting.cutting import Maker
+from tocsin.ingest.sources.seen_ids import Claim
 from tocsin.model.principal import Principal
 from tocsin.store.ports import StoreError
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from tocsin.api.guard import House, needs
-from tocsin.app.file_following import files_json
-from tocsin.ingest.file_positions import shown_positions
+from tocsin.app.senders.file_following import files_json
+from tocsin.ingest.files.file_positions import shown_positions
 from tocsin.model.principal import Permission
 
 router = APIRouter(

@@ -16,8 +16,8 @@ from tocsin.api.guard import House, NotPermitted, TokenMissing, TokenRefused, se
 from tocsin.api.problem import Problem
 from tocsin.api.sender_route import sender_name, sender_route
 from tocsin.app.wiring import Tocsin
-from tocsin.ingest.cutting import Maker
-from tocsin.ingest.hec_body import HecIntake, take_events, take_raw
+from tocsin.ingest.bodies.hec_body import HecIntake, take_events, take_raw
+from tocsin.ingest.cutting.cutting import Maker
 from tocsin.model.principal import Principal
 from tocsin.store.ports import StoreError
 

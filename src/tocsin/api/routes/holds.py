@@ -8,9 +8,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
-from tocsin.app.holds import LONGEST_FILTER, LONGEST_REASON, HoldError
 from tocsin.app.plain import as_json
-from tocsin.app.retention_tables import LONGEST_NAME
+from tocsin.app.storage.holds import LONGEST_FILTER, LONGEST_REASON, HoldError
+from tocsin.app.storage.retention_tables import LONGEST_NAME
 from tocsin.model.principal import Permission, Principal
 
 router = APIRouter(prefix="/api/v1/holds", tags=["storage"])

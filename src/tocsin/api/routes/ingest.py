@@ -8,8 +8,8 @@ from starlette.concurrency import run_in_threadpool
 
 from tocsin.api.body import read_body
 from tocsin.api.guard import House, needs
-from tocsin.ingest.lines import split_lines
-from tocsin.ingest.seen_ids import key_of
+from tocsin.ingest.cutting.lines import split_lines
+from tocsin.ingest.sources.seen_ids import key_of
 from tocsin.model.principal import Permission, Principal
 from tocsin.model.record import Framing, Unreadable
 from tocsin.store.ports import Note

@@ -14,10 +14,10 @@ from tocsin.api.otlp_reply import JSON, PROTOBUF, media_of, told, told_error
 from tocsin.api.problem import Problem
 from tocsin.api.sender_route import sender_name, sender_route
 from tocsin.app.wiring import Tocsin
-from tocsin.ingest.cutting import Maker
-from tocsin.ingest.otlp_body import Otlp, take_logs, take_metrics
-from tocsin.ingest.otlp_protobuf import take_proto_logs, take_proto_metrics
-from tocsin.ingest.otlp_value import OtlpFault
+from tocsin.ingest.bodies.otlp_body import Otlp, take_logs, take_metrics
+from tocsin.ingest.bodies.otlp_protobuf import take_proto_logs, take_proto_metrics
+from tocsin.ingest.cutting.cutting import Maker
+from tocsin.ingest.records.otlp_value import OtlpFault
 from tocsin.model.principal import Principal
 from tocsin.store.ports import SpoolFull, StoreError
 

@@ -14,18 +14,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
-from tocsin.app.history_jobs import TooManyJobs
-from tocsin.app.pack_content import PackRefused, UnknownPack
-from tocsin.app.pack_desk import PackPlan, key_to_ask
-from tocsin.app.pack_install import PackSource, Proof, read_pack
-from tocsin.app.pack_plan_json import plan_json
-from tocsin.app.pack_shelf import name_from
-from tocsin.app.pack_signature import key_itself
-from tocsin.app.pack_uploads import ORIGIN, PackUploads
+from tocsin.app.backtests.history_jobs import TooManyJobs
+from tocsin.app.home.pack_content import PackRefused, UnknownPack
+from tocsin.app.home.pack_shelf import name_from
+from tocsin.app.packs.pack_desk import PackPlan, key_to_ask
+from tocsin.app.packs.pack_install import PackSource, Proof, read_pack
+from tocsin.app.packs.pack_plan_json import plan_json
+from tocsin.app.packs.pack_signature import key_itself
+from tocsin.app.packs.pack_uploads import ORIGIN, PackUploads
 from tocsin.app.plain import as_json
 from tocsin.app.rule_jobs import start_replay
 from tocsin.app.wiring import Tocsin
-from tocsin.detect.overlay import LifeState
+from tocsin.detect.rules.overlay import LifeState
 from tocsin.model.principal import Permission, Principal
 
 router = APIRouter(prefix="/api/v1", tags=["packs"])

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
 from tocsin.app.plain import as_json
-from tocsin.app.retention_book import RetentionError
-from tocsin.app.retention_settings import RetentionRuleSettings
-from tocsin.app.storage_answers import due_json, retention_json
+from tocsin.app.settings.retention_settings import RetentionRuleSettings
+from tocsin.app.storage.retention_book import RetentionError
+from tocsin.app.storage.storage_answers import due_json, retention_json
 from tocsin.model.principal import Permission, Principal
 
 router = APIRouter(prefix="/api/v1/retention", tags=["storage"])

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from tocsin.api.guard import House, needs
-from tocsin.app.house_coverage import house_coverage
-from tocsin.app.navigator_layer import navigator_layers
+from tocsin.app.coverage.house_coverage import house_coverage
+from tocsin.app.coverage.navigator_layer import navigator_layers
 from tocsin.app.plain import as_json
 from tocsin.model.principal import Permission
 

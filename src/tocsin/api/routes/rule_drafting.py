@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
 from tocsin.api.routes.search import event_query
+from tocsin.app.drafting.search_drafting import WantedDraft, draft_from_search, keep_draft
 from tocsin.app.plain import as_json
-from tocsin.app.search_drafting import WantedDraft, draft_from_search, keep_draft
 from tocsin.detect.errors import DetectError
 from tocsin.model.principal import Permission, Principal
 from tocsin.model.severity import Level

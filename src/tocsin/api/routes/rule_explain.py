@@ -7,15 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
-from tocsin.app.given_event import (
+from tocsin.app.explaining.given_event import (
     GivenEvent,
     NoEvent,
     given_of_record,
     given_of_stored,
     stored_event,
 )
+from tocsin.app.explaining.stored_explaining import explain_stored
 from tocsin.app.plain import as_json
-from tocsin.app.stored_explaining import explain_stored
 from tocsin.app.wiring import Tocsin
 from tocsin.model.principal import Permission, Principal
 

@@ -10,14 +10,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
-from tocsin.app.exception_fields import unseen_fields
 from tocsin.app.plain import as_json
+from tocsin.app.rules.exception_fields import unseen_fields
 from tocsin.app.wiring import Tocsin
 from tocsin.detect.errors import RefusedDecision, UnknownRule
-from tocsin.detect.overlay import LifeState, Overlay, RuleException
-from tocsin.detect.overlay_book import OverlayChanged, UnknownVersion
-from tocsin.detect.overlay_content import DamagedOverlay, read_fields
-from tocsin.detect.schedule import BadSchedule, read_schedule
+from tocsin.detect.overlays.overlay_book import OverlayChanged, UnknownVersion
+from tocsin.detect.overlays.overlay_content import DamagedOverlay, read_fields
+from tocsin.detect.rules.overlay import LifeState, Overlay, RuleException
+from tocsin.detect.rules.schedule import BadSchedule, read_schedule
 from tocsin.model.identifier import new_id
 from tocsin.model.principal import Permission, Principal
 from tocsin.model.severity import Level

@@ -9,13 +9,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
-from tocsin.app.history_jobs import HistoryJob, JobKind, TooManyJobs
+from tocsin.app.backtests.history_jobs import HistoryJob, JobKind, TooManyJobs
+from tocsin.app.explaining.rule_ledger import ledger_of
 from tocsin.app.plain import as_json
 from tocsin.app.rule_jobs import NotInterrupted
 from tocsin.app.rule_jobs import resume as resume_job
 from tocsin.app.rule_jobs import start_backtest as start_backtest_job
 from tocsin.app.rule_jobs import start_fill as start_fill_job
-from tocsin.app.rule_ledger import ledger_of
 from tocsin.app.wiring import Tocsin
 from tocsin.model.principal import Permission, Principal
 

@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import APIRouter, Depends
 
 from tocsin.api.guard import House, needs
+from tocsin.app.explaining.rule_health import Slow, rule_health
 from tocsin.app.plain import as_json
-from tocsin.app.rule_health import Slow, rule_health
 from tocsin.model.principal import Permission
 
 router = APIRouter(

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends
 
 from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
+from tocsin.app.explaining.rule_health import reach_facts
 from tocsin.app.plain import as_json
-from tocsin.app.rule_facts import rule_facts
-from tocsin.app.rule_health import reach_facts
-from tocsin.detect.overlay import LifeState
+from tocsin.app.rules.rule_facts import rule_facts
+from tocsin.detect.rules.overlay import LifeState
 from tocsin.model.principal import Permission, Principal
 from tocsin.model.rule import RuleKind
 

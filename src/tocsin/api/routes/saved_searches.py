@@ -9,7 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
 from tocsin.app.plain import as_json
-from tocsin.app.saved_searches import LONGEST_NAME, LONGEST_VIEW, SavedSearchError, SavedSearches
+from tocsin.app.searches.saved_searches import (
+    LONGEST_NAME,
+    LONGEST_VIEW,
+    SavedSearchError,
+    SavedSearches,
+)
 from tocsin.model.principal import Permission, Principal
 
 router = APIRouter(prefix="/api/v1/searches", tags=["search"])

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from tocsin.api.guard import House
 from tocsin.api.problem import Problem
 from tocsin.api.search_turn import Turn, may_search
-from tocsin.app.asked_sql import AskedPlan, AskedSql, answer_sql, plan_sql
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json
-from tocsin.app.split_histogram import split_histogram
+from tocsin.app.searches.asked_sql import AskedPlan, AskedSql, answer_sql, plan_sql
+from tocsin.app.searches.split_histogram import split_histogram
 from tocsin.store.query import EventQuery
 
 router = APIRouter(prefix="/api/v1", tags=["search"], dependencies=[Depends(may_search)])

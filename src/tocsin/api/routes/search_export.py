@@ -10,9 +10,9 @@ from starlette.responses import StreamingResponse
 from tocsin.api.guard import House
 from tocsin.api.routes.search import From, SqlQuestion, Text, To, event_query
 from tocsin.api.search_turn import ExportTurn, Searcher, may_search
-from tocsin.app.event_export import ExportFormat
-from tocsin.app.exports import AskedExport, Export, begin_export, note_export
-from tocsin.app.sql_export import AskedSqlExport, begin_sql_export
+from tocsin.app.searches.event_export import ExportFormat
+from tocsin.app.searches.exports import AskedExport, Export, begin_export, note_export
+from tocsin.app.searches.sql_export import AskedSqlExport, begin_sql_export
 
 router = APIRouter(prefix="/api/v1/search", tags=["search"], dependencies=[Depends(may_search)])
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Query
 from tocsin.api.guard import House
 from tocsin.api.routes.search import From, Text, To, event_query
 from tocsin.api.search_turn import Turn, may_search
-from tocsin.app.field_shares import SAMPLE, field_shares
 from tocsin.app.plain import as_json
+from tocsin.app.searches.field_shares import SAMPLE, field_shares
 from tocsin.store.query import QUANTILES
 
 router = APIRouter(prefix="/api/v1/search", tags=["search"], dependencies=[Depends(may_search)])

@@ -10,7 +10,7 @@ from tocsin.api.guard import House
 from tocsin.api.problem import Problem
 from tocsin.api.search_turn import Searcher, may_search
 from tocsin.app.moment import parse_moment
-from tocsin.app.search_job import AskedSearch, SearchJob
+from tocsin.app.searches.search_job import AskedSearch, SearchJob
 from tocsin.app.wiring import Tocsin
 from tocsin.store.lucene import check_filter
 from tocsin.store.query import EventQuery

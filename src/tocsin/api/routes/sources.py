@@ -9,8 +9,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from tocsin.api.guard import House, needs
 from tocsin.api.problem import Problem
 from tocsin.app.plain import as_json, page_json
-from tocsin.app.quarantine_replay import MOST_RECORDS
-from tocsin.app.source_ledgers import source_ledgers
+from tocsin.app.senders.quarantine_replay import MOST_RECORDS
+from tocsin.app.senders.source_ledgers import source_ledgers
 from tocsin.app.source_owner import own_source
 from tocsin.ingest.errors import IngestError
 from tocsin.model.principal import Permission, Principal

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from tocsin.api.guard import House, needs
-from tocsin.app.storage import storage_now
-from tocsin.app.storage_answers import storage_json
+from tocsin.app.storage.storage import storage_now
+from tocsin.app.storage.storage_answers import storage_json
 from tocsin.model.principal import Permission, Principal
 
 router = APIRouter(prefix="/api/v1/storage", tags=["storage"])

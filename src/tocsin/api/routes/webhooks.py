@@ -8,8 +8,8 @@ from starlette.concurrency import run_in_threadpool
 from tocsin.api.body import read_body
 from tocsin.api.guard import House
 from tocsin.api.problem import Problem
-from tocsin.ingest.pull import PullError
-from tocsin.ingest.webhook_signature import WebhookRefused
+from tocsin.ingest.pull.pull import PullError
+from tocsin.ingest.pull.webhook_signature import WebhookRefused
 
 router = APIRouter(tags=["ingest"])
 

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.config_errors import ConfigError
-from tocsin.app.doorkeeper import Doorkeeper, open_doorkeeper
-from tocsin.app.stores import has_state
+from tocsin.app.access.doorkeeper import Doorkeeper, open_doorkeeper
+from tocsin.app.home.stores import has_state
+from tocsin.app.settings.config_errors import ConfigError
 from tocsin.cli.commands.admin_backup import backup, backups, restore_backup
 from tocsin.cli.commands.admin_check import check
 from tocsin.cli.commands.admin_export import export

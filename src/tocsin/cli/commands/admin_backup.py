@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from tocsin.app.backup_generation import Absent, generation_ids, read_generation
-from tocsin.app.backup_place import open_vault
-from tocsin.app.backup_round import back_up
-from tocsin.app.restore import Restored, damaged_files, restore
+from tocsin.app.backups.backup_generation import Absent, generation_ids, read_generation
+from tocsin.app.backups.backup_round import back_up
+from tocsin.app.backups.restore import Restored, damaged_files, restore
+from tocsin.app.home.backup_place import open_vault
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, byte_progress, fail, out, print_json, print_table
 

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.backup_place import open_vault
-from tocsin.app.cold_place import cold_vault
-from tocsin.app.config_errors import ConfigError
-from tocsin.app.giving_up import GivingUp
-from tocsin.app.integrity import Damaged, Integrity, check_integrity
-from tocsin.app.integrity_ledger import note_check
-from tocsin.app.stores import has_state, open_state
+from tocsin.app.backups.giving_up import GivingUp
+from tocsin.app.backups.integrity import Damaged, Integrity, check_integrity
+from tocsin.app.backups.integrity_ledger import note_check
+from tocsin.app.home.backup_place import open_vault
+from tocsin.app.home.cold_place import cold_vault
+from tocsin.app.home.stores import has_state, open_state
+from tocsin.app.settings.config_errors import ConfigError
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, byte_progress, err, fail, out, print_json, print_table
 

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.config_errors import ConfigError
+from tocsin.app.home.stores import has_state, open_state
 from tocsin.app.moment import parse_moment
-from tocsin.app.segment_export import export_segments
-from tocsin.app.stores import has_state, open_state
+from tocsin.app.moving.segment_export import export_segments
+from tocsin.app.settings.config_errors import ConfigError
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, byte_progress, fail, out, print_json
 

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.holds import HoldError, scope_in_words
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json as plain
-from tocsin.app.storage_desk import open_storage
+from tocsin.app.storage.holds import HoldError, scope_in_words
+from tocsin.app.storage.storage_desk import open_storage
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import fail, out, print_json, print_table
 

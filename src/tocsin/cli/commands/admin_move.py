@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.config_errors import ConfigError
-from tocsin.app.home import Home
-from tocsin.app.stores import Stores, check_addresses, has_state, stores_of, without_password
-from tocsin.app.stores_move import move_events, move_state
+from tocsin.app.home.home import Home
+from tocsin.app.home.stores import Stores, check_addresses, has_state, stores_of, without_password
+from tocsin.app.moving.stores_move import move_events, move_state
+from tocsin.app.settings.config_errors import ConfigError
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import item_progress, out, print_json
 

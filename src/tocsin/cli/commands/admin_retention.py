@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.retention import Due
-from tocsin.app.retention_book import RetentionError, in_words
-from tocsin.app.storage_answers import due_json, retention_json
-from tocsin.app.storage_desk import StorageDesk, open_storage
+from tocsin.app.storage.retention import Due
+from tocsin.app.storage.retention_book import RetentionError, in_words
+from tocsin.app.storage.storage_answers import due_json, retention_json
+from tocsin.app.storage.storage_desk import StorageDesk, open_storage
 from tocsin.cli.commands.admin_storage import size
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import fail, out, print_json, print_table

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from tocsin.app.storage import Storage, storage_now
-from tocsin.app.storage_answers import storage_json
-from tocsin.app.storage_desk import open_storage
+from tocsin.app.storage.storage import Storage, storage_now
+from tocsin.app.storage.storage_answers import storage_json
+from tocsin.app.storage.storage_desk import open_storage
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import out, print_json, print_table
 

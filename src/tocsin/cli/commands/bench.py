@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from tocsin.app.attack_samples import SampleError
-from tocsin.app.bench_decoding import batches_in, make_decoder
-from tocsin.app.bench_ingest import bench_ingest
-from tocsin.app.bench_respond import bench_respond
-from tocsin.app.bench_rules import bench_rules
-from tocsin.app.bench_traffic import Traffic
-from tocsin.app.shipped import CONTENT, cache_folder
+from tocsin.app.benches.bench_decoding import batches_in, make_decoder
+from tocsin.app.benches.bench_ingest import bench_ingest
+from tocsin.app.benches.bench_respond import bench_respond
+from tocsin.app.benches.bench_rules import bench_rules
+from tocsin.app.benches.bench_traffic import Traffic
+from tocsin.app.coverage.attack_samples import SampleError
+from tocsin.app.home.shipped import CONTENT, cache_folder
 from tocsin.cli.bench_http import bench_http, bench_otlp
 from tocsin.cli.bench_syslog import bench_syslog
 from tocsin.cli.commands.bench_backtest import backtest
@@ -23,8 +23,8 @@ from tocsin.cli.commands.bench_search import search
 from tocsin.cli.commands.bench_senders import senders
 from tocsin.cli.options import JsonOption
 from tocsin.cli.output import Exit, fail, item_progress, out, print_json
-from tocsin.detect.bench import bench_detect, bench_events
-from tocsin.detect.bench_lanes import BenchLane
+from tocsin.detect.benches.bench import bench_detect, bench_events
+from tocsin.detect.benches.bench_lanes import BenchLane
 from tocsin.detect.errors import DetectError
 from tocsin.model.event import EventBatch
 

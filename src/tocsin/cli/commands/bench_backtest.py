@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.bench_backtest import bench_backtest
-from tocsin.app.shipped import CONTENT
+from tocsin.app.benches.bench_backtest import bench_backtest
+from tocsin.app.home.shipped import CONTENT
 from tocsin.cli.options import JsonOption
 from tocsin.cli.output import Exit, fail, item_progress, out, print_json
-from tocsin.detect.bench_lanes import BenchLane
+from tocsin.detect.benches.bench_lanes import BenchLane
 from tocsin.detect.errors import DetectError
 
 

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tocsin.app.bench_mapping import bench_connectors, bench_mapping
-from tocsin.app.bench_traffic import LINES, Traffic
+from tocsin.app.benches.bench_mapping import bench_connectors, bench_mapping
+from tocsin.app.benches.bench_traffic import LINES, Traffic
 from tocsin.cli.options import JsonOption
 from tocsin.cli.output import fail, item_progress, out, print_json
 

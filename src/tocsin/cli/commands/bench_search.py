@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from tocsin.app.bench_search import bench_search
+from tocsin.app.benches.bench_search import bench_search
 from tocsin.cli.options import JsonOption
 from tocsin.cli.output import item_progress, out, print_json
 

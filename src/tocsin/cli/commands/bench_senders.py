@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.bench_senders import bench_senders
+from tocsin.app.benches.bench_senders import bench_senders
 from tocsin.cli.options import JsonOption
 from tocsin.cli.output import item_progress, out, print_json
 

@@ -14,10 +14,10 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from tocsin.app.assets import dump_assets
-from tocsin.app.config import load_settings
-from tocsin.app.delivery import Doors
-from tocsin.app.rehearsal import Rehearsal
+from tocsin.app.flow.assets import dump_assets
+from tocsin.app.rehearsals.delivery import Doors
+from tocsin.app.rehearsals.rehearsal import Rehearsal
+from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import Tocsin, open_tocsin
 from tocsin.cli.output import Exit, err, item_progress, print_json
 from tocsin.cli.server import Listening, serve_house

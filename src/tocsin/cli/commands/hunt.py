@@ -11,16 +11,16 @@ from typing import Annotated, BinaryIO
 import orjson
 import typer
 
-from tocsin.app.hunt_selection import selected
-from tocsin.app.hunt_summary import HuntSummary
-from tocsin.app.hunting import Hunt, HuntPlan, OnProgress
+from tocsin.app.home.own_mappings import read_mappings_in
+from tocsin.app.home.shipped import CONTENT, cache_folder
+from tocsin.app.hunts.hunt_summary import HuntSummary
+from tocsin.app.hunts.hunting import Hunt, HuntPlan, OnProgress
 from tocsin.app.moment import parse_moment
-from tocsin.app.own_mappings import read_mappings_in
-from tocsin.app.shipped import CONTENT, cache_folder
+from tocsin.app.rules.hunt_selection import selected
 from tocsin.cli.hunt_output import Form, Told, write_table, written
 from tocsin.cli.hunt_report import print_problems, print_summary
 from tocsin.cli.output import Exit, err, fail, item_progress, rate_progress
-from tocsin.detect.ruleset import RuleSet, load_rules
+from tocsin.detect.reading.ruleset import RuleSet, load_rules
 from tocsin.model.severity import Level
 
 app = typer.Typer()

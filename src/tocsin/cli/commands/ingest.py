@@ -17,9 +17,9 @@ from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_fo
 from tocsin.cli.output import Exit, byte_progress, err, out, print_json
 from tocsin.cli.remote import Remote
 from tocsin.cli.resuming import InFlight, once_key, taken_files
+from tocsin.ingest.cutting.files import read_paths
 from tocsin.ingest.decode import decode
-from tocsin.ingest.files import read_paths
-from tocsin.ingest.taken_files import TakenFiles, read_on
+from tocsin.ingest.files.taken_files import TakenFiles, read_on
 from tocsin.model.record import RawBatch, Unreadable
 from tocsin.store.ports import WorkQueue
 

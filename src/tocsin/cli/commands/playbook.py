@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.shipped import PLAYBOOKS
+from tocsin.app.home.shipped import PLAYBOOKS
 from tocsin.cli.data_folder import open_house
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, fail, out, print_json, print_table

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.history import decided_on
-from tocsin.app.shipped import cache_folder, rule_paths
+from tocsin.app.home.history import decided_on
+from tocsin.app.home.shipped import cache_folder, rule_paths
 from tocsin.cli.commands.rules_add_pack import add_pack
 from tocsin.cli.commands.rules_backtest import run_backtest
 from tocsin.cli.commands.rules_coverage import show_coverage
@@ -30,12 +30,12 @@ from tocsin.cli.commands.rules_test import run_rule_tests
 from tocsin.cli.commands.rules_update_pack import rollback_pack, update_pack
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, err, fail, item_progress, out, print_json, print_table
-from tocsin.detect.eql_import import sigma_from_eql
-from tocsin.detect.eql_tokens import EqlRefused
-from tocsin.detect.overlay import LifeState, Overlay
-from tocsin.detect.ruleset import RuleSet, load_rules
-from tocsin.detect.stateful_rule import CorrelationRule
-from tocsin.ingest.health_rules import HEALTH_RULES
+from tocsin.detect.reading.eql_import import sigma_from_eql
+from tocsin.detect.reading.eql_tokens import EqlRefused
+from tocsin.detect.reading.ruleset import RuleSet, load_rules
+from tocsin.detect.rules.overlay import LifeState, Overlay
+from tocsin.detect.rules.stateful_rule import CorrelationRule
+from tocsin.ingest.sources.health_rules import HEALTH_RULES
 from tocsin.model.rule import Rule, RuleKind
 from tocsin.model.severity import Level
 

@@ -9,15 +9,15 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.pack_content import PackRefused
-from tocsin.app.pack_desk import PackDesk, PackPlan, open_pack_desk
-from tocsin.app.pack_install import PackSource, Proof, read_pack
-from tocsin.app.pack_plan_json import plan_json
-from tocsin.app.pack_shelf import PackShelf, name_from
+from tocsin.app.home.pack_content import PackRefused
+from tocsin.app.home.pack_shelf import PackShelf, name_from
+from tocsin.app.packs.pack_desk import PackDesk, PackPlan, open_pack_desk
+from tocsin.app.packs.pack_install import PackSource, Proof, read_pack
+from tocsin.app.packs.pack_plan_json import plan_json
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import byte_progress, fail, item_progress, out, print_json
 from tocsin.cli.pack_words import show_account
-from tocsin.detect.overlay import LifeState
+from tocsin.detect.rules.overlay import LifeState
 
 Sha256Option = Annotated[
     str, typer.Option("--sha256", help="SHA-256 the archive must have.", metavar="HEX")

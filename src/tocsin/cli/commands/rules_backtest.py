@@ -11,13 +11,13 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from tocsin.app.backtest import Backtest
-from tocsin.app.backtest_keeping import keep, take_up
-from tocsin.app.backtest_opening import AskedBacktest
+from tocsin.app.backtests.backtest import Backtest
+from tocsin.app.backtests.backtest_keeping import keep, take_up
+from tocsin.app.backtests.backtest_opening import AskedBacktest
+from tocsin.app.home.shipped import rule_paths
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json as plain
-from tocsin.app.rule_choice import NoSuchRule
-from tocsin.app.shipped import rule_paths
+from tocsin.app.rules.rule_choice import NoSuchRule
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, err, fail, item_progress, out, print_json, print_table
 from tocsin.detect.errors import DetectError

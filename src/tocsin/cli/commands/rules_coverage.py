@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from tocsin.app.attack_facts import OTHER, technique_name
-from tocsin.app.house_coverage import house_coverage
-from tocsin.app.navigator_layer import LAYER_VERSION, navigator_layers
+from tocsin.app.coverage.attack_facts import OTHER, technique_name
+from tocsin.app.coverage.house_coverage import house_coverage
+from tocsin.app.coverage.navigator_layer import LAYER_VERSION, navigator_layers
 from tocsin.app.plain import as_json as plain_json
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption

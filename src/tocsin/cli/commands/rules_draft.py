@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from tocsin.app.drafting.search_drafting import WantedDraft, draft_from_search, keep_draft
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json as plain
-from tocsin.app.search_drafting import WantedDraft, draft_from_search, keep_draft
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, err, fail, out, print_json

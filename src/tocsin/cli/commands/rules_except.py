@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from tocsin.app.exception_fields import unseen_fields
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json as plain_json
+from tocsin.app.rules.exception_fields import unseen_fields
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, err, fail, out, print_json, print_table
 from tocsin.cli.rule_decisions import decide
-from tocsin.detect.overlay import fields_in_words
-from tocsin.detect.rule_section import span_of
+from tocsin.detect.reading.rule_section import span_of
+from tocsin.detect.rules.overlay import fields_in_words
 
 
 def except_from_rule(

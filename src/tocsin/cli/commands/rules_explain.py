@@ -10,20 +10,25 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
-from tocsin.app.given_event import NoEvent, given_of_record, given_of_stored, stored_event
-from tocsin.app.history import decided_on
+from tocsin.app.explaining.given_event import (
+    NoEvent,
+    given_of_record,
+    given_of_stored,
+    stored_event,
+)
+from tocsin.app.explaining.rule_explaining import RuleExplanation, explain_rule
+from tocsin.app.explaining.stored_explaining import explain_stored, sifted
+from tocsin.app.home.history import decided_on
+from tocsin.app.home.shipped import cache_folder, open_normalizer, rule_paths
 from tocsin.app.plain import as_json as plain_json
-from tocsin.app.rule_choice import NoSuchRule, rule_named
-from tocsin.app.rule_explaining import RuleExplanation, explain_rule
-from tocsin.app.shipped import cache_folder, open_normalizer, rule_paths
-from tocsin.app.stored_explaining import explain_stored, sifted
+from tocsin.app.rules.rule_choice import NoSuchRule, rule_named
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.given_records import records_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, fail, out, plain, print_json
 from tocsin.cli.remote import Remote
-from tocsin.detect.overlaid import apply_overlays
-from tocsin.detect.ruleset import RuleSet, load_rules
+from tocsin.detect.overlays.overlaid import apply_overlays
+from tocsin.detect.reading.ruleset import RuleSet, load_rules
 
 _MOST_PARTS = 30
 

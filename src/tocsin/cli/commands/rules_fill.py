@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 import typer
 
+from tocsin.app.backtests.rule_fill import RuleFill
+from tocsin.app.explaining.rule_ledger import ledger_of
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json as plain
-from tocsin.app.rule_choice import NoSuchRule, rule_named
-from tocsin.app.rule_fill import RuleFill
-from tocsin.app.rule_ledger import ledger_of
+from tocsin.app.rules.rule_choice import NoSuchRule, rule_named
 from tocsin.app.wiring import Tocsin
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption

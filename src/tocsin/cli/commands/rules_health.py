@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tocsin.app.rule_health import ABLE, NOTED, REFUSED, Slow, narrowed, rule_health
+from tocsin.app.explaining.rule_health import ABLE, NOTED, REFUSED, Slow, narrowed, rule_health
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, fail, out, print_json, print_table

@@ -8,16 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
+from tocsin.app.home.shipped import rule_paths
 from tocsin.app.plain import as_json as plain_json
-from tocsin.app.shipped import rule_paths
 from tocsin.cli.junit import lint_junit
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, err, fail, out, print_json
-from tocsin.detect.derived_tests import not_derivable, run_derived
-from tocsin.detect.lint import lint as lint_paths
-from tocsin.detect.lint_fixing import fix_text
-from tocsin.detect.rule_tests import run_tests
-from tocsin.detect.ruleset import RuleSet, load_rules, rule_files
+from tocsin.detect.authoring.derived_tests import not_derivable, run_derived
+from tocsin.detect.authoring.lint import lint as lint_paths
+from tocsin.detect.authoring.lint_fixing import fix_text
+from tocsin.detect.authoring.rule_tests import run_tests
+from tocsin.detect.reading.ruleset import RuleSet, load_rules, rule_files
 from tocsin.model.rule import RuleProblem
 
 

@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 import typer
 
+from tocsin.app.explaining.rule_ledger import ledger_of
 from tocsin.app.plain import as_json as plain
-from tocsin.app.rule_choice import NoSuchRule, rule_named
-from tocsin.app.rule_ledger import ledger_of
+from tocsin.app.rules.rule_choice import NoSuchRule, rule_named
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, fail, out, print_json, print_table

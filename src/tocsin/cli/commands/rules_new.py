@@ -8,21 +8,21 @@ from typing import Annotated, Any
 
 import typer
 
-from tocsin.app.draft_facts import (
+from tocsin.app.drafting.draft_facts import (
     asked_fields,
     faults_of,
     narrowest_logsource,
     tags_of_known,
 )
-from tocsin.app.given_event import GivenEvent, NoEvent, given_of_record, given_of_stored
-from tocsin.app.shipped import cache_folder, open_normalizer, rule_paths
+from tocsin.app.explaining.given_event import GivenEvent, NoEvent, given_of_record, given_of_stored
+from tocsin.app.home.shipped import cache_folder, open_normalizer, rule_paths
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.given_records import records_of
 from tocsin.cli.options import ConfigOption, HomeOption, settings_for
 from tocsin.cli.output import Exit, err, fail, out
 from tocsin.cli.remote import Remote
-from tocsin.detect.rule_drafting import NothingShared, Wished, draft_rule
-from tocsin.detect.ruleset import load_rules
+from tocsin.detect.authoring.rule_drafting import NothingShared, Wished, draft_rule
+from tocsin.detect.reading.ruleset import load_rules
 from tocsin.model.lane import Lane
 from tocsin.model.severity import Level
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.pack_desk import open_pack_desk
-from tocsin.app.pack_shelf import PackShelf
+from tocsin.app.home.pack_shelf import PackShelf
+from tocsin.app.packs.pack_desk import open_pack_desk
 from tocsin.app.plain import as_json as plain_json
 from tocsin.cli.commands.rules_add_pack import refusals_told
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for

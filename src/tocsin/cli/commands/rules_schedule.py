@@ -7,7 +7,7 @@ import typer
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, fail, out, print_json
 from tocsin.cli.rule_decisions import decide
-from tocsin.detect.schedule import DAYS, BadSchedule, Schedule, read_schedule
+from tocsin.detect.rules.schedule import DAYS, BadSchedule, Schedule, read_schedule
 from tocsin.model.severity import Level
 
 

@@ -7,7 +7,7 @@ import typer
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, fail, out, print_json, print_table
 from tocsin.cli.rule_decisions import decide, move_rules
-from tocsin.detect.overlay import LifeState
+from tocsin.detect.rules.overlay import LifeState
 from tocsin.model.severity import Level
 
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the rule's history.")]

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.regression_suites import run_suites
-from tocsin.app.shipped import cache_folder, open_normalizer, rule_paths
+from tocsin.app.coverage.regression_suites import run_suites
+from tocsin.app.home.shipped import cache_folder, open_normalizer, rule_paths
 from tocsin.cli.junit import junit
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, fail, item_progress, out, print_json, print_table
-from tocsin.detect.rule_tests import RuleTestResult, run_tests
-from tocsin.detect.ruleset import RuleSet, load_rules
+from tocsin.detect.authoring.rule_tests import RuleTestResult, run_tests
+from tocsin.detect.reading.ruleset import RuleSet, load_rules
 from tocsin.model.rule import Rule
 
 

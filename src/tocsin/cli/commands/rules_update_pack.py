@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from tocsin.app.config import Settings
-from tocsin.app.pack_change import PackChange
-from tocsin.app.pack_desk import PackDesk, PackPlan, key_to_ask, open_pack_desk
-from tocsin.app.pack_install import Proof
-from tocsin.app.pack_plan_json import plan_json
-from tocsin.app.pack_replay import replay_kept
-from tocsin.app.pack_shelf import PackShelf
+from tocsin.app.home.pack_shelf import PackShelf
+from tocsin.app.packs.pack_change import PackChange
+from tocsin.app.packs.pack_desk import PackDesk, PackPlan, key_to_ask, open_pack_desk
+from tocsin.app.packs.pack_install import Proof
+from tocsin.app.packs.pack_plan_json import plan_json
+from tocsin.app.packs.pack_replay import replay_kept
+from tocsin.app.settings.config import Settings
 from tocsin.cli.commands.rules_add_pack import (
     FolderOption,
     KeyOption,

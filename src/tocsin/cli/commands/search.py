@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from tocsin.app.asked_sql import AskedSql, answer_sql
-from tocsin.app.event_export import ExportFormat
-from tocsin.app.exports import AskedExport
 from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json as plain
-from tocsin.app.split_histogram import split_histogram
-from tocsin.app.sql_export import AskedSqlExport
+from tocsin.app.searches.asked_sql import AskedSql, answer_sql
+from tocsin.app.searches.event_export import ExportFormat
+from tocsin.app.searches.exports import AskedExport
+from tocsin.app.searches.split_histogram import split_histogram
+from tocsin.app.searches.sql_export import AskedSqlExport
 from tocsin.app.wiring import Tocsin
 from tocsin.cli.commands.searches import kept_searches, named
 from tocsin.cli.data_folder import open_house, server_of

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from tocsin.app.plain import as_json as plain
-from tocsin.app.saved_searches import SavedSearchError, SavedSearches
+from tocsin.app.searches.saved_searches import SavedSearchError, SavedSearches
 from tocsin.cli.data_folder import CLI_TOKEN, open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import fail, out, print_json, print_table

@@ -8,7 +8,7 @@ import typer
 
 from tocsin.app.plain import as_json as plain
 from tocsin.app.plain import page_json
-from tocsin.app.source_ledgers import source_ledgers
+from tocsin.app.senders.source_ledgers import source_ledgers
 from tocsin.cli.commands.sources_check_pull import check_pull
 from tocsin.cli.commands.sources_files import list_files
 from tocsin.cli.commands.sources_owner import set_source_owner

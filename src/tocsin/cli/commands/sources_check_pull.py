@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tocsin.app.plain import as_json as plain
-from tocsin.app.pull_check import check_pull_once, find_pull
+from tocsin.app.senders.pull_check import check_pull_once, find_pull
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, fail, out, print_json
 from tocsin.ingest.errors import IngestError

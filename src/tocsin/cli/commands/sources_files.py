@@ -4,12 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
-from tocsin.app.file_following import files_json
+from tocsin.app.senders.file_following import files_json
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import err, print_json, print_table
 from tocsin.cli.remote import Remote
-from tocsin.ingest.file_positions import shown_positions
+from tocsin.ingest.files.file_positions import shown_positions
 
 _COLUMNS = ("source", "path", "state", "size", "offset", "behind", "last read", "note")
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tocsin.app.plain import as_json as plain
-from tocsin.app.source_ledgers import source_ledgers
+from tocsin.app.senders.source_ledgers import source_ledgers
 from tocsin.cli.data_folder import open_house, server_of
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import print_json, print_table

@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from tocsin.app.own_mappings import FOLDER, every_mapping_path, read_own_mappings
-from tocsin.app.shipped import open_normalizer
+from tocsin.app.home.own_mappings import FOLDER, every_mapping_path, read_own_mappings
+from tocsin.app.home.shipped import open_normalizer
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption, settings_for
 from tocsin.cli.output import Exit, err, fail, out, print_json, print_table
+from tocsin.ingest.cutting.files import read_paths
 from tocsin.ingest.decode import decode
-from tocsin.ingest.files import read_paths
 from tocsin.model.event import EventBatch
 from tocsin.model.record import Origin, Unreadable
 from tocsin.normalize.check import check_folder, write_expected

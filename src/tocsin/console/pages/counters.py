@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from tocsin.console.panes import attempt
 from tocsin.console.visit import Needs, Visit
-from tocsin.ingest.silence import find_silent
+from tocsin.ingest.sources.silence import find_silent
 from tocsin.model.alert import AlertStatus
 from tocsin.model.case import CaseStatus
 from tocsin.model.principal import Permission

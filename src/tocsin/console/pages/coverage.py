@@ -7,9 +7,9 @@ import orjson
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.attack_prevalence import attack_figures
-from tocsin.app.house_coverage import house_coverage
-from tocsin.app.navigator_layer import navigator_layers
+from tocsin.app.coverage.attack_prevalence import attack_figures
+from tocsin.app.coverage.house_coverage import house_coverage
+from tocsin.app.coverage.navigator_layer import navigator_layers
 from tocsin.console.coverage_view import STRENGTHS, columns_of, strength_of
 from tocsin.console.panes import attempt
 from tocsin.console.rule_row import RuleRow

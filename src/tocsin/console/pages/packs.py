@@ -11,20 +11,20 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from tocsin.app.history_jobs import HistoryJob, JobKind, TooManyJobs
-from tocsin.app.pack_content import PackRefused
-from tocsin.app.pack_desk import PackPlan, key_to_ask
-from tocsin.app.pack_download import LARGEST_DOWNLOAD_BYTES
-from tocsin.app.pack_install import PackSource, Proof, read_pack
-from tocsin.app.pack_shelf import Manifest, name_from
-from tocsin.app.pack_signature import LARGEST_SIGNATURE_BYTES, key_itself
-from tocsin.app.pack_uploads import ORIGIN, PackUploads
+from tocsin.app.backtests.history_jobs import HistoryJob, JobKind, TooManyJobs
+from tocsin.app.home.pack_content import PackRefused
+from tocsin.app.home.pack_shelf import Manifest, name_from
+from tocsin.app.packs.pack_desk import PackPlan, key_to_ask
+from tocsin.app.packs.pack_download import LARGEST_DOWNLOAD_BYTES
+from tocsin.app.packs.pack_install import PackSource, Proof, read_pack
+from tocsin.app.packs.pack_signature import LARGEST_SIGNATURE_BYTES, key_itself
+from tocsin.app.packs.pack_uploads import ORIGIN, PackUploads
 from tocsin.app.rule_jobs import start_replay
 from tocsin.console.choosing import choice
 from tocsin.console.headers import FORM_LIMIT_BYTES
 from tocsin.console.panes import attempt
 from tocsin.console.visit import Missing, Needs, Refused, Visit, redirect
-from tocsin.detect.overlay import LifeState
+from tocsin.detect.rules.overlay import LifeState
 from tocsin.model.principal import Permission
 
 router = APIRouter(prefix="/packs")

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.saved_searches import SavedSearches
+from tocsin.app.searches.saved_searches import SavedSearches
 from tocsin.console.navigation import places
 from tocsin.console.panes import attempt
 from tocsin.console.search_state import kept_search

@@ -9,19 +9,19 @@ import orjson
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.carried_tests import carried_tests
-from tocsin.app.given_event import (
+from tocsin.app.explaining.given_event import (
     GivenEvent,
     NoEvent,
     given_of_record,
     given_of_stored,
     stored_event,
 )
-from tocsin.app.rule_explaining import RuleExplanation
-from tocsin.app.rule_facts import rule_facts
+from tocsin.app.explaining.rule_explaining import RuleExplanation
+from tocsin.app.explaining.stored_explaining import explain_stored
 from tocsin.app.rule_jobs import latest_backtest
-from tocsin.app.rule_promotion import own_tests
-from tocsin.app.stored_explaining import explain_stored
+from tocsin.app.rules.carried_tests import carried_tests
+from tocsin.app.rules.rule_facts import rule_facts
+from tocsin.app.rules.rule_promotion import own_tests
 from tocsin.console.finding_chart import FindingChart, finding_chart
 from tocsin.console.highlight import yaml_lines
 from tocsin.console.pages.rule_backtest import backtest_view
@@ -30,7 +30,7 @@ from tocsin.console.pages.rule_ledger import ledger_view
 from tocsin.console.panes import Pane, attempt
 from tocsin.console.rule_view import life_with, rule_with
 from tocsin.console.visit import Missing, Needs, Refused, Visit, with_query
-from tocsin.detect.overlay import MOVES, LifeState
+from tocsin.detect.rules.overlay import MOVES, LifeState
 from tocsin.model.alert import Alert
 from tocsin.model.page import Page
 from tocsin.model.principal import Permission

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.history_jobs import HistoryJob, TooManyJobs
+from tocsin.app.backtests.history_jobs import HistoryJob, TooManyJobs
 from tocsin.app.rule_jobs import latest_backtest, start_backtest
 from tocsin.console.finding_chart import FindingChart, day_chart
 from tocsin.console.visit import Needs, Refused, Visit

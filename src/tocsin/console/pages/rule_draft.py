@@ -5,7 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from tocsin.app.search_drafting import DraftedRule, WantedDraft, draft_from_search, keep_draft
+from tocsin.app.drafting.search_drafting import (
+    DraftedRule,
+    WantedDraft,
+    draft_from_search,
+    keep_draft,
+)
 from tocsin.console.panes import Pane
 from tocsin.console.search_asked import Turn
 from tocsin.console.search_columns import row

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.exception_preview import (
+from tocsin.app.explaining.exception_preview import (
     DAYS,
     MOST_FINDINGS,
     ExceptionPreview,
@@ -25,7 +25,7 @@ from tocsin.console.pages.rule_life import refusals
 from tocsin.console.panes import attempt
 from tocsin.console.rule_view import rule_with
 from tocsin.console.visit import Missing, Needs, Refused, Visit
-from tocsin.detect.overlay import fields_in_words
+from tocsin.detect.rules.overlay import fields_in_words
 from tocsin.model.principal import Permission
 
 router = APIRouter(prefix="/rules")

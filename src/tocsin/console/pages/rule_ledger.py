@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.history_jobs import JobKind, TooManyJobs
+from tocsin.app.backtests.history_jobs import JobKind, TooManyJobs
+from tocsin.app.explaining.rule_ledger import ledger_of
 from tocsin.app.rule_jobs import start_fill
-from tocsin.app.rule_ledger import ledger_of
 from tocsin.console.panes import attempt
 from tocsin.console.visit import Needs, Refused, Visit
 from tocsin.model.principal import Permission

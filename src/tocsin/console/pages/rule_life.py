@@ -8,13 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.rule_life import Moved
+from tocsin.app.rules.rule_life import Moved
 from tocsin.console.choosing import choice
 from tocsin.console.rule_list import FILTERS, RulesState
 from tocsin.console.rule_view import every_row
 from tocsin.console.visit import Needs, Refused, Visit
 from tocsin.detect.errors import DetectError
-from tocsin.detect.overlay import LifeState, Overlay
+from tocsin.detect.rules.overlay import LifeState, Overlay
 from tocsin.model.principal import Permission
 from tocsin.model.severity import Level
 from tocsin.store.ports import StoreError

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.history_jobs import HistoryJob, JobKind, TooManyJobs
+from tocsin.app.backtests.history_jobs import HistoryJob, JobKind, TooManyJobs
 from tocsin.app.rule_jobs import NotInterrupted, resume, start_backtest
 from tocsin.console.choosing import choice
 from tocsin.console.pages.rule_life import asked_rules
 from tocsin.console.visit import Missing, Needs, Refused, Visit, with_query
-from tocsin.detect.overlay import LifeState
+from tocsin.detect.rules.overlay import LifeState
 from tocsin.model.principal import Permission
 from tocsin.model.rule import RuleKind
 

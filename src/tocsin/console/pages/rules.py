@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.finding_days import FindingCounter
+from tocsin.app.explaining.finding_days import FindingCounter
 from tocsin.console.paging import page_of
 from tocsin.console.panes import attempt
 from tocsin.console.rule_list import (

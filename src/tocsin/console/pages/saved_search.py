@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.saved_searches import SavedSearchError, SavedSearches
+from tocsin.app.searches.saved_searches import SavedSearchError, SavedSearches
 from tocsin.console.visit import Needs, Refused, Visit
 from tocsin.model.principal import Permission
 from tocsin.store.ports import QueryError

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from tocsin.app.saved_searches import SavedSearches
+from tocsin.app.searches.saved_searches import SavedSearches
 from tocsin.console import fields, search_columns
 from tocsin.console.histogram import tick_label
 from tocsin.console.pages.search_histogram import severities

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
-from tocsin.app.event_export import ExportFormat
-from tocsin.app.exports import AskedExport, begin_export, note_export
+from tocsin.app.searches.event_export import ExportFormat
+from tocsin.app.searches.exports import AskedExport, begin_export, note_export
 from tocsin.console.search_asked import Asked, ExportTurn, Hunter
 from tocsin.console.search_columns import SUMMARY
 from tocsin.console.search_state import SearchState

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from tocsin.app.field_shares import field_shares
+from tocsin.app.searches.field_shares import field_shares
 from tocsin.console import fields
 from tocsin.console.panes import attempt
 from tocsin.console.search_asked import Asked, Hunter, Turn

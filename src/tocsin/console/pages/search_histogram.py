@@ -5,7 +5,7 @@ from dataclasses import replace
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from tocsin.app.split_histogram import split_histogram
+from tocsin.app.searches.split_histogram import split_histogram
 from tocsin.console import fields
 from tocsin.console.histogram import Histogram, draw, draw_split, tick_label
 from tocsin.console.panes import attempt

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
-from tocsin.app.event_export import ExportFormat
-from tocsin.app.exports import note_export
-from tocsin.app.search_job import AskedSearch, SearchJob
-from tocsin.app.search_turns import SearchesBusy
-from tocsin.app.sql_export import rows_written
+from tocsin.app.searches.event_export import ExportFormat
+from tocsin.app.searches.exports import note_export
+from tocsin.app.searches.search_job import AskedSearch, SearchJob
+from tocsin.app.searches.search_turns import SearchesBusy
+from tocsin.app.searches.sql_export import rows_written
 from tocsin.console.display import stamp
 from tocsin.console.search_asked import Hunter
 from tocsin.console.search_columns import row, title

@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response, StreamingResponse
 
-from tocsin.app.asked_sql import AskedPlan, AskedSql, SqlAnswer, answer_sql, plan_sql
-from tocsin.app.event_export import ExportFormat
-from tocsin.app.exports import note_export
-from tocsin.app.sql_export import AskedSqlExport, begin_sql_export
+from tocsin.app.searches.asked_sql import AskedPlan, AskedSql, SqlAnswer, answer_sql, plan_sql
+from tocsin.app.searches.event_export import ExportFormat
+from tocsin.app.searches.exports import note_export
+from tocsin.app.searches.sql_export import AskedSqlExport, begin_sql_export
 from tocsin.console.column_meanings import columns
 from tocsin.console.panes import attempt
 from tocsin.console.search_asked import ExportTurn, Hunter, Turn

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
 
-from tocsin.app.access import AccessError, SignInThrottled
+from tocsin.app.access.access import AccessError, SignInThrottled
 from tocsin.app.wiring import Tocsin
 from tocsin.console.navigation import first_page
 from tocsin.console.preferences import COOKIE, DENSITIES, THEMES, ZONES

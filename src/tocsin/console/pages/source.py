@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.blindness import Blinded
+from tocsin.app.health.blindness import Blinded
 from tocsin.app.health_now import SourceHealth, health_now, with_waiting, would_blind
 from tocsin.app.plain import as_json
 from tocsin.app.source_owner import own_source, owner_history
@@ -18,8 +18,8 @@ from tocsin.console.hour_chart import HourChart, hour_chart
 from tocsin.console.panes import attempt
 from tocsin.console.visit import Missing, Needs, Refused, Visit, with_query
 from tocsin.ingest.errors import IngestError
-from tocsin.ingest.silence import allowed_silence_s
-from tocsin.ingest.source_hours import source_hours, with_usual
+from tocsin.ingest.sources.silence import allowed_silence_s
+from tocsin.ingest.sources.source_hours import source_hours, with_usual
 from tocsin.model.principal import AuditEntry, Permission
 from tocsin.store.lucene import quoted
 from tocsin.store.query import EventQuery, StoredEvent

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.mapping_drafts import connector_name, draft_for, known_events
-from tocsin.app.mapping_keeper import LARGEST_BYTES
-from tocsin.app.mapping_trial import MappingTrial, told, try_mapping
+from tocsin.app.drafting.mapping_drafts import connector_name, draft_for, known_events
+from tocsin.app.senders.mapping_keeper import LARGEST_BYTES
+from tocsin.app.senders.mapping_trial import MappingTrial, told, try_mapping
 from tocsin.console.panes import attempt
 from tocsin.console.visit import Forbidden, Needs, Visit, with_query
 from tocsin.model.principal import Permission

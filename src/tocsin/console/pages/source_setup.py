@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.access_errors import AccessError
+from tocsin.app.access.access_errors import AccessError
 from tocsin.console.panes import attempt
 from tocsin.console.sender_texts import Doors, fill, read_senders, senders_file
 from tocsin.console.visit import Forbidden, Needs, Refused, Visit, redirect, with_query

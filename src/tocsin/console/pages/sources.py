@@ -12,7 +12,7 @@ from tocsin.console.panes import attempt
 from tocsin.console.source_list import SourcesState, health_counts
 from tocsin.console.sparkline import Sparkline, sparkline
 from tocsin.console.visit import Needs, Visit
-from tocsin.ingest.source_hours import with_usual
+from tocsin.ingest.sources.source_hours import with_usual
 from tocsin.model.principal import Permission
 
 router = APIRouter(prefix="/sources")

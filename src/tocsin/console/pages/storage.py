@@ -10,12 +10,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from tocsin.app.holds import HoldError, scope_in_words
 from tocsin.app.moment import parse_moment
-from tocsin.app.retention import Due
-from tocsin.app.retention_account import Share, shares
-from tocsin.app.retention_book import RetentionError, in_words
-from tocsin.app.storage import Storage, storage_now
+from tocsin.app.storage.holds import HoldError, scope_in_words
+from tocsin.app.storage.retention import Due
+from tocsin.app.storage.retention_account import Share, shares
+from tocsin.app.storage.retention_book import RetentionError, in_words
+from tocsin.app.storage.storage import Storage, storage_now
 from tocsin.console.choosing import choice
 from tocsin.console.panes import attempt
 from tocsin.console.storage_chart import day_chart, disk_parts

@@ -26,7 +26,7 @@ from tocsin.detect.correlate.trailing import (
 )
 from tocsin.detect.correlate.watermark import FOREVER, NEVER, micros
 from tocsin.detect.correlate.windows import judged_windows
-from tocsin.detect.stateful_rule import NewTermsRule
+from tocsin.detect.rules.stateful_rule import NewTermsRule
 
 MakeWording = Callable[[], Wording]
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from tocsin.detect.correlate.ordered_runs import Keys, Times
 from tocsin.detect.correlate.text_hash import TextHashes, hash_of, mixed
-from tocsin.detect.value_text import number_in, text_of
+from tocsin.detect.rules.value_text import number_in, text_of
 from tocsin.model.event import EventBatch
 from tocsin.model.field_path import column_at
 

@@ -20,13 +20,13 @@ from tocsin.detect.correlate.oracle import (
     within,
 )
 from tocsin.detect.correlate.watermark import micros
-from tocsin.detect.stateful_rule import (
+from tocsin.detect.rules.stateful_rule import (
     CorrelationRule,
     CorrelationType,
     NewTermsRule,
     StatefulRule,
 )
-from tocsin.detect.value_text import text_of
+from tocsin.detect.rules.value_text import text_of
 from tocsin.model.field_path import values_at
 
 

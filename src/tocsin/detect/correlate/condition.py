@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tocsin.detect.correlate.arrivals import Floats
-from tocsin.detect.stateful_rule import (
+from tocsin.detect.rules.stateful_rule import (
     Bound,
     Comparison,
     CorrelationRule,

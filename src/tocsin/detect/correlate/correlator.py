@@ -12,7 +12,7 @@ from tocsin.detect.correlate.saving import keys_of, restored
 from tocsin.detect.correlate.sharding import Part, Shard, placements_of, prints_within
 from tocsin.detect.correlate.text_hash import TextHashes
 from tocsin.detect.correlate.turn import Frame, Turn
-from tocsin.detect.stateful_rule import StatefulRule
+from tocsin.detect.rules.stateful_rule import StatefulRule
 
 
 class Correlator:

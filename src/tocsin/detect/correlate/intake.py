@@ -16,7 +16,7 @@ from tocsin.detect.correlate.rule_plan import RulePlan, Term, Way
 from tocsin.detect.correlate.sharding import Part
 from tocsin.detect.correlate.taking import Found, TakenFields, found_in
 from tocsin.detect.correlate.text_hash import TextHashes, mixed
-from tocsin.detect.engine import Hit
+from tocsin.detect.matching.engine import Hit
 from tocsin.model.event import EventBatch
 
 _ORIGIN_SHIFT = 32

@@ -43,14 +43,14 @@ from typing import TypeVar
 
 from tocsin.detect.correlate.condition import COMPARED, bounds_of, judges_whole_windows
 from tocsin.detect.correlate.watermark import micros
-from tocsin.detect.stateful_rule import (
+from tocsin.detect.rules.stateful_rule import (
     Bound,
     CorrelationRule,
     CorrelationType,
     NewTermsRule,
     StatefulRule,
 )
-from tocsin.detect.value_text import number_in, text_of
+from tocsin.detect.rules.value_text import number_in, text_of
 from tocsin.model.field_path import values_at
 
 _FINEST = 1 << 32

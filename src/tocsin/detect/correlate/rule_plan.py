@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from tocsin.detect.correlate.condition import bounds_of, judges_whole_windows
 from tocsin.detect.correlate.watermark import micros
 from tocsin.detect.errors import DetectError
-from tocsin.detect.stateful_rule import (
+from tocsin.detect.rules.stateful_rule import (
     Bound,
     CorrelationRule,
     CorrelationType,

@@ -9,7 +9,7 @@ from tocsin.detect.correlate.batch_reading import ReadBatch
 from tocsin.detect.correlate.rule_plan import RulePlan
 from tocsin.detect.correlate.taking import Found
 from tocsin.detect.correlate.text_hash import hash_of, mixed
-from tocsin.detect.stateful_rule import CorrelationRule
+from tocsin.detect.rules.stateful_rule import CorrelationRule
 from tocsin.model.identifier import repeatable_id
 
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.detect.vocabulary import fold
+from tocsin.detect.matching.vocabulary import fold
 
 Hashes = npt.NDArray[np.uint64]
 

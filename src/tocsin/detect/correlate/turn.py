@@ -24,7 +24,7 @@ from tocsin.detect.correlate.saving import changes_between
 from tocsin.detect.correlate.sharding import Part
 from tocsin.detect.correlate.text_hash import TextHashes
 from tocsin.detect.correlate.watermark import FOREVER
-from tocsin.detect.engine import Hit
+from tocsin.detect.matching.engine import Hit
 from tocsin.model.event import EventBatch
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

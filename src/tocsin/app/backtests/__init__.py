@@ -1,0 +1,1 @@
+"""Rules over stored history: backtests, filled gaps, and the jobs that run them."""

@@ -1,0 +1,1 @@
+"""Backups while running, their way back, and checks of what is kept."""

@@ -1,0 +1,1 @@
+"""Measures the product: made-up traffic, and what each way takes of it."""

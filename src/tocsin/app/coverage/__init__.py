@@ -1,0 +1,1 @@
+"""What of ATT&CK the rules cover, how surely, and what is missing."""

@@ -1,0 +1,1 @@
+"""Rules over files, offline: from paths to hits, in several processes."""

@@ -1,0 +1,1 @@
+"""Rule packs: fetched, checked, compared, installed, updated and rolled back."""

@@ -1,0 +1,1 @@
+"""Plays the sample company's day on a running server."""

@@ -1,0 +1,1 @@
+"""What brings records here or brings them again: followed files, pulls, webhooks, replays, mappings."""

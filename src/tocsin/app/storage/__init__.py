@@ -1,0 +1,1 @@
+"""What fills the disk, what may be deleted when, and what nothing deletes."""

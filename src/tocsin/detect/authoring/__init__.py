@@ -1,0 +1,1 @@
+"""Writing rules: drafts, lint, and the tests a rule carries."""

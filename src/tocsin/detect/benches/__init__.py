@@ -1,0 +1,1 @@
+"""Measures detection and proves its verdicts."""

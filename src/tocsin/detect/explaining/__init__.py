@@ -1,0 +1,1 @@
+"""Why a rule matches or not, and whether it can match at all."""

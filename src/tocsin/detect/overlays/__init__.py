@@ -1,0 +1,1 @@
+"""What people decide about rules beside their text: states, exceptions, notes, updates."""

@@ -1,0 +1,1 @@
+"""Rule files into compiled rules, or the reasons why not, with file and line."""

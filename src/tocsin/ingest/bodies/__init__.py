@@ -1,0 +1,1 @@
+"""Bodies of senders' protocols taken apart into one record a line."""

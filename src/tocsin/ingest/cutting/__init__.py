@@ -1,0 +1,1 @@
+"""Cuts inputs of any length and format into raw batches."""

@@ -1,0 +1,1 @@
+"""Follows log files through growth, rotation, truncation and restarts."""

@@ -1,0 +1,1 @@
+"""Fetches from elsewhere: buckets, queues, APIs; and checks who signed a webhook."""

@@ -1,0 +1,1 @@
+"""One record of each format into fields: what the columns must say, too."""

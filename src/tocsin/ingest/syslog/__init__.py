@@ -1,0 +1,1 @@
+"""Listens for syslog and GELF, and hands on in batches what comes."""

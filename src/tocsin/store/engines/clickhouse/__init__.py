@@ -1,0 +1,1 @@
+"""Events on ClickHouse, by the same port."""

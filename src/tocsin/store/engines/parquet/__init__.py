@@ -1,0 +1,1 @@
+"""Events on Parquet segments: written, merged, known, searched with DuckDB, let go."""

@@ -1,0 +1,1 @@
+"""The spool: received records, flushed to disk before anybody is told they are safe."""

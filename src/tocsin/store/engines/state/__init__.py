@@ -1,0 +1,1 @@
+"""State on SQLite or PostgreSQL, and the manifest kept in it."""

@@ -1,0 +1,1 @@
+"""Native fields in Parquet's VARIANT layout, and back."""

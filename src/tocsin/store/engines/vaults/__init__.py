@@ -1,0 +1,1 @@
+"""Content kept by its checksum, in a folder or a bucket."""
