@@ -68,7 +68,7 @@ def alike(
 ) -> Iterator[Paired]:
     """The sound texts by the names of their pairs; at least ``fewest`` of a kind.
 
-    None has a name twice. Each text has pairs, and none begins in the last seven bytes.
+    None has a name twice. Each sound text has pairs, and none begins in the last seven bytes.
     """
     rows = np.flatnonzero(is_sound & (found.counts <= _MOST_PAIRS))
     marks = _marks(found)[rows]
@@ -124,7 +124,10 @@ def _marks(found: Pairs) -> Numbers:
     """A number a text: the same where names have the same sizes and the same values are empty."""
     place = np.arange(len(found.begins)) - np.repeat(found.firsts, found.counts)
     sizes = (found.assigns - found.begins) * 2 + found.is_empty
-    marks: Numbers = np.add.reduceat(sizes * _WEIGHTS.take(place, mode="clip"), found.firsts)
+    marks = np.zeros(len(found.firsts), np.int64)
+    has_pairs = found.counts > 0  # of a text without, reduceat would want a pair all the same
+    weighed = sizes * _WEIGHTS.take(place, mode="clip")
+    marks[has_pairs] = np.add.reduceat(weighed, found.firsts[has_pairs])
     return marks
 
 
