@@ -9,7 +9,16 @@ from tocsin.normalize.mapping import Derived, Expression
 
 ROWS = [
     {"path": "C:\\Windows\\cmd.exe", "user": "CORP\\maja", "n": 7, "hex": "0x1f", "l": ["x", "y"]},
-    {"path": "-", "user": None, "n": 8, "hex": "zz", "other": "ada", "l": [], "o": {"p": 1}},
+    {
+        "path": "-",
+        "user": None,
+        "n": 8,
+        "hex": "zz",
+        "other": "ada",
+        "l": [],
+        "o": {"p": 1},
+        "b": True,
+    },
 ]
 
 
@@ -47,6 +56,11 @@ def _values(declared: object) -> list[object] | None:
         ({"field": "user", "lookup": {"corp\\MAJA": "yes"}}, ["yes", None]),
         ({"field": "user", "default": "nobody"}, ["CORP\\maja", "nobody"]),
         ({"field": "absent", "default": "nobody"}, ["nobody", "nobody"]),
+        ({"field": "o", "default": 0}, ["0", '{"p":1}']),
+        ({"field": "b", "default": 0}, ["0", "true"]),
+        ({"field": "b", "default": False}, [False, True]),
+        ({"field": "other", "default": 2}, ["2", "ada"]),
+        ({"field": "l", "default": 1}, ['["x","y"]', "[]"]),
         ({"field": "user", "split": "\\", "part": 1}, ["maja", None]),
         ({"field": "user", "split": "\\", "part": -1}, ["maja", None]),
         ({"field": "path", "null_if": ["-"]}, ["C:\\Windows\\cmd.exe", None]),

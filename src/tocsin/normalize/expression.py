@@ -225,12 +225,20 @@ def _on_distinct(
 
 
 def _or_default(array: pa.Array, default: Scalar) -> pa.Array:
-    """Nulls filled; text and other types together are text."""
+    """Nulls filled; what is of another kind than the default becomes text, and so does that."""
+    if pa.types.is_null(array.type):
+        return repeat(default, len(array))
+    if _is_of_kind(array.type, default):
+        return pc.fill_null(array, default)
+    return pc.fill_null(to_text(array), to_text(repeat(default, 1))[0])
+
+
+def _is_of_kind(kind: pa.DataType, default: Scalar) -> bool:
+    if isinstance(default, bool):
+        return bool(pa.types.is_boolean(kind))
     if isinstance(default, str):
-        array = to_text(array)
-    elif pa.types.is_string(array.type):
-        default = to_text(repeat(default, 1))[0].as_py()
-    return pc.fill_null(array, default)
+        return bool(pa.types.is_string(kind))
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _to_float(array: pa.Array) -> pa.Array:
