@@ -206,6 +206,12 @@ def test_lines_that_are_alike_but_for_noise(changes: list[tuple[int, int, bytes]
     compare([b"\n".join(lines)])
 
 
+@pytest.mark.parametrize("address", [b"[null]", b"[null,3]", b"[1]", b"[]", b'["192.0.2.1"]'])
+def test_lists_where_a_shape_asks_for_a_text(address: bytes) -> None:
+    line = b'{"ecs":{"version":"8"},"source":{"ip":%s},"destination":{"ip":"192.0.2.9"}}' % address
+    assert compare([b"\n".join([line] * 60)])[0] == 60
+
+
 def test_every_sample_of_every_connector() -> None:
     payloads = [
         path.read_bytes()

@@ -342,8 +342,13 @@ def _cell_texts(cells: Cells, rows: Rows, places: list[int], paths: Sequence[str
     plain_name = len(paths) == 1 and "." not in paths[0]
     leaf = record.get(paths[0]) if plain_name else _first_value(record, paths)
     chosen = rows.of(np.array(places, np.int64))
-    if isinstance(leaf, int) and rows.template.kinds[leaf - 1] is CellKind.TEXT:
-        return chosen.column(cells, leaf)
+    if isinstance(leaf, int):
+        match rows.template.kinds[leaf - 1]:
+            case CellKind.TEXT:
+                return chosen.column(cells, leaf)
+            case CellKind.JSON:  # a list: of its members the first, where the path is dotted
+                records = [dict(one) for one in values_of(cells, record, chosen)]
+                return _texts(records, range(len(records)), paths)
     if isinstance(leaf, str):
         values: Sequence[object] = [leaf] * len(places)
     else:
