@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tests.fuzz.columns import columns_targets
 from tests.fuzz.decoders import Decoder, decoders, packed_bodies
 from tests.fuzz.fetched import fetched_decoders
 from tests.fuzz.grpc_lane import grpc_decoders
@@ -14,6 +15,7 @@ from tests.fuzz.mutation import Mutator
 SEEDS = Path(__file__).parent / "seeds"
 _MAPPED_AT_ONCE = 4_000
 _UNPACKED_AT_ONCE = 40
+_COMPARED_AT_ONCE = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,9 @@ class Target:
 def targets() -> list[Target]:
     mapped = [Target(one.name, one.seeds, one.check, _MAPPED_AT_ONCE) for one in mapping_targets()]
     packed = [Target(one.name, one.seeds, one.check, _UNPACKED_AT_ONCE) for one in packed_bodies()]
+    both = [Target(one.name, one.seeds, one.check, _COMPARED_AT_ONCE) for one in columns_targets()]
     decoded = [*decoders(), *fetched_decoders(), *grpc_decoders()]
-    return [*map(_of, decoded), *packed, *mapped]
+    return [*map(_of, decoded), *packed, *both, *mapped]
 
 
 def _of(decoder: Decoder) -> Target:
