@@ -10,7 +10,8 @@ class EventQuery:
 
     Field names are OCSF paths, short aliases (``user``, ``host``, ``src_ip`` …),
     ``native.Field``, or the envelope's ``source``, ``lane``, ``event_id``. ``cursor`` continues
-    an earlier page.
+    an earlier page. Unless ``with_native``, the events of the page come without native fields,
+    which are most of what reading an event takes.
     """
 
     text: str = ""
@@ -19,6 +20,7 @@ class EventQuery:
     size: int = 100
     cursor: str | None = None
     oldest_first: bool = False
+    with_native: bool = True
 
 
 EVERYTHING = EventQuery()

@@ -243,6 +243,14 @@ def test_newest_comes_first(filled):
     assert names(filled.search(EventQuery()).events) == "dns proc ssh"
 
 
+@pytest.mark.parametrize("text", ["", "native.EventID:1"])
+def test_a_page_may_come_without_native_fields(filled, text):
+    whole = filled.search(EventQuery(text)).events
+    brief = filled.search(EventQuery(text, with_native=False)).events
+    assert all(event.native for event in whole)
+    assert list(brief) == [replace(event, native={}) for event in whole]
+
+
 def test_a_page_says_what_was_looked_at(filled):
     whole = filled.search(EventQuery("NOT user:bob"))
     assert (whole.searched_segments, whole.searched_rows) == (2, 3)

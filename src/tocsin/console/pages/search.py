@@ -31,11 +31,12 @@ def search(visit: Hunter, turn: Turn, query: Asked) -> Response:
     panel = attempt("The record", lambda: record_view(visit, query, turn)) if query.record else None
     if visit.asks_for("panel"):
         return visit.page("record_panel_part.html", query=query, panel=panel)
+    columns = query.shown_columns()
     fault: QueryFault | None = None
     results: Pane[EventPage] | None = None
     try:
         wanted = query.query(visit.now, PAGE_ROWS)
-        results = Pane(visit.tocsin.events.search(wanted, turn))
+        results = Pane(search_columns.listed(visit.tocsin.events, wanted, columns, turn))
     except QueryError as error:
         fault = fault_in(query.q, str(error), error.at)
     except ValueError as error:
@@ -44,7 +45,6 @@ def search(visit: Hunter, turn: Turn, query: Asked) -> Response:
         results = failed("The results", error)
     page = results.value if results is not None else None
     chart = attempt("The histogram", lambda: severities(visit, query, turn)) if page else None
-    columns = query.shown_columns()
     return visit.page(
         "search.html",
         query=query,

@@ -23,16 +23,16 @@ OVERLAP = timedelta(seconds=3)
 @router.get("/tail")
 def tail(visit: Hunter, turn: Turn, query: Asked, after: str = "") -> Response:
     """Events taken in after ``after``, newest first; the page knows those it has already."""
+    columns = query.shown_columns()
     try:
         since = parse_moment(after, visit.now) - OVERLAP if after else _start(visit.now)
         wanted = replace(query, cursor="", sort="", to="").query(visit.now, MOST_ROWS)
         fresh = f'ingested_at:["{since.isoformat()}" TO *]'
         text = f"({wanted.text}) AND {fresh}" if wanted.text.strip() else fresh
-        page = visit.tocsin.events.search(replace(wanted, text=text), turn)
+        page = search_columns.listed(visit.tocsin.events, replace(wanted, text=text), columns, turn)
     except (QueryError, ValueError, OverflowError) as error:
         raise Missing(f"The query can't be followed: {error}") from error
     newest = max((event.ingested_at for event in page.events), default=None)
-    columns = query.shown_columns()
     return visit.page(
         "search_tail.html",
         query=query,

@@ -23,6 +23,7 @@ _MOST_FIELDS = 2_000
 TEXTS = ("ocsf_text", "native_text")
 SELECTED = [*ENVELOPE, "raw", *TEXTS, *(column.name for column in HOT_COLUMNS)]
 """What to select so that ``stored_event`` can read a row."""
+WITHOUT_NATIVE = [name for name in SELECTED if name != "native_text"]
 
 
 def rows_of(batches: Sequence[EventBatch], number: int) -> tuple[pa.Table, frozenset[SeenField]]:
@@ -65,7 +66,7 @@ def stored_event(row: dict[str, Any]) -> StoredEvent:
         source=_plain(row["source"]),
         lane=_plain(row["lane"]),
         ocsf={**ocsf, **read(row["ocsf_text"])},
-        native=read(row["native_text"]),
+        native=read(row["native_text"]) if "native_text" in row else {},
         raw=row["raw"],
     )
 

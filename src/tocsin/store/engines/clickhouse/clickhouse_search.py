@@ -10,6 +10,7 @@ from tocsin.store.engines.clickhouse.clickhouse_dialect import ClickHouseFields
 from tocsin.store.engines.clickhouse.clickhouse_queries import EventTable
 from tocsin.store.engines.clickhouse.clickhouse_rows import (
     SELECTED,
+    WITHOUT_NATIVE,
     micros,
     moment_of,
     stored_event,
@@ -59,7 +60,7 @@ class ClickHouseSearch:
         has_more = len(places) > len(shown) and shown
         last = (moment_of(shown[-1][0]), shown[-1][1]) if has_more else None
         return EventPage(
-            events=tuple(self._events(looked.table, shown, stop)),
+            events=tuple(self._events(looked.table, shown, query.with_native, stop)),
             total=total,
             next_cursor=build.write_cursor(last) if last else None,
             searched_segments=len(looked.segments),
@@ -133,11 +134,16 @@ class ClickHouseSearch:
         return Looked(found, chosen, self.table_of(segments))
 
     def _events(
-        self, table: EventTable, places: list[tuple[int, str]], stop: StopSignal | None
+        self,
+        table: EventTable,
+        places: list[tuple[int, str]],
+        with_native: bool,
+        stop: StopSignal | None,
     ) -> list[StoredEvent]:
         if not places:
             return []
-        rows = self._clickhouse.select(table.events(places, SELECTED), stop)
+        columns = SELECTED if with_native else WITHOUT_NATIVE
+        rows = self._clickhouse.select(table.events(places, columns), stop)
         events = {(row["time"], row["event_id"].decode()): stored_event(row) for row in rows}
         return [events[place] for place in places if place in events]
 

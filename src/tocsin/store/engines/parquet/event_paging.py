@@ -142,8 +142,8 @@ class _Page:
         del self.places[self.wanted :]
 
 
-def events_at(scan: Scan, places: list[Found]) -> list[StoredEvent]:
-    """The events that lie there, whole."""
+def events_at(scan: Scan, places: list[Found], with_native: bool = True) -> list[StoredEvent]:
+    """The events that lie there, whole or without native fields."""
     rows_of: dict[str, list[int]] = {}
     for place in places:
         rows_of.setdefault(place.segment.id, []).append(place.row)
@@ -151,7 +151,9 @@ def events_at(scan: Scan, places: list[Found]) -> list[StoredEvent]:
     events: dict[str, StoredEvent] = {}
     for at in range(0, len(segments), _READ_TOGETHER):
         found = scan.rows(
-            lambda table: exp.select(*event_columns(), copy=False).from_(table, copy=False),
+            lambda table: exp.select(*event_columns(with_native), copy=False).from_(
+                table, copy=False
+            ),
             segments[at : at + _READ_TOGETHER],
             at=rows_of,
         )

@@ -13,10 +13,15 @@ from tocsin.store.query import StoredEvent
 _ENVELOPE = len(ENVELOPE)
 
 
-def event_columns() -> list[exp.Expr]:
+def event_columns(with_native: bool = True) -> list[exp.Expr]:
     """What to select so that ``stored_event`` can read a row."""
     names = [*ENVELOPE, "raw", "ocsf", "native", *(column.name for column in HOT_COLUMNS)]
-    return [exp.column(name, quoted=True) for name in names]
+    return [
+        exp.column(name, quoted=True)
+        if with_native or name != "native"
+        else exp.alias_(exp.null(), name, quoted=True)
+        for name in names
+    ]
 
 
 def stored_event(row: tuple[Any, ...]) -> StoredEvent:

@@ -63,7 +63,7 @@ class EventSearch:
             places = first_places(scan, query, hits, after) if query.size else []
             shown = places[: query.size]
             self._places.note(shown)
-            events = events_at(scan, shown)
+            events = events_at(scan, shown, query.with_native)
             has_more = len(places) > len(shown) and shown
             last = shown[-1] if has_more else None
             return EventPage(
