@@ -15,6 +15,7 @@ from tocsin.ingest.columns.decode_shaped import (
 )
 from tocsin.ingest.columns.decode_shapes import Templates
 from tocsin.ingest.columns.decode_text import TextColumns, worth_columns
+from tocsin.ingest.columns.text_headed import headed_columns
 from tocsin.ingest.limits import RECORD_BYTES
 from tocsin.ingest.records.audit_line import read_audit
 from tocsin.ingest.records.carried import finish_object, read_carried, read_text
@@ -57,8 +58,10 @@ def decode(batch: RawBatch, *, read_text: bool = True) -> Decoded:
     match batch.framing:
         case Framing.EVTX | Framing.HEC | Framing.DOCUMENTS | Framing.OTLP:
             read = _reader_of(batch, read_text)
-        case Framing.ZEEK_TSV | Framing.W3C:
-            header = ZeekHeader() if batch.framing is Framing.ZEEK_TSV else W3cHeader()
+        case Framing.W3C:
+            return _decode_w3c(batch, lines)
+        case Framing.ZEEK_TSV:
+            header = ZeekHeader()
             lines = lines[_header_lines(lines, header) :]
             read = _headed_reader(header)
         case Framing.SYSLOG:
@@ -184,6 +187,18 @@ def _decode_text(batch: RawBatch, *, with_bare_objects: bool = True) -> Decoded:
     return found.with_left(_decode_lines(batch, found.left(), read), read)
 
 
+def _decode_w3c(batch: RawBatch, lines: Sequence[bytes]) -> Decoded:
+    """The lines below a header that names their fields."""
+    header = W3cHeader()
+    on_top = _header_lines(lines, header)
+    read = _headed_reader(header)
+    if worth_columns(batch.payload):
+        found = headed_columns(b"\n".join(lines[on_top:]), header)
+        if found is not None:
+            return found.with_left(_decode_lines(batch, found.left(), read), read)
+    return _decode_lines(batch, enumerate(lines[on_top:]), read)
+
+
 def _reader_of(batch: RawBatch, read_text: bool) -> Reader:
     read_line = _line_reader(batch.received_at) if read_text else _leave_text
     match batch.framing:
@@ -285,7 +300,7 @@ def _finish_windows(rendered: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
-def _header_lines(lines: list[bytes], header: ZeekHeader | W3cHeader) -> int:
+def _header_lines(lines: Sequence[bytes], header: ZeekHeader | W3cHeader) -> int:
     """How many lines at the top are a header; ``header`` learns them."""
     for number, line in enumerate(lines):
         if not is_header(line):
