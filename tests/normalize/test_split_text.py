@@ -108,13 +108,15 @@ ALIKE = st.sampled_from(
         *('a:"1"; b:"é"; c:"\n"', 'a:"1\\"; b:"2"; c:"3"', 'a:x"y"; b:"z"', 'a:x b:"y"; c:"z"'),
         *('a:"1"b:"2";c:"3"', 'a:"1" b:2;c:"3', 'a="x y" b="=" c=1', 'a=" x" b=z', 'a=="x" b="y"'),
         *('a="" b=" " c="x"', 'x "y" a="z"', '"x" a="z"', '-a="1" b="2"', 'a="1" a="2"', 'a=" "'),
+        *("a=1, b=2", "a=1,x, b=2", 'a="q", b=x,y', "x a=1,b=2, c=3,", 'a="x, y", b=, c="z"'),
+        *("a=1,, b= ,c", ", a=1, b=2", 'a="1"b=2, c="3" ', "a=1 ,b=2, c"),
         *('a:"1",b:"2"', '"a:"b:"c', 'a:"b:"c;d:"e"', 'a="C:\\x" b="y"', 'a="x=\\" b="y"'),
     ]
 )
 
 
 @settings(deadline=None)
-@given(st.lists(ALIKE, min_size=1, max_size=12), st.sampled_from(["= ", ":;", "=,"]))
+@given(st.lists(ALIKE, min_size=1, max_size=12), st.sampled_from(["= ", ":;", "=,", "=, "]))
 def test_pairs_at_the_same_places_are_those_of_each(rows: list[str], marks: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pair_kinds, "_FEWEST", 1)

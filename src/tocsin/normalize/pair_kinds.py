@@ -17,7 +17,7 @@ _FIRST_BEYOND_ASCII, _BLANK = 0x80, 32
 _FEWEST, _MOST_KINDS, _MOST_MARKS = 64, 200, 400
 _AT_ONCE = 8_000
 """As many as a processor keeps at hand."""
-_WORD, _DIFFERENT = 8, 3
+_WORD, _LONGEST, _OTHERS = 8, 2, 2
 _PADDING = np.full(_WORD, _END, np.uint8)
 _NAME = re.compile(rb"(?<![\w.\-])[A-Za-z_][\w.\-]*\Z")
 
@@ -49,16 +49,22 @@ def read_alike(text: pa.StringArray, assign: str, between: str) -> Iterator[Alik
     Of texts without control characters and letters beyond ASCII, but in quotes; and without
     escaped quotes.
     """
-    marks = {assign, between, '"'}
-    if len(text) < _FEWEST or len(marks) < _DIFFERENT or not all(map(is_mark, marks)):
+    if len(text) < _FEWEST or not _are_marks(assign, between):
         return
     for start in range(0, len(text), _AT_ONCE):
         for alike in _read_some(text.slice(start, _AT_ONCE), assign, between):
             yield Alike(alike.rows + start, alike.values)
 
 
+def _are_marks(assign: str, between: str) -> bool:
+    """Whether both are told from names, quotes and each other; ``between`` may be of two letters."""
+    marks = {assign, *between, '"'}
+    told = len(between) == 1 or (len(between) == _LONGEST and between[0] != between[1])
+    return told and len(marks) == len(between) + _OTHERS and all(map(is_mark, marks))
+
+
 def _read_some(text: pa.StringArray, assign: str, between: str) -> Iterator[Alike]:
-    marks = _marks(text, ord(assign), ord(between))
+    marks = _marks(text, ord(assign), between.encode())
     if len(marks.firsts) != len(text):
         return
     offsets = np.append(marks.firsts, len(marks.kinds)).astype(np.int32)
@@ -68,18 +74,18 @@ def _read_some(text: pa.StringArray, assign: str, between: str) -> Iterator[Alik
     codes = kinds.indices.to_numpy()
     for code in np.flatnonzero(np.bincount(codes) >= _FEWEST)[:_MOST_KINDS].tolist():
         kind = kinds.dictionary[code].as_py()
-        pairs = _pairs_in(kind, assign.encode(), between.encode())
+        pairs = _pairs_in(kind, ord(assign), ord(between[0]))
         if pairs is not None:
             yield from _of_kind(marks, np.flatnonzero(codes == code), pairs, len(kind))
 
 
-def _marks(text: pa.StringArray, assign: int, between: int) -> _Marks:
+def _marks(text: pa.StringArray, assign: int, between: bytes) -> _Marks:
     ended = pc.binary_join_element_wise(text.cast(pa.binary()), b"", bytes([_END]))
     bounds = np.frombuffer(ended.buffers()[1], np.int32)[ended.offset :][: len(text) + 1]
     whole = np.frombuffer(ended.buffers()[2], np.uint8)[bounds[0] : bounds[-1]]
     data = np.concatenate((whole, _PADDING))
     found: Flags = whole == assign
-    found |= whole == between
+    found |= _cuts(whole, between)
     found |= whole < _BLANK
     found |= whole >= _FIRST_BEYOND_ASCII
     places = np.flatnonzero(found)
@@ -91,6 +97,13 @@ def _marks(text: pa.StringArray, assign: int, between: int) -> _Marks:
     firsts = np.concatenate((np.zeros(1, np.int64), lasts[:-1] + 1))
     words = np.ndarray((len(whole) + 1,), "<u8", data, 0, (1,))
     return _Marks(data, words, places, kinds, firsts, lasts - firsts + 1)
+
+
+def _cuts(whole: np.ndarray, between: bytes) -> Flags:
+    cuts: Flags = whole == between[0]
+    if len(between) > 1:
+        cuts[:-1] &= whole[1:] == between[1]  # what is last is the end
+    return cuts
 
 
 def _with_quotes(
@@ -131,23 +144,23 @@ class _Pair:
     end: int
 
 
-def _pairs_in(kind: bytes, assign: bytes, between: bytes) -> list[_Pair] | None:
+def _pairs_in(kind: bytes, assign: int, between: int) -> list[_Pair] | None:
     """The pairs in a sequence of marks; None where it doesn't tell them."""
     pairs: list[_Pair] = []
     if len(kind) > _MOST_MARKS:
         return None
     at = 0
     while at < len(kind):
-        if kind[at] in between or kind[at] == _END:
+        if kind[at] in (between, _END):
             at += 1
-        elif kind[at] != assign[0]:
+        elif kind[at] != assign:
             return None
         elif kind[at + 1] == _OPENS:
             pairs.append(_Pair(at, at + 1, at + 2))
             at += 3
         else:
-            end = next(end for end in range(at, len(kind)) if kind[end] != assign[0])
-            if kind[end] not in between and kind[end] != _END:
+            end = next(end for end in range(at, len(kind)) if kind[end] != assign)
+            if kind[end] not in (between, _END):
                 return None
             pairs.append(_Pair(at, at, end))
             at = end

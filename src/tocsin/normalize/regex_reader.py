@@ -39,7 +39,7 @@ from tocsin.normalize.regex_steps import (
     SeeWordEdge,
     Step,
 )
-from tocsin.normalize.regex_text import ReadTexts
+from tocsin.normalize.regex_text import Lead, ReadTexts
 from tocsin.normalize.regex_ways import (
     EitherThen,
     Matched,
@@ -112,7 +112,8 @@ class _Compiler:
             step = self._step(part, follow)
             if step is None:
                 own = self._rest(others, after, then, later)
-                rest = self._fork(part, others, follow, own, (*groups_of(others), *later))
+                lead = _lead(others, after)
+                rest = self._fork(part, lead, follow, own, (*groups_of(others), *later))
                 return Then(tuple(steps), rest) if steps else rest
             steps.append(step)
         return Then(tuple(steps), then) if steps else then
@@ -176,7 +177,7 @@ class _Compiler:
     def _fork(
         self,
         part: Part,
-        others: Sequence[Part],
+        lead: Lead | None,
         follow: Members,
         rest: Rest,
         later: tuple[str, ...],
@@ -188,11 +189,11 @@ class _Compiler:
                 one: tuple[Part, ...] = (Run(part.members),)
                 part = Choice(((), one) if part.is_lazy else (one, ()))
             else:
-                leads = next((one for one in others if not isinstance(one, Mark)), None)
-                text = leads.wanted if isinstance(leads, Text) else b""
+                if lead is not None and len(lead.text) == 1 and not part.is_lazy:
+                    lead = None  # looked for from the far end one byte is soon found
                 is_broad = self._is_broad(part.members)
                 return RunThen(
-                    part.members, part.least, part.is_lazy, is_broad, follow, text, later, rest
+                    part.members, part.least, part.is_lazy, is_broad, follow, lead, later, rest
                 )
         if not isinstance(part, Choice):
             raise Unreadable
@@ -238,6 +239,19 @@ def _beginning(parts: Sequence[Part]) -> bytes:
         elif not isinstance(part, Mark):
             break
     return told
+
+
+def _lead(parts: Sequence[Part], after: Members) -> Lead | None:
+    """What the parts begin with, where that is a text, perhaps after one byte of a class."""
+    before: Members | None = None
+    for number, part in enumerate(parts):
+        if isinstance(part, Text):
+            return Lead(part.wanted, _first_of(parts[number + 1 :], after), before)
+        if isinstance(part, Run) and (part.least, part.most) == (0, 1) and before is None:
+            before = part.members
+        elif not isinstance(part, Mark):
+            break
+    return None
 
 
 def _reads_something(parts: Sequence[Part]) -> bool:

@@ -18,6 +18,18 @@ _LAST_CONTROL = 32
 _FARTHEST = 64
 """Bytes of a class that is not broad are counted one by one, up to so many."""
 _PATIENCE = 40
+_NEAR = 4
+"""Marks that are stepped over one by one; farther ones are looked up."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lead:
+    """What the rest of an expression begins with: a text, before it a byte that need not be there."""
+
+    text: bytes
+    then: Members
+    """The bytes that may come after the text."""
+    before: Members | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +68,8 @@ class ReadTexts:
         self.begins = {name: np.full(count, -1, np.int64) for name in groups}
         self.group_ends = {name: np.full(count, -1, np.int64) for name in groups}
         self._found: dict[bytes, Numbers] = {}
+        self._led: dict[int, Numbers] = {}
+        self._stops: dict[bytes, Numbers] = {}
         self._patience = _PATIENCE * count
 
     def _are_marks(self, is_mark: Members) -> Flags:
@@ -97,6 +111,19 @@ class ReadTexts:
             self._found[wanted] = found
         return found
 
+    def places_of_lead(self, lead: Lead) -> Numbers:
+        """Everywhere that what follows ``lead`` may begin, ascending."""
+        key = id(lead)
+        found = self._led.get(key)
+        if found is None:
+            found = self.places_of(lead.text)
+            found = found[lead.then.take(self.data.take(found + len(lead.text)))]
+            if lead.before is not None:
+                before = found[lead.before.take(self.data.take(found - 1))] - 1
+                found = np.unique(np.concatenate((before, found)))
+            self._led[key] = found
+        return found
+
     def past(self, members: Members, at: At, *, is_broad: bool) -> At:
         """Behind the bytes of a class."""
         return self._past_broad(members, at) if is_broad else self._past_narrow(members, at)
@@ -106,10 +133,23 @@ class ReadTexts:
         inside = np.flatnonzero(members.take(self.kinds.take(cursors)))
         if len(inside):
             cursors = cursors.copy()
-        while len(inside):
+        for _ in range(_NEAR):
+            if not len(inside):
+                break
             cursors[inside] += 1
             inside = inside[members.take(self.kinds.take(cursors[inside]))]
+        if len(inside):
+            cursors[inside] = self._stops_of(members).take(cursors[inside])
         return At(at.rows, self.marks.take(cursors), cursors)
+
+    def _stops_of(self, members: Members) -> Numbers:
+        """For each mark which one, from it on, is the first that is not in a class."""
+        key = members.tobytes()
+        found = self._stops.get(key)
+        if found is None:
+            stops = np.flatnonzero(~members.take(self.kinds))
+            found = self._stops[key] = np.repeat(stops, np.diff(stops, prepend=-1))
+        return found
 
     def _past_narrow(self, members: Members, at: At) -> At:
         inside = np.flatnonzero(members.take(self.data.take(at.places)))

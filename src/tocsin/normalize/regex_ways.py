@@ -8,7 +8,7 @@ import numpy as np
 
 from tocsin.normalize.regex_parts import Members
 from tocsin.normalize.regex_steps import Branches, Step, read_all, read_first
-from tocsin.normalize.regex_text import At, Flags, Numbers, ReadTexts
+from tocsin.normalize.regex_text import At, Flags, Lead, Numbers, ReadTexts
 
 
 class Rest(Protocol):
@@ -98,7 +98,7 @@ class OneOf:
 class RunThen:
     """Bytes of a class, as many as let the rest follow: as few as may be, or as many.
 
-    The rest begins with ``follow`` and, where it is known, with ``text``.
+    The rest begins with ``follow`` and, where that is known, as ``lead`` says.
     """
 
     members: Members
@@ -106,7 +106,7 @@ class RunThen:
     is_lazy: bool
     is_broad: bool
     follow: Members
-    text: bytes
+    lead: Lead | None
     groups: tuple[str, ...]
     """Later ones."""
     rest: Rest
@@ -137,8 +137,8 @@ class RunThen:
 
     def _next(self, texts: ReadTexts, places: Numbers, stops: Numbers) -> Numbers:
         """From these places on, or back, the first at which the rest may begin; else outside."""
-        if len(self.text) > 1:
-            return self._next_text(texts.places_of(self.text), places)
+        if self.lead is not None:
+            return self._next_text(texts.places_of_lead(self.lead), places)
         on = 1 if self.is_lazy else -1
         places = places.copy()
         going = np.flatnonzero(~self.follow.take(texts.data.take(places, mode="clip")))

@@ -25,33 +25,87 @@ def split_columns(text: pa.Array, names: Sequence[str], separator: str) -> dict[
     Values may stand in double quotes, doubled inside (RFC 4180). Rows that are too short have
     nulls, what a row has too much stays in its text.
     """
-    lists = pc.split_pattern(text, separator)
-    quoted = pc.fill_null(pc.match_substring(text, '"'), False)
-    if quoted.true_count:
-        rows = np.flatnonzero(quoted.to_numpy(zero_copy_only=False))
-        read, is_read = _quoted_values(text.take(pa.array(rows)), separator)
-        places = np.arange(len(text))
-        places[rows] = len(text) + np.arange(len(rows))
-        others = [_values(value.as_py(), separator) for value in text.take(rows[~is_read])]
-        places[rows[~is_read]] = len(text) + len(rows) + np.arange(len(others))
-        both = pa.concat_arrays([lists, read, pa.array(others, lists.type)])
-        lists = both.take(pa.array(places))
-    offsets = lists.offsets.to_numpy()
-    starts, lengths = offsets[:-1], np.diff(offsets)
+    cut = ord(separator) if len(separator) == 1 and separator.isascii() else _NEWLINE
+    if cut == _NEWLINE or text.null_count:
+        lists = [_values(value.as_py(), separator) for value in text]
+        return {name: _nth(lists, at) for at, name in enumerate(names) if name}
+    quoted = pc.match_substring(text, '"')
+    if not quoted.true_count:
+        values = _find_values(text, cut)
+        return {name: values.column(at) for at, name in enumerate(names) if name}
+    is_quoted = quoted.to_numpy(zero_copy_only=False)
+    mine = text if is_quoted.all() else text.filter(quoted)
+    read, is_read = _find_quoted(mine, cut)
+    others = [_values(value.as_py(), separator) for value in mine.filter(pa.array(~is_read))]
+    if is_quoted.all() and not others:
+        return {name: read.column(at) for at, name in enumerate(names) if name}
+    plain = _find_values(text.filter(pc.invert(quoted)), cut)
+    places = np.empty(len(text), np.int64)
+    places[~is_quoted] = np.arange(len(text) - len(mine))
+    own = len(text) - len(mine) + np.arange(len(mine))
+    own[~is_read] = len(text) + np.arange(len(others))
+    places[is_quoted] = own
+    order = pa.array(places)
     return {
-        name: lists.values.take(pa.array(starts + at, mask=lengths <= at))
+        name: pa.concat_arrays([plain.column(at), read.column(at), _nth(others, at)]).take(order)
         for at, name in enumerate(names)
         if name
     }
 
 
-def _quoted_values(text: pa.StringArray, separator: str) -> tuple[pa.ListArray, Flags]:
-    """The values of rows with quotes, and which rows were read: those with quotes around values."""
+def _nth(lists: Sequence[Sequence[str]], at: int) -> pa.StringArray:
+    return pa.array([one[at] if at < len(one) else None for one in lists], pa.string())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Values:
+    """The values of some rows one after the other: slices of ``data``, and each row's first one."""
+
+    data: pa.Buffer
+    begins: Numbers
+    ends: Numbers
+    firsts: Numbers
+    """One more than there are rows."""
+
+    def column(self, at: int) -> pa.StringArray:
+        """The value at a place of each row, null where the row has fewer."""
+        places = self.firsts[:-1] + at
+        is_there = places < self.firsts[1:]
+        if is_there.all():
+            return slices_of(self.data, self.begins[places], self.ends[places])
+        there = places[is_there]
+        found = slices_of(self.data, self.begins[there], self.ends[there])
+        return found.take(pa.array(np.cumsum(is_there) - 1, mask=~is_there))
+
+
+def _find_values(text: pa.StringArray, separator: int) -> _Values:
+    """The values of rows without quotes, none of which is null."""
+    offsets = np.frombuffer(text.buffers()[1], np.int32)[text.offset :][: len(text) + 1]
+    bounds = offsets.astype(np.int64)
+    data = text.buffers()[2] or pa.py_buffer(b"")
+    first, last = int(bounds[0]), int(bounds[-1])
+    cuts = np.flatnonzero(np.frombuffer(data, np.uint8)[first:last] == separator) + first
+    firsts = np.searchsorted(cuts, bounds) + np.arange(len(text) + 1)
+    is_cut = np.ones(len(cuts) + len(text), np.bool_)
+    is_cut[firsts[1:] - 1] = False
+    begins, ends = np.empty_like(is_cut, np.int64), np.empty_like(is_cut, np.int64)
+    ends[is_cut], ends[~is_cut] = cuts, bounds[1:]
+    begins[1:] = ends[:-1] + 1
+    begins[firsts[:-1]] = bounds[:-1]
+    return _Values(data, begins, ends, firsts)
+
+
+def _find_quoted(text: pa.StringArray, separator: int) -> tuple[_Values, Flags]:
+    """The values of rows with quotes, and which rows were read: those with quotes around values.
+
+    No row is null; those that were not read have no values.
+    """
     ended = pc.binary_join_element_wise(text, "\n", "")
-    data = np.frombuffer(ended.buffers()[2], np.uint8)
     bounds = np.frombuffer(ended.buffers()[1], np.int32)[: len(text) + 1].astype(np.int64)
+    data = np.frombuffer(ended.buffers()[2], np.uint8)[: bounds[-1]]
     starts, ends = bounds[:-1], bounds[1:] - 1
-    is_cut = (data == ord(separator)) | (data == _NEWLINE)
+    is_break = data == _NEWLINE
+    is_cut = (data == separator) | is_break
     quotes = np.flatnonzero(data == _QUOTE)
     rows = np.searchsorted(starts, quotes, "right") - 1
     counts = np.bincount(rows, minlength=len(text))
@@ -60,23 +114,34 @@ def _quoted_values(text: pa.StringArray, separator: str) -> tuple[pa.ListArray, 
     is_plain = is_cut.take(around, mode="wrap") | (is_open & (quotes == 0))
     is_read = counts % 2 == 0
     is_read[rows[~is_plain]] = False
-    breaks = np.flatnonzero((data == _NEWLINE) | (data == _CARRIAGE))
-    owners = np.searchsorted(starts, breaks, "right") - 1
-    is_read[owners[breaks < ends[owners]]] = False
+    is_break |= data == _CARRIAGE
+    breaks = np.flatnonzero(is_break)
+    if len(breaks) > len(text):
+        owners = np.searchsorted(starts, breaks, "right") - 1
+        is_read[owners[breaks < ends[owners]]] = False
     cuts = np.flatnonzero(is_cut)
-    cut_rows = np.searchsorted(starts, cuts, "right") - 1
-    sound = quotes[is_read[rows]]
-    is_value = is_read[cut_rows] & (np.searchsorted(sound, cuts) % 2 == 0)
-    stops, owners = cuts[is_value], cut_rows[is_value]
-    is_first = np.diff(owners, prepend=-1) != 0
-    begins = np.where(is_first, starts[owners], np.concatenate(([0], stops[:-1] + 1)))
+    lasts = np.searchsorted(cuts, ends) + 1  # what ends a row cuts it, too
+    is_value = _outside(np.searchsorted(cuts, quotes[is_read[rows]]), len(cuts))
+    if not is_read.all():
+        is_value &= np.repeat(is_read, np.diff(lasts, prepend=0))
+    stops = cuts[is_value]
+    firsts = np.concatenate(([0], np.cumsum(is_value)[lasts - 1]))
+    begins = np.concatenate(([0], stops[:-1] + 1))
+    begins[firsts[:-1][is_read]] = starts[is_read]
     is_quoted = (data[begins] == _QUOTE) & (begins < stops)
-    values = slices_of(pa.py_buffer(data), begins + is_quoted, stops - is_quoted)
-    firsts = np.searchsorted(owners, np.arange(len(text) + 1)).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(firsts), values), is_read
+    buffer = pa.py_buffer(data)
+    return _Values(buffer, begins + is_quoted, stops - is_quoted, firsts), is_read
 
 
-def _values(text: str, separator: str) -> list[str]:
+def _outside(quotes: Numbers, count: int) -> Flags:
+    """Which of so many places are outside of quotes; ``quotes`` tells before which place each is."""
+    is_inside: Flags = np.bincount(quotes, minlength=count + 1)[:count].cumsum() & 1 == 0
+    return is_inside
+
+
+def _values(text: str | None, separator: str) -> list[str]:
+    if text is None or '"' not in text:
+        return [] if text is None else text.split(separator)
     line = text.translate(_ON_ONE_LINE)
     try:
         return next(csv.reader([line], delimiter=separator), [])

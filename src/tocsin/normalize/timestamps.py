@@ -34,6 +34,7 @@ _SYSLOG = re.compile(
 )
 _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
 _ISO_LOCAL, _ISO_ZONED = _ISO + "$", _ISO + "(?:Z|[+-][0-9]{2}:[0-9]{2})$"
+_DIGITS = r"^[0-9]{1,15}$"
 _SUB_MICROS = r"(\.[0-9]{6})[0-9]+"
 _APACHE = re.compile(r"(\d\d)/([A-Za-z]{3})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
 
@@ -167,6 +168,8 @@ def _filled(micros: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _epoch(array: pa.Array, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    if pa.types.is_string(array.type) and pc.all(pc.match_substring_regex(array, _DIGITS)).as_py():
+        array = array.cast(pa.int64())  # the sooner way to the same times
     if pa.types.is_integer(array.type) and scale >= 1:
         whole = array.cast(pa.int64())
         limit = int(_LAST_US // scale) + 1
