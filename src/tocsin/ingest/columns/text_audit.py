@@ -29,7 +29,8 @@ _BESIDE_NODE, _BESIDE_OTHERS = len("node= "), len("type= msg=audit(:): ")
 _NAME = r"[A-Za-z_][A-Za-z0-9_.\-]{0,63}"
 _BARE = r"[^ \"'(){}]*[^ \"'(){},]"
 _PLAIN = rf"^(?:{_NAME}=(?:\"[^\"]+\"|\([a-z]+\)|{_BARE})(?: |$))+$"
-_WITHIN = r"^([^']* )msg='([^']+)'$"
+_WITHIN = r"^((?:[^\"']*\"[^\"']*\")*[^\"']* )msg='([^']+)'$"
+"""What stands in quotes before it is closed: a value may hold the same."""
 _NUMBERS = frozenset({"audit_time", "audit_serial"})
 _HEAD_NAMES = frozenset({"node", "type", *_NUMBERS})
 _HEX = r"^(?:[0-9A-F]{2})+$"

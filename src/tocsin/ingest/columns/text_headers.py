@@ -34,7 +34,7 @@ from tocsin.ingest.columns.text_header_parts import (
 )
 from tocsin.ingest.columns.text_lines import TextLines
 from tocsin.ingest.columns.text_rfc5424 import read_5424
-from tocsin.ingest.columns.text_untagged import read_dated, read_hosted
+from tocsin.ingest.columns.text_untagged import MAYBE_UNSTAMPED, read_dated, read_hosted
 from tocsin.ingest.records.event_format import mends_tag
 from tocsin.ingest.records.syslog_message import MONTHS, is_no_host
 
@@ -46,7 +46,7 @@ _HEADED = (
 _MAYBE_STAMP = rf"\d{{4}}-\d\d-\d\d|[*.]?(?:{'|'.join(MONTHS)}) |@[0-9a-f]{{24}}"
 _PRIORITY_ALONE = r"^<(?P<priority>\d{1,3})>"
 _MORE_THAN_PRIORITY = rf"^<\d{{1,3}}>(?:1 |{_MAYBE_STAMP})"
-_MAYBE_HEADED = rf"^(?:<|{_MAYBE_STAMP}|[A-Za-z0-9][\w.-]* [A-Za-z_][\w./-]*\[\d)"
+_MAYBE_HEADED = rf"^(?:<|{_MAYBE_STAMP}|{MAYBE_UNSTAMPED})"
 _ODDLY_HEADED = r"^(?:[^!-~]|[<*.@]|\d+[^\d.: ]|[^ ]+ [^ ]+\[[^ ]+\]: )"
 """What the reader of single lines may take for a header where letters are not of ASCII alone."""
 _LONGEST_PROGRAM = 64

@@ -33,9 +33,11 @@ _HOSTED = (
     r"(?P<word>[^ ]*)"
 )
 _MAYBE_TAG = r"^(?:\[|[^ \[\]:=]+[:\[]|[^ ]+ \[|[^ ]*\(pam_)"
+MAYBE_UNSTAMPED = r"[A-Za-z0-9][\w.-]* [A-Za-z_][\w./-]*\[\d"
+"""How a header begins whose time was cut off."""
 _DATE = r"^\d{4}-\d\d-\d\d"
 _DATED = rf"^(?P<stamp>{ISO}:?) (?P<word>[^ <][^ ]*)(?: +(?P<next>[^ ]*))?"
-_MAYBE_DATED = rf"^{ISO}:? "
+_DATED_OR_HOST = rf"^(?:{ISO}:? |{MAYBE_UNSTAMPED})"
 _APART = rf"^{ISO}:?  +[^ <]"
 _MAYBE_TAG_AFTER_HOST = r"^(?:\[[a-z_]|[^ \[\]:=]+[:\[]|[^ ]+ \[|[^ ]*\(pam_)"
 _RELAYING = r"^[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+$"
@@ -81,7 +83,7 @@ def read_dated(lines: TextLines, left: Numbers, texts: Column) -> Iterator[Heade
         return
     mine, texts = left[is_dated], texts.filter(pa.array(is_dated))
     found = pc.extract_regex(texts, _DATED)
-    is_bare = ~lines.is_mixed[mine] & ~matches(texts, _MAYBE_DATED)
+    is_bare = ~lines.is_mixed[mine] & ~matches(texts, _DATED_OR_HOST)
     is_bare |= matches(texts, _APART)
     stamped = np.flatnonzero(flags_of(found.is_valid()))
     stamp, word, following = found.take(pa.array(stamped)).flatten()
