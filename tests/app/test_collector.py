@@ -6,7 +6,7 @@ import sys
 PROGRAM = """
 import duckdb
 from tocsin.app.collector import spare_long_lived
-from tocsin.store.engines import parquet_events
+from tocsin.store.engines.parquet import parquet_events
 connection = duckdb.connect()
 connection.execute("select 1").fetchall()
 spare_long_lived()

@@ -64,10 +64,15 @@ def told(events) -> list[tuple[str, int, bool]]:
 @pytest.mark.parametrize(
     ("kind", "module", "name", "is_after"),
     [
-        ("mixed", "segment_withdrawal", "checksum", False),  # the new file does not count yet
-        ("mixed", "manifest", "swap", False),
-        ("mixed", "files_in_use", "remove", True),  # the files that went still lie there
-        ("whole", "files_in_use", "remove", True),
+        (
+            "mixed",
+            "parquet.segment_withdrawal",
+            "checksum",
+            False,
+        ),  # the new file does not count yet
+        ("mixed", "state.manifest", "swap", False),
+        ("mixed", "parquet.files_in_use", "remove", True),  # the files that went still lie there
+        ("whole", "parquet.files_in_use", "remove", True),
     ],
 )
 def test_a_kill_leaves_all_as_before_or_after(

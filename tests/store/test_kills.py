@@ -11,7 +11,8 @@ from contextlib import closing
 from pathlib import Path
 from sqlalchemy import Engine, event
 from tests.store.conftest import _make_batch
-from tocsin.store.engines import manifest, segment_file
+from tocsin.store.engines.parquet import segment_file
+from tocsin.store.engines.state import manifest
 from tocsin.store.engines.parquet.parquet_events import ParquetEvents
 from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.migrations import chain

@@ -124,9 +124,9 @@ def test_a_full_disk_leaves_nothing_behind(home, open_store, make_batch, monkeyp
 @pytest.mark.parametrize(
     ("module", "name", "left"),
     [
-        ("segment_file", "mark_variants", 1),  # the merged file is half written
-        ("manifest", "swap", 1),  # it is there, but not in the manifest
-        ("files_in_use", "remove", 3),  # it counts, and the old ones still lie there
+        ("parquet.segment_file", "mark_variants", 1),  # the merged file is half written
+        ("state.manifest", "swap", 1),  # it is there, but not in the manifest
+        ("parquet.files_in_use", "remove", 3),  # it counts, and the old ones still lie there
     ],
 )
 def test_a_kill_while_merging_loses_and_doubles_nothing(

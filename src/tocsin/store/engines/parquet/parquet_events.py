@@ -18,6 +18,7 @@ from tocsin.store.engines.parquet.cold_shelf import ColdShelf
 from tocsin.store.engines.parquet.duckdb_reader import DuckDbReader
 from tocsin.store.engines.parquet.event_search import EventSearch
 from tocsin.store.engines.parquet.event_sql import EventSql
+from tocsin.store.engines.parquet.facts_book import FactsBook
 from tocsin.store.engines.parquet.field_facts import statistics
 from tocsin.store.engines.parquet.files_in_use import FilesInUse
 from tocsin.store.engines.parquet.held_events import HeldEvents
@@ -51,6 +52,8 @@ from tocsin.store.stop_signal import StopSignal
 from tocsin.store.vault import Vault
 
 _log = structlog.get_logger()
+_HELD_BYTES_AN_EVENT = 1_500
+"""What an event takes in memory where a segment of an earlier build does not say."""
 
 
 class ParquetEvents:
@@ -76,6 +79,7 @@ class ParquetEvents:
         self._folder = folder.resolve()
         self._state = state
         self._plan = MergePlan(merge_at)
+        self._facts = FactsBook(state)
         self._reader = DuckDbReader(
             self._folder, threads=threads, memory_mb=memory_mb, timeout_s=timeout_s
         )
@@ -261,7 +265,9 @@ class ParquetEvents:
         with self._merging:
             with self._state.read() as tx:
                 known = manifest.between(tx, None, None)
-            groups = self._plan.groups([one for one in known if self._damage.may_merge(one)])
+            groups = self._plan.groups(
+                [one for one in known if self._damage.may_merge(one)], self._held_bytes
+            )
             return sum(
                 len(group)
                 for group in groups
@@ -297,6 +303,11 @@ class ParquetEvents:
         for path in orphans:
             self._in_use.remove(path)
         return len(orphans)
+
+    def _held_bytes(self, segment: Segment) -> int:
+        facts = self._facts.of([segment])[segment.id]
+        told = facts.held_bytes if facts else None
+        return segment.rows * _HELD_BYTES_AN_EVENT if told is None else told
 
     def _merge(self, group: Sequence[Segment]) -> bool:
         new = merge(self._folder, self._state, group)

@@ -56,6 +56,12 @@ class SegmentFacts:
     def rows(self) -> int:
         return int(self.minutes[2].sum())
 
+    @property
+    def held_bytes(self) -> int | None:
+        """What the events take in memory; None: written by an earlier build."""
+        held: int | None = self._told.get("held")
+        return held
+
     @cached_property
     def columns(self) -> dict[str, ColumnFacts | None]:
         """By column: what is known; None: it is null in every event. Others are not told of."""
@@ -125,6 +131,7 @@ def _told(table: pa.Table, counted: Sequence[str]) -> bytes:
         "fields": {name: _fields(table[name]) for name in _VARIANTS},
         "objects": {name: _object_paths(table[name]) for name in _VARIANTS},
         "minutes": _minutes(table),
+        "held": table.nbytes,
     }
     return orjson.dumps(told)
 

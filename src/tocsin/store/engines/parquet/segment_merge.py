@@ -47,7 +47,8 @@ def merge(
 ) -> list[Segment]:
     """Write the events of all segments of ``group`` to new files, in today's layout.
 
-    A lane with ``own_file_rows`` events gets a file of its own, the others share one.
+    A lane with ``own_file_rows`` events gets a file of its own, the others share one. All events
+    are in memory meanwhile.
     """
     of_lane: dict[str, list[LanePart]] = defaultdict(list)
     for segment in group:
@@ -57,19 +58,19 @@ def merge(
             table = _laid_out_anew(folder, state, segment)
         for part in lane_parts(table, plain_schema(), VARIANTS):
             of_lane[part.lane].append(part)
-    apart: list[list[LanePart]] = []
+    files: list[list[LanePart]] = []
     together: list[LanePart] = []
     for lane in sorted(of_lane):
-        parts = of_lane[lane]
+        parts = of_lane.pop(lane)
         if sum(part.plain.num_rows for part in parts) >= own_file_rows:
-            apart.append(parts)
+            files.append(parts)
         else:
             together += parts
-    del of_lane
-    files = [*apart, together] if together else apart
+    files += [together] * bool(together)
     merged: list[Segment] = []
     try:
-        merged.extend(write_sorted(folder, _table(parts)) for parts in files)
+        while files:  # what is written is let go
+            merged.append(write_sorted(folder, _table(files.pop(0))))
     except BaseException:
         for one in merged:
             (folder / one.path).unlink(missing_ok=True)
@@ -92,11 +93,14 @@ def _some_lane(lane_id: str) -> Lane:
     return Lane(connector, shape, product=connector)
 
 
-def _table(parts: Sequence[LanePart]) -> pa.Table:
+def _table(parts: list[LanePart]) -> pa.Table:
+    """All parts, one below the other. Events are large in memory: ``parts`` ends up empty."""
     table = pa.concat_tables([part.plain for part in parts])
+    variants = {name: [part.variants[name] for part in parts] for name in VARIANTS}
+    parts.clear()
     for name in VARIANTS:
         names = FieldNames()
-        columns = [recoded(part.variants[name], names) for part in parts]
+        columns = [recoded(column, names) for column in variants.pop(name)]
         table = table.append_column(name, variant_column(columns, names))
     return table
 
@@ -104,9 +108,12 @@ def _table(parts: Sequence[LanePart]) -> pa.Table:
 def write_sorted(folder: Path, table: pa.Table) -> Segment:
     """Write the events of ``table`` (in storage layout), by lane and then by time, to a new file."""
     order = pc.sort_indices(table, [("lane", "ascending"), ("time", "ascending")])
-    table = table.take(order)
+    groups = (
+        table.take(order.slice(start, MERGED_GROUP_ROWS))
+        for start in range(0, table.num_rows, MERGED_GROUP_ROWS)
+    )
     identifier, path = new_path()
-    write_durably(folder / path, iter([table]), table.schema, MERGED_GROUP_ROWS)
+    write_durably(folder / path, groups, table.schema, MERGED_GROUP_ROWS)
     times = pc.min_max(table["time"]).as_py()
     ids = pc.min_max(table["event_id"]).as_py()
     return Segment(
