@@ -1,7 +1,9 @@
 """The fields people filter by: for completion and for the side bar."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
+from tocsin.normalize.ocsf_classes import CLASS_UIDS
 from tocsin.store.fields import NATIVE, WHOLE_NATIVE
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 
@@ -53,20 +55,40 @@ def _rank(name: str, wanted: str) -> int:
     return 1 if plain.removeprefix(NATIVE).startswith(wanted) else 2
 
 
-_SEVERITIES = {
-    "0": "Unknown",
-    "1": "Informational",
-    "2": "Low",
-    "3": "Medium",
-    "4": "High",
-    "5": "Critical",
-    "6": "Fatal",
-}
+_NAMES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "severity_id": {
+            "0": "Unknown",
+            "1": "Informational",
+            "2": "Low",
+            "3": "Medium",
+            "4": "High",
+            "5": "Critical",
+            "6": "Fatal",
+        },
+        "status_id": {"0": "Unknown", "1": "Success", "2": "Failure", "99": "Other"},
+        "category_uid": {
+            "1": "System activity",
+            "2": "Findings",
+            "3": "Identity and access",
+            "4": "Network activity",
+            "5": "Discovery",
+            "6": "Application activity",
+            "7": "Remediation",
+            "8": "Unmanned systems",
+        },
+        "class_uid": {
+            str(uid): name.rpartition("/")[2].replace("_", " ").capitalize()
+            for name, uid in CLASS_UIDS.items()
+        },
+    }
+)
+"""What OCSF 1.8.0's numbers mean, by field."""
 
 
 def value_title(field: str, value: str) -> str:
-    """A value as people read it: OCSF's severity numbers by their names."""
-    return _SEVERITIES.get(value, value) if field == "severity_id" else value
+    """A value as people read it: OCSF's numbers by their names."""
+    return _NAMES.get(field, {}).get(value, value)
 
 
 def short_host(name: object) -> str:

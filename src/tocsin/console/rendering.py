@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tocsin.app.coverage.attack_facts import technique_name
 from tocsin.app.moment import span
-from tocsin.console import display
+from tocsin.console import display, fields
 from tocsin.triage.attack import TACTICS, tactics_of
 
 FOLDER = Path(__file__).resolve().parent
@@ -46,6 +46,7 @@ def make_environment() -> Environment:
         marked=display.marked,
         tactic_names=TACTICS,
         tactics_of=tactics_of,
+        value_title=fields.value_title,
     )
     environment.filters.update(
         visible=display.visible,

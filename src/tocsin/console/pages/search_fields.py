@@ -42,7 +42,6 @@ def top(visit: Hunter, turn: Turn, query: Asked, field: str, of: int = 0) -> Res
         field=field[:200],
         of=of,
         values=values,
-        value_title=fields.value_title,
         field_name=field_name,
     )
 
