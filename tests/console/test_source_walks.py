@@ -16,7 +16,8 @@ def test_sources_are_narrowed_opened_and_taken_apart_by_keyboard(desks: Desks) -
     page = desk.page
     desk.open("/sources")
     everything = page.locator("tr[data-row]").count()
-    expect(page.locator("tr[data-row]").first).to_contain_text("fell silent")
+    expect(page.locator("tr[data-row]").first).to_contain_text("Silent")
+    expect(page.locator("tr[data-row] + tr.whys").first).to_contain_text("fell silent")
     desk.press("/")
     page.keyboard.type("sshd")
     expect(page).to_have_url(re.compile("q=sshd"))

@@ -210,7 +210,7 @@ def test_a_wrong_query_is_marked_under_the_wrong_part(desks: Desks) -> None:
     desk.press("/")
     page.keyboard.type("dst_port:[1 TO x]")
     told = page.locator("#query-check .fault")
-    expect(told).to_contain_text("this field holds numbers and 'x' is none x, character 16")
+    expect(told).to_contain_text("this field holds numbers and 'x' is none (x, character 16)")
     expect(page.locator("#q")).to_have_attribute("aria-invalid", "true")
     desk.look("search-fault-typed")
     page.locator("#q").fill("dst_port:[1 TO 5]")

@@ -16,7 +16,7 @@ from tocsin.store.keeping import Lot, Span
 from tocsin.store.ports import EventStore
 
 _PARTS: Mapping[str, tuple[str, ...]] = {
-    "waiting to be stored": ("spool",),
+    "spool": ("spool",),
     "state": ("state.sqlite", "state.sqlite-wal", "state.sqlite-shm", "runs"),
     "blobs": ("blobs",),
     "caches": ("cache",),

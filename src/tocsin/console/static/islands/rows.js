@@ -68,13 +68,20 @@ function leavePanel() {
   row?.querySelector("a.row-link")?.focus({ preventScroll: true });
 }
 
+/** The row that leads where ``opener`` does, or to the same record in another form. */
 function markSelected(opener) {
   const address = opener?.getAttribute?.("href");
+  const record = recordIn(address);
   for (const row of rows()) {
-    const isIt = row.querySelector("a.row-link")?.getAttribute("href") === address;
+    const own = row.querySelector("a.row-link")?.getAttribute("href");
+    const isIt = own === address || (record !== null && recordIn(own) === record);
     row.setAttribute("aria-selected", String(isIt));
     if (isIt) row.scrollIntoView({ block: "nearest" });
   }
+}
+
+function recordIn(address) {
+  return address ? new URL(address, location.href).searchParams.get("record") : null;
 }
 
 /** Tells how many rows are marked, in the words the page gives: % stands for the number. */
