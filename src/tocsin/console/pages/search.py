@@ -18,6 +18,7 @@ from tocsin.console.search_state import (
     field_name,
     kept_search,
 )
+from tocsin.store.filter_hints import filter_hints
 from tocsin.store.lucene import beside_native
 from tocsin.store.ports import QueryError
 from tocsin.store.query import EventPage
@@ -63,6 +64,7 @@ def search(visit: Hunter, turn: Turn, query: Asked) -> Response:
         tick_label=tick_label,
         field_name=field_name,
         beside_native=_beside_native(query) if page else "",
+        hints=filter_hints(query.q, visit.tocsin.events.field_names),
         mark=max((event.ingested_at for event in page.events), default=None) if page else None,
     )
 

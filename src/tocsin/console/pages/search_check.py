@@ -1,4 +1,4 @@
-"""What is wrong with a filter while it is typed, before it is asked."""
+"""What is wrong with a filter, or may be meant otherwise, while it is typed."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +8,7 @@ from starlette.responses import Response
 from tocsin.console.search_asked import Asked, Hunter
 from tocsin.console.search_state import QueryFault, SearchState, fault_in
 from tocsin.console.visit import Visit
+from tocsin.store.filter_hints import filter_hints
 from tocsin.store.ports import QueryError
 from tocsin.store.query import EventQuery
 
@@ -18,10 +19,15 @@ _END_OF_TIME = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
 
 @router.get("/check")
 def check(visit: Hunter, query: Asked) -> Response:
-    """The fault under its token, nothing where there is none."""
+    """The fault under its token, else how the filter may be meant; nothing where all is well."""
     fault = _fault(visit, query)
-    is_unfinished = fault is not None and len(fault.before) >= len(query.q.rstrip())
-    return visit.page("search_check.html", fault=fault, is_unfinished=is_unfinished)
+    return visit.page(
+        "search_check.html",
+        query=query,
+        fault=fault,
+        is_unfinished=fault is not None and len(fault.before) >= len(query.q.rstrip()),
+        hints=[] if fault else filter_hints(query.q, visit.tocsin.events.field_names),
+    )
 
 
 def _fault(visit: Visit, query: SearchState) -> QueryFault | None:

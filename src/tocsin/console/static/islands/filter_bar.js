@@ -20,7 +20,7 @@ function bind(form, input, list) {
   form.querySelector("#query-check")?.addEventListener("htmx:afterSwap", (event) => {
     const isWrong = event.target.querySelector("[data-fault]:not(.unfinished)") !== null;
     input.setAttribute("aria-invalid", String(isWrong));
-    document.getElementById("query-fault")?.remove();
+    for (const told of ["query-fault", "query-hints"]) document.getElementById(told)?.remove();
   });
   input.addEventListener("input", () => input.removeAttribute("aria-invalid"));
 }
@@ -43,12 +43,12 @@ function parametersOf(form, word) {
   return parameters;
 }
 
-/** AND, OR and NOT where one may stand: after a part that is whole. */
+/** AND, OR and NOT where one may stand: after a part that is whole; also for who writes them small. */
 function joining(input, word) {
   const before = input.value.slice(0, word.start).trimEnd();
   const isAfterPart = before !== "" && !/(?:^|\s|\()(?:AND|OR|NOT)$|\($/.test(before);
   return (isAfterPart ? ["AND", "OR", "AND NOT"] : ["NOT"])
-    .filter((name) => name.startsWith(word.text))
+    .filter((name) => name.startsWith(word.text.length > 1 ? word.text.toUpperCase() : word.text))
     .map((insert) => ({ insert, note: "joins", is_word: true }));
 }
 
