@@ -18,7 +18,8 @@ class DecodingAhead:
     """Decoded batches on their way through the spool, by what they are; safe between threads.
 
     What is forgotten (more than ``limit_bytes`` of payload wait) is decoded once more; what was
-    kept is given only for the very same bytes.
+    kept is given only for the very same bytes. A door that waits for its sender's next body
+    while this ``is_behind`` spares the flow that second decoding.
     """
 
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
@@ -26,6 +27,11 @@ class DecodingAhead:
         self._lock = threading.Lock()
         self._kept: OrderedDict[_Key, tuple[RawBatch, Decoded]] = OrderedDict()
         self._bytes = 0
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether nearly as much waits for the flow as is kept."""
+        return self._bytes > self._limit_bytes * 3 // 4
 
     def look(self, raw: RawBatch) -> tuple[int, list[Unreadable]]:
         """For a door: how many records there are, and what is unreadable.
