@@ -84,9 +84,12 @@ def test_the_list_of_sources_fits_a_narrow_window(desks: Desks) -> None:
 
 
 def test_the_name_of_a_source_in_trouble_is_read_whole_on_the_wall(desks: Desks) -> None:
-    desk = desks("root.admin")
+    desk = desks("root.admin", width=1920, height=1080)
     page = desk.page
     desk.open("/health")
+    if page.locator(".wall-troubles .more").count():
+        expect(page.locator(".wall-troubles .more")).to_be_in_viewport(ratio=1)
+    expect(page.locator(".wall-troubles li").last).to_be_in_viewport(ratio=1)
     sick = page.locator(".wall-sources :is(.bad, .warn) .cell-name")
     expect(sick.first).to_be_visible()
     for name in sick.all():

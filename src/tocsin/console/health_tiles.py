@@ -72,7 +72,8 @@ def _sources(health: HealthNow) -> Tile:
     parts = [f"{silent} silent"] * bool(silent) + [f"{sick} in trouble"] * bool(sick)
     value = f"{len(health.sources) - silent} of {len(health.sources)}"
     of_sources = [one for one in health.troubles if one.subject == "source"]
-    return Tile("Sources", value, ", ".join(parts) or "all are well", kind_of(of_sources))
+    well = "all are well" if health.sources else "none has sent anything yet"
+    return Tile("Sources", value, ", ".join(parts) or well, kind_of(of_sources))
 
 
 def _rate(health: HealthNow) -> Tile:
