@@ -1,7 +1,8 @@
 """Which tests one worker runs together, and in which order: what takes longest begins.
 
-A module's tests share what the module set up, and the console's share a lived-in house and
-Playwright's loop, which stays on one worker. (Groups by mark, ``--dist loadgroup``, fall apart
+A module's tests share what the module set up, the console's share a lived-in house and
+Playwright's loop, which stays on one worker, and four modules share the public rules, which take
+longer to read than most modules run. (Groups by mark, ``--dist loadgroup``, fall apart
 without a word under pytest 9.2: pytest-xdist#1386.) How long each took in a whole run is kept in
 ``durations.json``; only the order counts. To write it anew:
 
@@ -20,6 +21,15 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 CONSOLE = "tests/console"
+CORPUS = "tests/detect: public rules"
+OF_CORPUS = frozenset(
+    {
+        "tests/detect/matching/test_engine_equals_oracle.py",
+        "tests/detect/reading/test_pairs_of_attacks.py",
+        "tests/detect/reading/test_pairs_of_recordings.py",
+        "tests/detect/test_real_logs.py",
+    }
+)
 UNKNOWN_SLOW_S = 10.0
 """Of a module not yet in ``durations.json``, if it says that it is slow."""
 _SHORTEST_S = 2.0
@@ -27,12 +37,14 @@ _DURATIONS = Path(__file__).with_name("durations.json")
 
 
 def scope_of(nodeid: str) -> str:
-    """The module of a test, or the console.
+    """The module of a test, the console, or the modules that ask for the public rules.
 
     >>> scope_of("tests/console/test_looks.py::test_a_page[queue]")
     'tests/console'
     """
     module = nodeid.partition("::")[0]
+    if module in OF_CORPUS:
+        return CORPUS
     return CONSOLE if module.startswith(f"{CONSOLE}/") else module
 
 
