@@ -9,6 +9,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from tests.connectors.both_ways import compare, compare_records
 from tests.fuzz import samples
 from tests.fuzz.decoders import NOW
+from tests.fuzz.mappings import mapping_targets
 from tocsin.ingest.bodies.bulk_body import take_bulk
 from tocsin.ingest.bodies.hec_body import take_events
 from tocsin.ingest.bodies.otlp_protobuf import take_proto_logs
@@ -28,9 +29,12 @@ class ColumnsTarget:
     framing: Framing = Framing.LINES
     is_mapped: bool = False
     """Whether the events are compared, too: several times as slow."""
+    head: Sequence[bytes] = ()
+    """What stands above the lines and names their fields."""
 
     def check(self, cases: Sequence[bytes]) -> None:
-        payload = joined(cases) if self.framing is Framing.SYSLOG else b"\n".join(cases)
+        lines = [*self.head, *cases]
+        payload = joined(lines) if self.framing is Framing.SYSLOG else b"\n".join(lines)
         if self.is_mapped:
             compare([payload], self.framing)
         else:
@@ -48,8 +52,15 @@ def columns_targets() -> list[ColumnsTarget]:
     ]
     sent = _lines_of(batch for body in samples.hec_bodies(records) for batch in _hec(body))
     documents = _lines_of(batch for body in samples.bulk_bodies(records) for batch in _bulk(body))
+    of_header = [
+        ColumnsTarget(f"columns_{target.connector}", target.seeds, framing, head=(head,))
+        for target in mapping_targets()
+        for head, framing in target.heads
+        if framing is Framing.W3C
+    ]
     return [
         *of_format,
+        *of_header,
         ColumnsTarget("columns_text", texts),
         ColumnsTarget("columns_syslog", samples.syslog_messages(), Framing.SYSLOG),
         ColumnsTarget("columns_json", objects),
