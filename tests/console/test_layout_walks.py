@@ -96,6 +96,37 @@ def test_the_name_of_a_source_in_trouble_is_read_whole_on_the_wall(desks: Desks)
         assert name.evaluate("one => one.scrollWidth - one.clientWidth") <= 0, name.inner_text()
 
 
+def test_a_list_keeps_its_width_below_an_open_panel(desks: Desks) -> None:
+    desk = desks(width=900)
+    page = desk.page
+    desk.open("/sources/quarantine")
+    region = page.locator("#list")
+    before = region.bounding_box()
+    desk.press("j")
+    desk.press("Enter")
+    expect(page.locator("#panel pre")).to_be_visible()
+    assert region.bounding_box() == before
+
+
+def test_a_number_that_is_none_is_told_in_the_form_that_stays_open(desks: Desks) -> None:
+    desk = desks("root.admin")
+    page = desk.page
+    desk.open("/storage")
+    page.locator("summary", has_text="Add a rule").click()
+    form = page.locator("details[open] form.drop-box")
+    form.get_by_label("Name").fill("a mistake")
+    days = form.get_by_label("Keep for days")
+    days.fill("-5")
+    page.get_by_role("button", name="See what would go").click()
+    expect(days).to_be_focused()
+    expect(days).to_have_value("-5")
+    assert days.evaluate("one => one.validity.patternMismatch")
+    days.fill("90")
+    page.get_by_role("button", name="See what would go").click()
+    expect(page.get_by_role("button", name="Put in force")).to_be_visible()
+    desk.assert_quiet()
+
+
 def test_the_row_of_an_open_record_stays_marked_in_each_of_its_forms(desks: Desks) -> None:
     desk = desks()
     page = desk.page
