@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
+import pyarrow as pa
+
 from tocsin.detect.errors import DetectError
 from tocsin.detect.matching.engine import Hit
 from tocsin.detect.reading.ruleset import RuleSet
@@ -29,8 +31,11 @@ def findings_of(
     rows = sorted({row for hit in hits for row in hit.rows})
     native = dict(zip(rows, batch.native_rows(rows), strict=True))
     ocsf = dict(zip(rows, batch.ocsf_rows(rows), strict=True))
-    times = {row: _utc(batch.times[row].as_py()) for row in rows}
-    ids = {row: str(batch.event_ids[row].as_py()) for row in rows}
+    taken = pa.array(rows, pa.int64())
+    moments = [_utc(moment) for moment in batch.times.take(taken).to_pylist()]
+    times = dict(zip(rows, moments, strict=True))
+    ids = dict(zip(rows, batch.event_ids.take(taken).to_pylist(), strict=True))
+    sources = dict(zip(rows, batch.sources.take(taken).to_pylist(), strict=True))
     findings = []
     for hit in hits:
         found = ruleset.by_id(hit.rule.id)
@@ -46,7 +51,7 @@ def findings_of(
                 time=times[row],
                 event_id=ids[row],
                 lane=batch.lane.id,
-                source=batch.sources[row].as_py(),
+                source=sources[row],
                 tags=rule.tags,
                 techniques=rule.techniques,
                 entities=entities_of(rule, ocsf[row]),

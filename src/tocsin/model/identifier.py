@@ -77,13 +77,25 @@ def _id_column(
     high = _mixed((numbers + first) * _GOLDEN) & np.uint64(0xFFF)
     words[:, 0] = high | (millis << np.uint64(16)) | np.uint64(0x7000)
     words[:, 1] = _mixed62(numbers ^ (second & _LOW62)) | np.uint64(0x2 << 62)
+    return _uuid_column(words)
+
+
+def uuid_texts(high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> list[str]:
+    """The texts of UUIDs given by their halves."""
+    words = np.empty((len(high), 2), ">u8")
+    words[:, 0], words[:, 1] = high, low
+    found: list[str] = _uuid_column(words).to_pylist()
+    return found
+
+
+def _uuid_column(words: npt.NDArray[np.void]) -> pa.StringArray:
     octets = words.view(np.uint8)
-    text = np.full((len(numbers), 36), ord("-"), np.uint8)
+    text = np.full((len(words), 36), ord("-"), np.uint8)
     text[:, _HIGH_DIGITS] = _DIGITS.take(octets >> 4)
     text[:, _HIGH_DIGITS + 1] = _DIGITS.take(octets & 0xF)
-    offsets = np.arange(0, 36 * len(numbers) + 1, 36, dtype=np.int32)
+    offsets = np.arange(0, 36 * len(words) + 1, 36, dtype=np.int32)
     return pa.StringArray.from_buffers(
-        len(numbers), pa.py_buffer(offsets), pa.py_buffer(text.reshape(-1))
+        len(words), pa.py_buffer(offsets), pa.py_buffer(text.reshape(-1))
     )
 
 

@@ -15,7 +15,7 @@ class Level(StrEnum):
     @property
     def rank(self) -> int:
         """0 (informational) to 4 (critical)."""
-        return list(Level).index(self)
+        return _RANKS[self]
 
     @property
     def base_score(self) -> int:
@@ -26,3 +26,6 @@ class Level(StrEnum):
     def severity_id(self) -> int:
         """OCSF ``severity_id``: 1 informational to 5 critical."""
         return self.rank + 1
+
+
+_RANKS = {level: rank for rank, level in enumerate(Level)}

@@ -121,11 +121,22 @@ def _values(ocsf: Mapping[str, object], columns: Iterable[str]) -> Iterator[str]
         value = ocsf.get(column)
         for member in value if isinstance(value, list | tuple) else (value,):
             if isinstance(member, str):
-                yield _CONTROL.sub("\ufffd", member.encode("utf-8", "replace").decode()).strip()
+                if member.isascii() and member.isprintable():
+                    yield member.strip()
+                else:
+                    clean = member.encode("utf-8", "replace").decode()
+                    yield _CONTROL.sub("\ufffd", clean).strip()
 
 
 def account_entity(name: str, *, is_service: bool = False) -> tuple[Entity, ...]:
     """The user, service account or (for ``NAME$``) host an account name stands for; or none."""
+    read = _account if len(name) <= _LONGEST_NAME else _account.__wrapped__
+    return read(name, is_service)
+
+
+# The events of a turn name the same few accounts, hosts and addresses again and again.
+@lru_cache(maxsize=8192)
+def _account(name: str, is_service: bool) -> tuple[Entity, ...]:
     bare = _bare_account(name)
     if bare in _NO_ONE or _NO_ONE_PATTERN.match(bare):
         return ()
@@ -151,6 +162,11 @@ def _bare_account(name: str) -> str:
 
 
 def _host(name: str) -> tuple[Entity, ...]:
+    return (_machine if len(name) <= _LONGEST_NAME else _machine.__wrapped__)(name)
+
+
+@lru_cache(maxsize=8192)
+def _machine(name: str) -> tuple[Entity, ...]:
     bare = name.lower().strip().rstrip(".")
     if _parsed_address(bare) is not None:
         return _address(bare)
@@ -166,7 +182,13 @@ def _domain(name: str) -> str:
 
 def _address(text: str) -> tuple[Entity, ...]:
     """An address, unless it names no single machine (unspecified, loopback, multicast)."""
-    address = _parsed_address(text)
+    bare = text.strip("[] ").partition("%")[0]
+    return _addressed(bare) if len(bare) <= _LONGEST_ADDRESS else ()
+
+
+@lru_cache(maxsize=8192)
+def _addressed(bare: str) -> tuple[Entity, ...]:
+    address = _address_in(bare)
     if address is None:
         return ()
     if address.is_unspecified or address.is_loopback or address.is_multicast:

@@ -206,12 +206,15 @@ def _ocsf(finding: Finding) -> dict[str, object]:
 
 
 def _first(entities: Iterable[Entity], kinds: tuple[EntityKind, ...]) -> str | None:
-    return next((entity.name for entity in entities if entity.kind in kinds), None)
+    for entity in entities:
+        if entity.kind in kinds:
+            return entity.name
+    return None
 
 
 def _text(value: str) -> str:
     """Arrow holds UTF-8 only: a lone surrogate of a broken record becomes its escape."""
-    return value.encode("utf-8", "backslashreplace").decode()
+    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
 
 
 def _without_empty_columns(schema: pa.Schema, rows: Sequence[dict[str, object]]) -> pa.RecordBatch:

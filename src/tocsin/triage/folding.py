@@ -149,10 +149,10 @@ def _distinct(values: Iterable[str]) -> tuple[str, ...]:
 
 def _plain(value: object, depth: int = 0) -> object:
     """``value`` as JSON can hold it: same shape, text for what JSON has no word for."""
-    if value is None or isinstance(value, bool | int):
-        return value
     if isinstance(value, str):
         return _text(value)
+    if value is None or isinstance(value, bool | int):
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, bytes):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tocsin.app.flow.identity import EntitiesOf
 from tocsin.app.rules.rule_words import verdict_in_words
@@ -13,6 +14,7 @@ from tocsin.model.entity import Entity
 from tocsin.model.finding import Finding, MatchedField
 from tocsin.model.rule import Rule
 from tocsin.store.query import StoredEvent
+from tocsin.triage.entities import ENTITY_COLUMNS
 
 StoredLast = Callable[[Sequence[Correlated]], Mapping[str, StoredEvent]]
 """Finds the last events of verdicts, by their ids, as far as they are stored."""
@@ -29,7 +31,8 @@ class CorrelatedFindings:
     def of(self, verdicts: Sequence[Correlated]) -> list[Finding]:
         """A finding for each verdict of a rule that is no mere step of another, in their order."""
         by_id = {one.rule.id: one for one in self.ruleset.stateful}
-        told = [one for one in verdicts if one.rule.id not in self.ruleset.silent_verdicts]
+        silent = self.ruleset.silent_verdicts
+        told = [one for one in verdicts if one.rule.id not in silent]
         bare = [one for one in told if not one.native and not one.ocsf and one.event_ids]
         stored = self.stored(bare) if bare else {}
         return [self._finding(one, by_id.get(one.rule.id), stored) for one in told]
@@ -101,8 +104,9 @@ def entities_by_group(
     spellings = {spelling for _, value in found.group for spelling in _spellings(value)}
     grouped = {
         column: value
-        for column, value in ocsf.items()
-        if isinstance(value, str) and not spellings.isdisjoint(_spellings(value))
+        for column in ENTITY_COLUMNS
+        if isinstance(value := ocsf.get(column), str)
+        and not spellings.isdisjoint(_spellings(value))
     }
     kept = {name: ocsf[name] for name in ("class_uid",) if name in ocsf}
     of_group = set(entities_of(rule, {**grouped, **kept})) if grouped else set()
@@ -114,9 +118,13 @@ def entities_by_group(
     return tuple(sorted(everyone, key=place))
 
 
-def _spellings(value: str) -> set[str]:
+@lru_cache(maxsize=8192)
+def _spellings(value: str) -> frozenset[str]:
     lowered = value.strip().lower()
-    return {
-        *(lowered, lowered.rpartition("\\")[2], lowered.partition("@")[0]),
-        lowered.partition(".")[0] if not lowered[:1].isdigit() else lowered,
-    } - {""}
+    return frozenset(
+        {
+            *(lowered, lowered.rpartition("\\")[2], lowered.partition("@")[0]),
+            lowered.partition(".")[0] if not lowered[:1].isdigit() else lowered,
+        }
+        - {""}
+    )

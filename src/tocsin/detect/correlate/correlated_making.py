@@ -13,7 +13,7 @@ from tocsin.detect.correlate.episodes import EpisodeRows
 from tocsin.detect.correlate.ordered_runs import Places, Times
 from tocsin.detect.correlate.telling import Telling
 from tocsin.model.event import EventBatch
-from tocsin.model.identifier import repeatable_id
+from tocsin.model.identifier import repeatable_id, uuid_texts
 from tocsin.model.rule import Rule
 
 EVIDENCE = 100
@@ -75,9 +75,10 @@ def verdicts(
         told_high, told_low = rows.told_high.copy(), rows.told_low.copy()
         lasts = [ids[-1] if ids else None for ids in evidence.ids]
         fields = _fields_of([None if one is None else wording.origin(*one) for one in lasts])
+        texts = _texts_of(evidence.ids)
         for number, at in enumerate(tell.tolist()):
-            ids, place = evidence.ids[number], evidence.places[number]
-            one = _verdict(rows, at, ids, place, fields[number], wording)
+            place = evidence.places[number]
+            one = _verdict(rows, at, texts[number], place, fields[number], wording)
             told_high[at], told_low[at] = _halves(one.finding_id)
             found.append(one)
         rows = replace(
@@ -96,7 +97,7 @@ def verdicts(
 def _verdict(
     rows: EpisodeRows,
     at: int,
-    ids: list[tuple[int, int]],
+    ids: tuple[str, ...],
     place: int,
     fields: _Fields,
     wording: Wording,
@@ -116,7 +117,7 @@ def _verdict(
         time=moment(last),
         measured=measured,
         because=wording.because(measured),
-        event_ids=tuple(_uuid(*one) for one in ids),
+        event_ids=ids,
         event_count=count,
         lane=lane,
         source=source,
@@ -191,6 +192,9 @@ def _halves(finding_id: str) -> tuple[int, int]:
     return int(digits[:16], 16), int(digits[16:], 16)
 
 
-def _uuid(high: int, low: int) -> str:
-    head, tail = f"{high:016x}", f"{low:016x}"
-    return f"{head[:8]}-{head[8:12]}-{head[12:]}-{tail[:4]}-{tail[4:]}"
+def _texts_of(ids: Sequence[Sequence[tuple[int, int]]]) -> list[tuple[str, ...]]:
+    """The events of each row as people see their ids."""
+    halves = np.array([half for one in ids for pair in one for half in pair], np.uint64)
+    texts = uuid_texts(halves[0::2], halves[1::2])
+    ends = np.cumsum([len(one) for one in ids]).tolist()
+    return [tuple(texts[end - len(one) : end]) for one, end in zip(ids, ends, strict=True)]
