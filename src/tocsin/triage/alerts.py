@@ -21,6 +21,7 @@ from tocsin.triage.corrections import (
     corrected_alert,
     is_untouched,
     keep_verdicts,
+    left_of,
     overtake,
     sort_out,
     verdicts_of,
@@ -81,18 +82,24 @@ class AlertBook:
 
     def _correct(self, tx: Connection, sorted_out: Sorted, now: datetime) -> list[Alert]:
         overtake(tx, sorted_out.overtaken)
-        alerts = []
         keep_verdicts(tx, sorted_out.corrections.items(), sorted_out.states, now)
+        ids = list(sorted_out.corrections)
+        rows = _rows(tx, ids)
+        left = left_of(tx, ids)
+        alerts = []
         for alert_id, findings in sorted_out.corrections.items():
-            row = tx.execute(select(ALERTS).where(ALERTS.c.id == alert_id)).mappings().one()
-            alert = corrected_alert(tx, alert_of(row), findings, sorted_out.states)
-            alert = self._scored(dataclasses.replace(alert, updated_at=now))
-            tx.execute(_GROW, [_grow_values(row_of(alert, row["recent_findings"]))])
-            if not alert.count and is_untouched(tx, alert):
-                wish = Wish(AlertStatus.CLOSED, Disposition.RETRACTED, None, _WITHDRAWN, PLATFORM)
-                apply_wish(tx, [alert.id], wish, now)
-                alert = self.get_many(tx, [alert.id])[0]
-            alerts.append(alert)
+            before = alert_of(rows[alert_id])
+            alert = corrected_alert(before, findings, sorted_out.states, left[alert_id])
+            alerts.append(self._scored(dataclasses.replace(alert, updated_at=now)))
+        grown = [row_of(alert, rows[alert.id]["recent_findings"]) for alert in alerts]
+        if grown:
+            tx.execute(_GROW, [_grow_values(row) for row in grown])
+        empty = [one.id for one in alerts if not one.count and is_untouched(tx, one)]
+        if empty:
+            wish = Wish(AlertStatus.CLOSED, Disposition.RETRACTED, None, _WITHDRAWN, PLATFORM)
+            apply_wish(tx, empty, wish, now)
+            closed = {alert.id: alert for alert in self.get_many(tx, empty)}
+            alerts = [closed.get(alert.id, alert) for alert in alerts]
         return alerts
 
     def _fold_plain(self, tx: Connection, sorted_out: Sorted, now: datetime) -> list[Alert]:
@@ -132,11 +139,8 @@ class AlertBook:
 
     def get_many(self, tx: Connection, ids: Sequence[str]) -> list[Alert]:
         """The alerts with these ids in that order; raises ``UnknownAlert`` for one that is not."""
-        found = {
-            row["id"]: alert_of(row)
-            for part in _chunks(list(dict.fromkeys(ids)))
-            for row in tx.execute(select(ALERTS).where(ALERTS.c.id.in_(part))).mappings()
-        }
+        rows = _rows(tx, list(dict.fromkeys(ids)))
+        found = {alert_id: alert_of(row) for alert_id, row in rows.items()}
         missing = [alert_id for alert_id in ids if alert_id not in found]
         if missing:
             raise UnknownAlert(
@@ -282,6 +286,14 @@ _GROW = (
 
 def _grow_values(row: Mapping[str, Any]) -> dict[str, Any]:
     return {f"new_{name}": row[name] for name in ("id", *_GROWING)}
+
+
+def _rows(tx: Connection, ids: list[str]) -> dict[str, RowMapping]:
+    return {
+        row["id"]: row
+        for part in _chunks(ids)
+        for row in tx.execute(select(ALERTS).where(ALERTS.c.id.in_(part))).mappings()
+    }
 
 
 def _latest_rows(tx: Connection, keys: list[str]) -> Iterator[tuple[str, RowMapping]]:

@@ -39,6 +39,15 @@ class Sorted:
     overtaken: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How many of an alert's verdicts on several events hold, and what time they span."""
+
+    count: int = 0
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+
+
 def sort_out(tx: Connection, findings: Sequence[Finding]) -> Sorted:
     """Sort findings in their order; those known already, and retractions of nothing, fall away."""
     counted = [finding for finding in findings if finding.is_counted]
@@ -92,25 +101,24 @@ def _known(tx: Connection, findings: Sequence[Finding]) -> dict[str, str]:
 
 
 def corrected_alert(
-    tx: Connection, alert: Alert, findings: Sequence[Finding], states: Mapping[str, str]
+    alert: Alert, findings: Sequence[Finding], states: Mapping[str, str], left: Left
 ) -> Alert:
     """The alert as it is after these corrections of findings it holds; still without its score.
 
-    ``states`` are those of the findings themselves. Its rows must have been brought up to date.
+    ``states`` are those of the findings themselves, ``left`` is what holds after them.
     """
     gone = {finding.supersedes for finding in findings}
     standing = [one for one in findings if states[one.finding_id] == STANDING]
     kept = [one for one in alert.exemplars if one.finding_id not in gone]
     shown = joined_exemplars(kept, [exemplar_of(one) for one in standing])
-    count, first, last = _standing(tx, alert.id)
     related = {entity.key: entity for entity in alert.related}
     for finding in standing:
         related |= {one.key: one for one in finding.entities if one != alert.entity}
     return dataclasses.replace(
         alert,
-        count=count,
-        first_seen=first or alert.first_seen,
-        last_seen=last or alert.last_seen,
+        count=left.count,
+        first_seen=left.first_seen or alert.first_seen,
+        last_seen=left.last_seen or alert.last_seen,
         related=tuple(related[key] for key in joined(list(related), ())),
         sources=tuple(joined(alert.sources, [one.source for one in standing])),
         exemplars=tuple(shown) if shown else alert.exemplars,
@@ -179,15 +187,24 @@ def is_untouched(tx: Connection, alert: Alert) -> bool:
     return tx.execute(query).first() is None
 
 
-def _standing(tx: Connection, alert_id: str) -> tuple[int, datetime | None, datetime | None]:
+def left_of(tx: Connection, alert_ids: Sequence[str]) -> dict[str, Left]:
+    """What holds of each alert's verdicts on several events, by the rows kept of them."""
     columns = COUNTED_FINDINGS.c
-    query = select(
-        func.count(),
-        func.min(columns.since, type_=columns.since.type),
-        func.max(columns.time, type_=columns.time.type),
-    ).where(columns.alert_id == alert_id, columns.state == STANDING)
-    count, first, last = tx.execute(query).one()
-    return count, first, last
+    found = dict.fromkeys(alert_ids, Left())
+    for part in _chunks(list(alert_ids)):
+        query = (
+            select(
+                columns.alert_id,
+                func.count(),
+                func.min(columns.since, type_=columns.since.type),
+                func.max(columns.time, type_=columns.time.type),
+            )
+            .where(columns.alert_id.in_(part), columns.state == STANDING)
+            .group_by(columns.alert_id)
+        )
+        for alert_id, count, first, last in tx.execute(query):
+            found[alert_id] = Left(count, first, last)
+    return found
 
 
 def _chunks(values: list[Any]) -> Iterator[list[Any]]:
