@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 
 import structlog
 from sqlalchemy import Connection
@@ -15,8 +14,8 @@ from tocsin.app.flow.correlated_findings import CorrelatedFindings
 from tocsin.app.flow.correlation_memory import forget_changed, keep_state
 from tocsin.app.flow.decoding_ahead import DecodingAhead
 from tocsin.app.flow.identity import EntitiesOf
-from tocsin.app.flow.last_events import last_events
 from tocsin.app.flow.reading_ahead import Reading, ReadingAhead
+from tocsin.app.flow.recent_events import RecentEvents
 from tocsin.app.flow.turn_sources import turns_of
 from tocsin.app.rules.hunt_selection import with_takers
 from tocsin.app.rules.look_ledger import LookLedger
@@ -115,6 +114,7 @@ class Flow:
         self._parts = parts
         self._ahead = ReadingAhead(parts.spool, parts.normalizer, parts.decoding, batch_bytes)
         self._on_alerts = on_alerts
+        self._recent = RecentEvents(parts.events)
         self._turn = threading.Lock()
         self._work = threading.Event()
         self._position: int | None = None
@@ -315,9 +315,8 @@ class Flow:
         parts = self._parts
         verdicts = turn.finish(now, hides=sieve.hides_group)
         sieve.silent(verdicts)
-        made = CorrelatedFindings(
-            parts.engine.ruleset, parts.entities_of, partial(last_events, parts.events)
-        )
+        stored = self._recent.last_of
+        made = CorrelatedFindings(parts.engine.ruleset, parts.entities_of, stored)
         return sieve.findings(made.of(verdicts))
 
     def _commit_or_forget(self, worked: _Worked) -> None:
@@ -363,6 +362,7 @@ class Flow:
             parts.engine.hold(worked.held)
         if worked.turn is not None:
             worked.turn.keep()
+        self._recent.keep(worked.batches)
         self._count(worked)
         if changed and self._on_alerts is not None:
             self._on_alerts(changed)
