@@ -11,7 +11,10 @@ from tocsin.console.search_columns import listed, row
 from tocsin.console.search_state import DEFAULT_COLUMNS, SearchState
 from tocsin.store.stop_signal import StopSignal
 
-STOP = StopSignal(60, "the test took too long")
+
+def patience() -> StopSignal:
+    """Counts from when it is made."""
+    return StopSignal(60, "the test took too long")
 
 
 @pytest.mark.parametrize(
@@ -29,7 +32,7 @@ def test_rows_of_a_list_are_those_of_whole_events(
 ) -> None:
     query = SearchState(q=text, start="all").query(datetime.now(UTC))
     whole = living.house.events.search(query)
-    brief = listed(living.house.events, query, columns, STOP)
+    brief = listed(living.house.events, query, columns, patience())
     assert whole.events
     assert [row(one, columns).cells for one in brief.events] == [
         row(one, columns).cells for one in whole.events
@@ -39,10 +42,10 @@ def test_rows_of_a_list_are_those_of_whole_events(
 
 def test_native_fields_are_read_only_where_nothing_else_tells_an_event(living: Living) -> None:
     events, now = living.house.events, datetime.now(UTC)
-    told = listed(events, SearchState("source:windows").query(now), DEFAULT_COLUMNS, STOP)
+    told = listed(events, SearchState("source:windows").query(now), DEFAULT_COLUMNS, patience())
     assert told.events
     assert not any(one.native for one in told.events)
     silent = SearchState(f'source:"{DOOR}"', "all").query(now)
-    untold = listed(events, silent, DEFAULT_COLUMNS, STOP)
+    untold = listed(events, silent, DEFAULT_COLUMNS, patience())
     assert untold.events
     assert all(one.native and event_line(one) for one in untold.events)
