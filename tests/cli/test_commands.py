@@ -86,6 +86,19 @@ def test_a_missing_file_is_one_clear_line(tocsin: Tocsin, tmp_path: Path) -> Non
     assert "Traceback" not in told.err
 
 
+def test_a_filter_that_may_have_been_meant_otherwise_is_told_of(
+    tocsin: Tocsin, auth_log: Path
+) -> None:
+    tocsin("ingest", auth_log)
+    asked = tocsin("search", "user = root")
+    assert asked.code == 0
+    assert "hint: “user =” is text to look for" in asked.err
+    assert asked.err.rstrip().endswith("try: user:root")
+    hints = tocsin("search", "user = root", "--json").json["hints"]
+    assert [hint["better"] for hint in hints] == ["user:root"]
+    assert tocsin("search", "user:root", "--json").json["hints"] == []
+
+
 def test_a_wrong_query_points_at_its_place(tocsin: Tocsin, auth_log: Path) -> None:
     tocsin("ingest", auth_log)
     told = tocsin("search", "user:(root AND")

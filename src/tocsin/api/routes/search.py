@@ -14,6 +14,7 @@ from tocsin.app.moment import parse_moment
 from tocsin.app.plain import as_json
 from tocsin.app.searches.asked_sql import AskedPlan, AskedSql, answer_sql, plan_sql
 from tocsin.app.searches.split_histogram import split_histogram
+from tocsin.store.filter_hints import filter_hints
 from tocsin.store.query import EventQuery
 
 router = APIRouter(prefix="/api/v1", tags=["search"], dependencies=[Depends(may_search)])
@@ -47,9 +48,13 @@ def search(
     cursor: str | None = None,
     oldest_first: bool = False,
 ) -> dict[str, Any]:
-    """Events newest first unless asked otherwise, with the total and what was searched."""
+    """Events newest first unless asked otherwise, with the total and what was searched.
+
+    ``hints`` tell where the filter may have been meant otherwise, each with a ``better`` one.
+    """
     asked = replace(event_query(q, start, to, size, cursor), oldest_first=oldest_first)
-    return dict(as_json(house.events.search(asked, turn)))
+    found = dict(as_json(house.events.search(asked, turn)))
+    return found | {"hints": as_json(filter_hints(q, house.events.field_names))}
 
 
 @router.get("/search/histogram", summary="Count events over time")

@@ -22,6 +22,7 @@ from tocsin.cli.event_table import show_events, show_histogram, show_split
 from tocsin.cli.options import ConfigOption, HomeOption, JsonOption
 from tocsin.cli.output import Exit, err, fail, print_json, print_table
 from tocsin.cli.remote import Remote
+from tocsin.store.filter_hints import filter_hints
 from tocsin.store.query import EventQuery
 from tocsin.store.stop_signal import StopSignal
 
@@ -156,6 +157,8 @@ def _show(answer: dict[str, Any], columns: list[str]) -> None:
     elif "buckets" in answer:
         show_histogram(answer["buckets"])
     else:
+        for hint in answer["hints"]:
+            err.print(f"hint: {hint['told']}; try: {hint['better']}", markup=False, soft_wrap=True)
         show_events(answer, columns)
 
 
@@ -183,7 +186,8 @@ def _look(
         return split_histogram(house.events, wanted, by, bars)
     if bars:
         return {"buckets": house.events.histogram(wanted, bars)}
-    return house.events.search(wanted)
+    hints = filter_hints(query, house.events.field_names)
+    return dict(plain(house.events.search(wanted))) | {"hints": hints}
 
 
 def _ask(
