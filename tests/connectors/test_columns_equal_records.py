@@ -212,6 +212,14 @@ def test_lists_where_a_shape_asks_for_a_text(address: bytes) -> None:
     assert compare([b"\n".join([line] * 60)])[0] == 60
 
 
+@pytest.mark.parametrize("name", ["activity_id", "severity_id", "class_uid", "type_uid", "time"])
+@pytest.mark.parametrize("value", [[2], {"a": 1}, 2**63, "+2", 1e300, True])
+def test_events_of_ocsf_with_something_else_where_a_number_belongs(name: str, value: Any) -> None:
+    said = {"class_uid": 4003, "category_uid": 4, "activity_id": 2, "type_uid": 400302}
+    event = said | {"metadata": {"version": "1.8.0"}, "severity_id": 1, name: value}
+    assert compare([json.dumps(event).encode()])[0] == 1
+
+
 def test_every_sample_of_every_connector() -> None:
     payloads = [
         path.read_bytes()

@@ -46,6 +46,7 @@ def test_every_mapped_column_has_the_type_the_schema_gives(ocsf_schema: dict[str
         ("src_endpoint.ip", ["10.0.0.1", "::ffff:10.0.0.2", "fe80::1%eth0", "LOCAL"],
          ["10.0.0.1", "10.0.0.2", "fe80::1%eth0", None]),
         ("src_endpoint.port", ["443", "x", ""], [443, None, None]),
+        ("src_endpoint.port", ["+443", "-1", "++1", "22"], [443, -1, None, 22]),
         ("process.pid", [7.0, 8.9, 1e30], [7, 8, None]),
         ("status_id", [1, 2**40], [1, None]),
         ("is_mfa", ["true", "No", "maybe"], [True, False, None]),

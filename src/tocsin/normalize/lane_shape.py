@@ -166,10 +166,15 @@ class LaneShape:
 
 
 def _over(told: dict[str, pa.Array], found: dict[str, pa.Array]) -> dict[str, pa.Array]:
-    """What was found, in the types and with the values of what is told anyway where it is null."""
+    """What was found, in the types and with the values of what is told anyway where it is null.
+
+    A list where one value belongs is not taken over.
+    """
     return {
         name: array
         if name not in told
+        else told[name]
+        if pa.types.is_nested(array.type)
         else pc.coalesce(array.cast(told[name].type, safe=False), told[name])
         for name, array in found.items()
         if name != "time"

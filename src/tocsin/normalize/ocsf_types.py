@@ -121,7 +121,11 @@ def to_integer(array: pa.Array) -> pa.Array:
         return array.cast(pa.int64())
     text = to_text(array)
     whole = pc.match_substring_regex(text, _WHOLE)
-    return pc.if_else(whole, text, _NO_TEXT).cast(pa.int64())
+    numbers = pc.if_else(whole, text, _NO_TEXT)
+    try:
+        return numbers.cast(pa.int64())
+    except pa.ArrowInvalid:  # Arrow reads no sign but a minus
+        return pc.utf8_ltrim(numbers, characters="+").cast(pa.int64())
 
 
 def to_boolean(array: pa.Array) -> pa.Array:
