@@ -70,6 +70,14 @@ def test_broken_unicode_becomes_its_escape(finding: Make, noon: datetime) -> Non
     assert native["matched"] == [{"name": "a", "value": "\\ud800", "pattern": "p"}]
 
 
+def test_the_message_says_whom_a_finding_is_about(finding: Make, noon: datetime) -> None:
+    one = finding(0)
+    nobody = dataclasses.replace(one, entities=())
+    rows = findings_batch([one, nobody], noon).ocsf_rows([0, 1])
+    assert rows[0]["message"] == f"{one.rule_title}: {one.entities[0].name}"
+    assert rows[1]["message"] == one.rule_title
+
+
 @pytest.mark.parametrize("year", [1601, 9999])
 def test_odd_years_are_kept(finding: Make, noon: datetime, year: int) -> None:
     moment = datetime(year, 1, 1, tzinfo=UTC)

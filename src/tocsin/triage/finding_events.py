@@ -186,7 +186,7 @@ def _ocsf(finding: Finding) -> dict[str, object]:
         "severity_id": finding.level.severity_id,
         "type_uid": _CLASS_UID * 100 + activity,
         "status_id": _STATUS_RESOLVED if finding.retracted else _STATUS_NEW,
-        "message": _text(finding.because) or finding.rule_title,
+        "message": _message(finding),
         "finding_info.uid": finding.finding_id,
         "finding_info.title": finding.rule_title,
         "finding_info.analytic.uid": finding.rule_id,
@@ -203,6 +203,12 @@ def _ocsf(finding: Finding) -> dict[str, object]:
     if row["cloud.account.uid"] is not None:
         row["cloud.provider"] = str(finding.ocsf.get("cloud.provider", "unknown"))
     return row
+
+
+def _message(finding: Finding) -> str:
+    """Which silent source, whose process: in a list of findings the title alone says too little."""
+    about = f": {_text(finding.entities[0].name)}" if finding.entities else ""
+    return _text(finding.because) or finding.rule_title + about
 
 
 def _first(entities: Iterable[Entity], kinds: tuple[EntityKind, ...]) -> str | None:
