@@ -8,7 +8,8 @@ from datetime import datetime
 from tocsin.ingest.decode import decode, decode_all, look_through
 from tocsin.model.record import Decoded, Framing, RawBatch, Unreadable
 
-LIMIT_BYTES = 64 << 20
+LIMIT_BYTES = 128 << 20
+"""So much that more than a full turn waits behind the one that is read ahead."""
 SMALL_BYTES = 256 << 10
 """What columns cost whatever their number is most of what smaller bodies of objects cost."""
 _Key = tuple[str, str, str, int, datetime, int]

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from tocsin.model.record import RawBatch
 from tocsin.store.ports import SpoolEntry
 
-RECENT_BYTES = 64 << 20
+RECENT_BYTES = 128 << 20
 
 
 class RecentEntries:
