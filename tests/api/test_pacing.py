@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from tocsin.api.routes import ingest
 from tocsin.app.flow.decoding_ahead import DecodingAhead
 from tocsin.app.wiring import Tocsin
+from tocsin.store.errors import SpoolFull
 
 RECORDS = 4_000
 BODY = b'{"text": "%s"}\n' % (b"a" * 100) * RECORDS  # above what is only looked through
@@ -56,3 +57,16 @@ def test_a_sender_is_answered_once_the_flow_has_taken_what_waits(
     small.taken(waiting)
     assert is_answered.wait(30)
     sender.join()
+
+
+def test_what_was_refused_makes_no_later_sender_wait(
+    house: Tocsin, client: TestClient, small: DecodingAhead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise SpoolFull("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.spool, "append", full)
+        refused = client.post("/api/v1/events", content=BODY, params={"source": "app"})
+    assert refused.status_code in {429, 503}
+    assert not small.is_behind

@@ -67,9 +67,8 @@ async def take_events(
 
 async def _paced(house: House) -> None:
     """Let a sender that is quicker than the flow wait: what it sends next is on time anyway."""
-    patience = asyncio.timeout(_LONGEST_PACE_S)
     with suppress(TimeoutError):
-        async with patience:
+        async with asyncio.timeout(_LONGEST_PACE_S):
             while house.decoding.is_behind:
                 await asyncio.sleep(_PACE_S)
 
@@ -109,11 +108,15 @@ def _take(
     )
     accepted = 0
     problems = []
-    for batch in batches:
-        records, unreadable = house.decoding.look(batch)
-        accepted += records
-        problems.extend(unreadable)
-    position = house.keep(batches, note) if batches else house.spool.committed()
+    try:
+        for batch in batches:
+            records, unreadable = house.decoding.look(batch)
+            accepted += records
+            problems.extend(unreadable)
+        position = house.keep(batches, note) if batches else house.spool.committed()
+    except BaseException:
+        house.decoding.forget(batches)
+        raise
     return {
         "accepted": accepted,
         "unreadable": len(problems),

@@ -59,6 +59,12 @@ class DecodingAhead:
                 self._forget(next(iter(self._kept)))
         return decoded
 
+    def forget(self, raws: Sequence[RawBatch]) -> None:
+        """For a door: these were not kept, so the flow will never ask for them."""
+        with self._lock:
+            for raw in raws:
+                self._forget(_key(raw))
+
     def taken(self, raws: Sequence[RawBatch]) -> list[Decoded]:
         """What was decoded of these batches, which is forgotten here, or what is decoded now."""
         found = [self._known(raw) for raw in raws]

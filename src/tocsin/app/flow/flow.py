@@ -362,7 +362,7 @@ class Flow:
             parts.engine.hold(worked.held)
         if worked.turn is not None:
             worked.turn.keep()
-        self._recent.keep(worked.batches)
+        self._recent.keep(worked.batches if parts.engine.ruleset.stateful else ())
         self._count(worked)
         if changed and self._on_alerts is not None:
             self._on_alerts(changed)

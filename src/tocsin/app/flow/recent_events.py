@@ -1,6 +1,7 @@
 """Keeps the events of the last turns at hand: correlation speaks of most of them once more."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -28,8 +29,9 @@ class RecentEvents:
         self._kept: list[EventBatch] = []
 
     def keep(self, batches: Sequence[EventBatch]) -> None:
-        """Keep what was stored now; the oldest goes where that is too much."""
-        newest = [*reversed(batches), *self._kept]
+        """Keep what was stored now, without its text; the oldest goes where that is too much."""
+        bare = [replace(one, raw=pa.nulls(len(one), pa.binary())) for one in reversed(batches)]
+        newest = [*bare, *self._kept]
         sizes = np.cumsum([batch.native.nbytes + batch.ocsf.nbytes for batch in newest])
         self._kept = newest[: int(np.searchsorted(sizes, self._most_bytes, "right"))]
 

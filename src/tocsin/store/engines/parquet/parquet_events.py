@@ -79,7 +79,7 @@ class ParquetEvents:
         self._folder = folder.resolve()
         self._state = state
         self._plan = MergePlan(merge_at)
-        self._facts = FactsBook(state)
+        self._held: dict[str, int] = {}
         self._reader = DuckDbReader(
             self._folder, threads=threads, memory_mb=memory_mb, timeout_s=timeout_s
         )
@@ -265,9 +265,10 @@ class ParquetEvents:
         with self._merging:
             with self._state.read() as tx:
                 known = manifest.between(tx, None, None)
-            groups = self._plan.groups(
-                [one for one in known if self._damage.may_merge(one)], self._held_bytes
-            )
+            candidates = [one for one in known if self._damage.may_merge(one)]
+            groups = self._plan.groups(candidates, self._held_bytes)
+            ids = {one.id for one in candidates}
+            self._held = {one: held for one, held in self._held.items() if one in ids}
             return sum(
                 len(group)
                 for group in groups
@@ -305,9 +306,11 @@ class ParquetEvents:
         return len(orphans)
 
     def _held_bytes(self, segment: Segment) -> int:
-        facts = self._facts.of([segment])[segment.id]
-        told = facts.held_bytes if facts else None
-        return segment.rows * _HELD_BYTES_AN_EVENT if told is None else told
+        if segment.id not in self._held:
+            facts = FactsBook(self._state).of([segment])[segment.id]
+            told = facts.held_bytes if facts else None
+            self._held[segment.id] = segment.rows * _HELD_BYTES_AN_EVENT if told is None else told
+        return self._held[segment.id]
 
     def _merge(self, group: Sequence[Segment]) -> bool:
         new = merge(self._folder, self._state, group)
