@@ -5,6 +5,7 @@ import pytest
 import sqlglot
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from sqlglot import exp
 
 from tocsin.store.fields import FieldCatalogue
 from tocsin.store.lucene import beside_native, check_filter, compile_filter
@@ -103,6 +104,21 @@ def test_sources_and_lanes_that_must_match_are_told():
     assert compile_filter("NOT source:a", CATALOGUE).sources is None
     assert compile_filter("source:a*", CATALOGUE).sources is None
     assert compile_filter("+source:a +source:b", CATALOGUE).sources == set()
+    either = compile_filter("source:(A OR \"b\") AND (lane:x OR lane:y)", CATALOGUE)
+    assert (either.sources, either.lanes) == ({"a", "b"}, {"x", "y"})
+    assert compile_filter("source:(a OR b*)", CATALOGUE).sources is None
+
+
+def test_values_of_one_field_are_looked_for_at_once():
+    condition = compile_filter("user:(alice OR bob OR c* OR carl)", CATALOGUE).condition
+    (listed,) = condition.find_all(exp.In)
+    assert len(listed.expressions) == 3
+
+
+def test_a_value_among_many_that_is_none_is_told_with_its_place():
+    with pytest.raises(QueryError) as told:
+        compile_filter("dst_port:(22 OR 23 OR x)", CATALOGUE)
+    assert told.value.at == len("dst_port:(22 OR 23 OR ")
 
 
 def test_the_condition_of_nothing_is_everything():

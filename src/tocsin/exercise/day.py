@@ -44,12 +44,12 @@ def quiet_plan(
 
 
 def later_plan(
-    company: Company, *, start: datetime, end: datetime, seed: int = 7
+    company: Company, *, start: datetime, end: datetime, seed: int = 7, records: int | None = None
 ) -> Iterator[Sending]:
     """Ordinary life from ``start`` to ``end`` (less than a day) after the day has been sent.
 
-    About 38 records a minute and at least one from everyone but the mail server, so that nobody
-    else falls silent while people look round. Another ``start`` makes other records.
+    About ``records``, or 38 a minute, and at least one from everyone but the mail server, so that
+    nobody else falls silent while people look round. Another ``start`` makes other records.
     """
     span_s = (end - start).total_seconds()
     if not 0 < span_s < DAY_S:
@@ -57,8 +57,9 @@ def later_plan(
     rng = Random(f"{seed} {start.timestamp()}")  # noqa: S311 - a story to be told again
     tape = Tape()
     life = _Life(tape, company, Clock(end.timestamp(), span_s), rng)
-    life.live_outside_windows(DAY_EVENTS / 1000 * span_s / DAY_S)
-    life.windows.live(max(1, round(DAY_EVENTS * span_s / DAY_S) - tape.records))
+    wanted = DAY_EVENTS * span_s / DAY_S if records is None else records
+    life.live_outside_windows(wanted / 1000)
+    life.windows.live(max(1, round(wanted) - tape.records))
     yield from tape.cut()
 
 

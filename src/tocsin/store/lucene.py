@@ -173,7 +173,7 @@ class _Compiler:
         if isinstance(node, (tree.AndOperation, tree.UnknownOperation)):
             return exp.and_(*(self.node(part, columns, depth + 1) for part in parts))
         if isinstance(node, tree.OrOperation):
-            return exp.or_(*(self.node(part, columns, depth + 1) for part in parts))
+            return self._any(parts, columns, depth)
         if isinstance(node, (tree.Not, tree.Prohibit)):
             return predicates.negated(self.node(node.a, columns, depth + 1))
         if isinstance(node, tree.Plus):
@@ -183,6 +183,16 @@ class _Compiler:
         if isinstance(node, tree.SearchField):
             return self._field(node, columns, depth)
         return _value(node, columns, self._catalogue)
+
+    def _any(self, parts: list[tree.Item], columns: list[Column] | None, depth: int) -> exp.Expr:
+        """One of them holds; whole values of a field are looked for all at once."""
+        texts = {at: text for at, part in enumerate(parts) if (text := _whole(part)) is not None}
+        if columns is None or len(texts) < 2:
+            return exp.or_(*(self.node(part, columns, depth + 1) for part in parts))
+        wanted = [(text, parts[at].pos) for at, text in texts.items()]
+        listed = _each(columns, lambda column: predicates.equals_one_of(column, wanted))
+        others = [part for at, part in enumerate(parts) if at not in texts]
+        return exp.or_(listed, *(self.node(part, columns, depth + 1) for part in others))
 
     def _field(self, node: tree.SearchField, outer: list[Column] | None, depth: int) -> exp.Expr:
         if outer is not None:
@@ -202,6 +212,20 @@ class _Compiler:
             at = expression.pos
             return _each(columns, lambda column: predicates.equals(column, number, at))
         return self.node(expression, columns, depth + 1)
+
+
+def _whole(node: tree.Item) -> str | None:
+    """What a word or a phrase says when it is neither a pattern nor a network."""
+    if isinstance(node, tree.Word):
+        parts = pattern_parts(node.value)
+        if len(parts) != 1 or parts[0] is None or predicates.ANY_CHARACTER in parts[0]:
+            return None
+        if node.value in {"&&", "||"}:
+            return None
+    elif not isinstance(node, tree.Phrase):
+        return None
+    text = literal_text(node)
+    return None if "/" in text else text
 
 
 def _value(node: tree.Item, columns: list[Column] | None, catalogue: FieldCatalogue) -> exp.Expr:
@@ -342,18 +366,18 @@ def _characters(word: str) -> list[tuple[str, bool]]:
 
 
 def _only(node: tree.Item, field: str) -> frozenset[str] | None:
-    """The values ``field`` must have one of, told from conditions joined by AND at the top."""
-    if isinstance(node, (tree.AndOperation, tree.UnknownOperation)):
-        found = [values for part in node.children if (values := _only(part, field)) is not None]
+    """The values ``field`` must have one of; None: not told by what is joined at the top."""
+    if isinstance(node, (tree.AndOperation, tree.UnknownOperation, tree.OrOperation)):
+        told = [_only(part, field) for part in node.children]
+        found = [values for values in told if values is not None]
+        if isinstance(node, tree.OrOperation):
+            return frozenset().union(*found) if len(found) == len(told) else None
         return frozenset.intersection(*found) if found else None
     if isinstance(node, (tree.Plus, tree.Group)):
         return _only(node.children[0], field)
     if not isinstance(node, tree.SearchField) or unescaped(node.name) != field:
         return None
-    if isinstance(node.expr, tree.Phrase):
-        return frozenset({literal_text(node.expr).lower()})
-    if isinstance(node.expr, tree.Word):
-        parts = pattern_parts(node.expr.value)
-        if len(parts) == 1 and parts[0] is not None and predicates.ANY_CHARACTER not in parts[0]:
-            return frozenset({parts[0].lower()})
-    return None
+    group = node.expr.expr if isinstance(node.expr, tree.FieldGroup) else node.expr
+    values = group.children if isinstance(group, tree.OrOperation) else [group]
+    texts = [text for value in values if (text := _whole(value)) is not None]
+    return frozenset(map(str.lower, texts)) if len(texts) == len(values) else None

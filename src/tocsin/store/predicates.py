@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -47,6 +47,17 @@ def equals(column: Column, text: str, at: int | None = None) -> exp.Expr:
     if column.kind is Kind.TIME:
         return exp.EQ(this=column.value.copy(), expression=_moment(text, at))
     return _on_text(column, lambda value: exp.EQ(this=_lower(value), expression=_folded(text)))
+
+
+def equals_one_of(column: Column, texts: Sequence[tuple[str, int]]) -> exp.Expr:
+    """The value is one of many, each with the character it is written at: one look for all."""
+    if column.kind is Kind.NUMBER:
+        numbers = [_number(text, at) for text, at in texts]
+        return exp.In(this=column.value.copy(), expressions=numbers)
+    if column.kind in (Kind.PROSE, Kind.BOOLEAN, Kind.TIME):
+        return exp.paren(any_of([equals(column, text, at) for text, at in texts]))
+    folded = [_folded(text) for text, _ in texts]
+    return _on_text(column, lambda value: exp.In(this=_lower(value), expressions=folded))
 
 
 def contains(column: Column, text: str) -> exp.Expr:

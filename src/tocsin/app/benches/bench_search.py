@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,20 +15,20 @@ from typing import Any
 import numpy as np
 
 from tocsin.app.benches.bench_clickhouse import MISSING, clickhouse_beside, is_clickhouse_here
+from tocsin.app.benches.bench_feed import feeding
 from tocsin.app.benches.bench_history import DAYS, NEEDLE, made_history
-from tocsin.app.benches.bench_ingest import settings_in, split, stored_bytes
-from tocsin.app.benches.bench_traffic import Traffic, bodies
+from tocsin.app.benches.bench_ingest import settings_in, stored_bytes
 from tocsin.app.home.machine import machine_facts, peak_rss_mb
 from tocsin.app.home.stores import open_events
 from tocsin.app.wiring import Tocsin, open_tocsin
-from tocsin.model.record import RawBatch
 from tocsin.store.engines.state.sqlite_state import SqliteState
 from tocsin.store.ports import EventStore
 from tocsin.store.query import EventQuery
 
 PEOPLE = 10
-INGEST_PER_S = 10_000
-_FED_EVENTS = 50_000
+_SLOWER = 4
+"""How many times longer everything may take beside ingest before its records come again."""
+_MOST_FEED_S = 180
 BARS_MS: Mapping[str, float] = {
     "term, 24 hours": 300,
     "top values": 1_000,
@@ -121,11 +121,12 @@ def _measured(
         told[name]["ten_at_once_p95_ms"] = _together(ask, house.settings.search.at_once)
     longest_stop_s = None
     if beside_ingest:
-        with _ingesting(house) as feeding:
-            for at, (name, ask) in enumerate(asked.items()):
+        with feeding(house, home / "feed.arrow", _feed_s(told, rounds)) as fed:
+            live = questions(house.events, until_now=True)
+            for at, (name, ask) in enumerate(live.items()):
                 on_progress("beside ingest", at + 2 * len(asked), situations * len(asked))
                 told[name]["beside_ingest_p95_ms"] = _p95(_timed(ask, rounds)[0])
-        longest_stop_s = feeding.longest_stop_s
+        longest_stop_s = fed.longest_stop_s
     return {
         "bench": "search",
         "events": rows,
@@ -139,36 +140,50 @@ def _measured(
     }
 
 
-def questions(store: EventStore, known: EventStore | None = None) -> dict[str, Ask]:
+def _feed_s(told: Mapping[str, Mapping[str, Any]], rounds: int) -> int:
+    """How many seconds of records to make."""
+    alone_s: float = rounds * sum(one["p95_ms"] for one in told.values()) / 1000
+    return min(_MOST_FEED_S, 10 + round(_SLOWER * alone_s))
+
+
+def questions(
+    store: EventStore, known: EventStore | None = None, *, until_now: bool = False
+) -> dict[str, Ask]:
     """What is asked, by name; the number of the round varies times and values.
 
     Those are looked up in ``known`` (None: in ``store``), so that two stores are asked the same.
+    Times asked for end with the last event there is, or ``until_now`` with the moment of asking.
     """
     known = known or store
     last = max(segment.last_time for segment in known.segments(None, None))
-    end = last.replace(second=0, microsecond=0) + timedelta(minutes=1)
-    start = end - timedelta(days=DAYS)
-    whole = EventQuery(start=start, end=end)
-    users = [one.value for one in known.top_values(whole, "user", 20)]
+
+    def end() -> datetime:
+        latest = datetime.now(UTC) if until_now else last
+        return latest.replace(second=0, microsecond=0) + timedelta(minutes=1)
+
+    def whole(text: str = "") -> EventQuery:
+        return EventQuery(text, end() - timedelta(days=DAYS), end())
+
+    users = [one.value for one in known.top_values(whole(), "user", 20)]
     ids = [one.event_id for one in known.search(EventQuery(size=50)).events]
 
     def of(values: Sequence[str], number: int) -> str:
         return values[number % len(values)]
 
     def day(number: int) -> EventQuery:
-        until = end - timedelta(days=number % (DAYS - 1), hours=number % 24)
+        until = end() - timedelta(days=number % (DAYS - 1), hours=number % 24)
         return EventQuery(f'user:"{of(users, number)}"', until - timedelta(days=1), until)
 
     def filtered(number: int) -> EventQuery:
-        return EventQuery(f'user:"{of(users, number)}"', start, end)
+        return whole(f'user:"{of(users, number)}"')
 
     return {
         "term, 24 hours": lambda number: store.search(day(number)),
         "top values": lambda number: store.top_values(
-            whole, of(("host", "user", "process", "src_ip"), number), 10
+            whole(), of(("host", "user", "process", "src_ip"), number), 10
         ),
         "top values, filtered": lambda number: store.top_values(filtered(number), "host", 10),
-        "histogram, 30 days": lambda _: store.histogram(whole, 60),
+        "histogram, 30 days": lambda _: store.histogram(whole(), 60),
         "histogram, 30 days, filtered": lambda number: store.histogram(filtered(number), 60),
         "substring over all, in one event": lambda _: store.search(EventQuery(NEEDLE)),
         "substring over all, in no event": lambda number: store.search(
@@ -226,69 +241,3 @@ def _together(ask: Ask, at_once: int) -> float:
 
 def _p95(times_ms: Sequence[float]) -> float:
     return round(float(np.percentile(times_ms, 95)), 1)
-
-
-class _Feeding:
-    """Sends records at a steady rate and turns the flow, merging as the upkeep does."""
-
-    def __init__(self, house: Tocsin) -> None:
-        self._house = house
-        self._batches = split(bodies(Traffic.DAY, _FED_EVENTS))
-        self._stop = threading.Event()
-        self._failed: list[BaseException] = []
-        self.longest_stop_s = 0.0
-        self._threads = [
-            threading.Thread(target=self._trying, args=(work,), name=work.__name__)
-            for work in (self._send, self._turn, self._merge)
-        ]
-
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-        if self._failed:
-            raise self._failed[0]
-
-    def _trying(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except BaseException as error:  # told to whoever measures
-            self._failed.append(error)
-
-    def _send(self) -> None:
-        due = time.monotonic()
-        for batch in self._again_and_again():
-            began = time.monotonic()
-            self._house.spool.append([batch])
-            self.longest_stop_s = max(self.longest_stop_s, round(time.monotonic() - began, 3))
-            records = batch.payload.count(b"\n") + 1
-            due = max(due + records / INGEST_PER_S, time.monotonic() - 1)
-            if self._stop.wait(max(0.0, due - time.monotonic())):
-                return
-
-    def _again_and_again(self) -> Iterator[RawBatch]:
-        while True:
-            yield from self._batches
-
-    def _turn(self) -> None:
-        while not self._stop.is_set():
-            if not self._house.flow.turn():
-                self._stop.wait(0.2)
-
-    def _merge(self) -> None:
-        while not self._stop.wait(5):
-            self._house.events.merge_small()
-
-
-@contextmanager
-def _ingesting(house: Tocsin) -> Iterator[_Feeding]:
-    feeding = _Feeding(house)
-    feeding.start()
-    try:
-        yield feeding
-    finally:
-        feeding.stop()

@@ -271,15 +271,19 @@ def _leaf(node: exp.Expr) -> _Leaf:
 
 
 def _is_equal_to_plain_text(node: exp.Expr) -> bool:
-    """True for ``text = literal``, whatever the case, where the literal is no object's text."""
-    if not isinstance(node, exp.EQ):
+    """True for ``text = literal``, or one of some, where no literal is an object's text.
+
+    Whatever the case.
+    """
+    if isinstance(node, exp.In):
+        wanted = [_lowered(one) for one in node.expressions]
+    elif isinstance(node, exp.EQ):
+        wanted = [_lowered(node.expression)]
+    else:
         return False
-    asked, wanted = _lowered(node.this), _lowered(node.expression)
-    return (
-        isinstance(asked, exp.Cast)
-        and isinstance(wanted, exp.Literal)
-        and wanted.is_string
-        and not wanted.this.startswith("{")
+    return isinstance(_lowered(node.this), exp.Cast) and all(
+        isinstance(one, exp.Literal) and one.is_string and not one.this.startswith("{")
+        for one in wanted
     )
 
 
