@@ -104,7 +104,7 @@ def test_sources_and_lanes_that_must_match_are_told():
     assert compile_filter("NOT source:a", CATALOGUE).sources is None
     assert compile_filter("source:a*", CATALOGUE).sources is None
     assert compile_filter("+source:a +source:b", CATALOGUE).sources == set()
-    either = compile_filter("source:(A OR \"b\") AND (lane:x OR lane:y)", CATALOGUE)
+    either = compile_filter('source:(A OR "b") AND (lane:x OR lane:y)', CATALOGUE)
     assert (either.sources, either.lanes) == ({"a", "b"}, {"x", "y"})
     assert compile_filter("source:(a OR b*)", CATALOGUE).sources is None
 

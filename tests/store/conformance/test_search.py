@@ -82,7 +82,7 @@ FOUND = {
     "user:?ob": "proc",
     "user:(alice OR bob)": "ssh proc",
     "user:(alice AND bob)": "",
-    "user:(nobody OR ALICE OR \"bob\")": "ssh proc",
+    'user:(nobody OR ALICE OR "bob")': "ssh proc",
     "user:(nobody OR noone OR *lic*)": "ssh",
     "NOT user:(alice OR bob)": "dns",
     "NOT user:(alice OR nobody)": "proc dns",

@@ -1,8 +1,10 @@
 """Records that come in at a steady rate, as they happen, while something else is measured."""
 
+import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +21,7 @@ INGEST_PER_S = 10_000
 _MERGE_EVERY_S = 5
 _MADE_PER_S = 3.0
 """So many seconds of records are made in a second, on a slow machine."""
+_BEGIN_S = 3.0
 _SCHEMA = pa.schema([("source", pa.string()), ("payload", pa.binary())])
 
 
@@ -29,17 +32,14 @@ class RecordedFeed:
     """
 
     def __init__(self, path: Path, seconds: int) -> None:
-        """``seconds`` of records are written to the file ``path``."""
+        """``seconds`` of records are written to the file ``path``, by a process of their own.
+
+        So what making them takes is no part of what is measured.
+        """
         self._path = path
-        company = load_company()
-        self._start = datetime.now(UTC) + timedelta(seconds=seconds / _MADE_PER_S)
-        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, _SCHEMA) as writer:
-            for second in range(seconds):
-                start = self._start + timedelta(seconds=second)
-                end = start + timedelta(seconds=1)
-                sent = list(later_plan(company, start=start, end=end, records=INGEST_PER_S))
-                columns = [[one.source for one in sent], [one.payload for one in sent]]
-                writer.write_batch(pa.record_batch(columns, schema=_SCHEMA))
+        self._start = datetime.now(UTC) + timedelta(seconds=_BEGIN_S + seconds / _MADE_PER_S)
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as making:
+            making.submit(_make, path, self._start, seconds).result()
 
     def wait(self, stop: threading.Event) -> None:
         """Until the time of the first record."""
@@ -52,6 +52,17 @@ class RecordedFeed:
                 for second in seconds:
                     for source, payload in zip(*second.to_pydict().values(), strict=True):
                         yield from split_lines(payload, source, datetime.now(UTC))
+
+
+def _make(path: Path, start: datetime, seconds: int) -> None:
+    company = load_company()
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, _SCHEMA) as writer:
+        for second in range(seconds):
+            moment = start + timedelta(seconds=second)
+            end = moment + timedelta(seconds=1)
+            sent = list(later_plan(company, start=moment, end=end, records=INGEST_PER_S))
+            columns = [[one.source for one in sent], [one.payload for one in sent]]
+            writer.write_batch(pa.record_batch(columns, schema=_SCHEMA))
 
 
 class Feeding:

@@ -92,8 +92,8 @@ class EventSearch:
             first = build.micros(start)
             last = build.micros(query.end) if query.end else build.micros(newest) + 1
             origin, width = build.grid(first, last, buckets)
-            counts = counts_by_time(scan, _of(scan), origin, width)
             starts = [first, *range(origin + width, last, width)]
+            counts = counts_by_time(scan, _of(scan), origin, width, len(starts))
             return [
                 bucket(start, origin + (number + 1) * width - start, last, counts.get(number, {}))
                 for number, start in enumerate(starts)

@@ -21,23 +21,18 @@ _MOST_LISTED = 20_000
 
 
 def counts_by_time(
-    scan: Scan, narrowing: Narrowing, first: int, width: int
+    scan: Scan, narrowing: Narrowing, first: int, width: int, buckets: int
 ) -> dict[int, dict[int, int]]:
     """By number of the bucket and severity id (0 for none): events that match."""
     counts: dict[int, Counter[int]] = defaultdict(Counter)
     to_open, to_open_at_ends = scan.segments, list[Segment]()
     cut = narrowing.cut_minutes()
     if first % build.MINUTE_US == 0 and width % build.MINUTE_US == 0:
-        to_open = []
-        for segment in scan.segments:
-            within = narrowing.whole_minutes(segment)
-            if within is None:
-                to_open.append(segment)
-                continue
-            minutes = narrowing.facts[segment.id].minutes
-            _add_minutes(counts, [one[within] for one in minutes], first, width)
-            if _has_any(minutes[0], cut):
-                to_open_at_ends.append(segment)
+        known = list(filter(narrowing.knows_minutes, scan.segments))
+        to_open = [one for one in scan.segments if not narrowing.knows_minutes(one)]
+        to_open_at_ends = [one for one in known if _has_any(narrowing, one, cut)]
+        edges = (first + width * np.arange(buckets + 1, dtype=np.int64)) // build.MINUTE_US
+        _add_minutes(counts, narrowing, known, edges)
     asked = [(to_open, exp.true()), (to_open_at_ends, build.in_minutes(cut))]
     for segments, where in asked:
         asking = partial(build.histogram, where=where, first=first, width=width)
@@ -46,25 +41,28 @@ def counts_by_time(
     return {number: dict(by) for number, by in counts.items()}
 
 
-def _has_any(minutes: Numbers, of: list[int]) -> bool:
+def _has_any(narrowing: Narrowing, segment: Segment, of: list[int]) -> bool:
+    if not of:
+        return False
+    minutes = narrowing.facts[segment.id].minutes[0]
     at = np.searchsorted(minutes, of)
     inside = at < len(minutes)
     return bool(np.any(minutes[at[inside]] == np.array(of, np.int64)[inside]))
 
 
 def _add_minutes(
-    counts: dict[int, Counter[int]], known: list[Numbers], first: int, width: int
+    counts: dict[int, Counter[int]], narrowing: Narrowing, known: list[Segment], edges: Numbers
 ) -> None:
-    minutes, severities, events = known
-    if not len(minutes):
-        return
-    numbers = (minutes * build.MINUTE_US - first) // width
-    lowest, most = int(severities.min()), int(severities.max()) + 1
-    keys = numbers * (most - lowest) + severities - lowest
-    sums = np.bincount(keys, weights=events)
-    for key in np.flatnonzero(sums).tolist():
-        number, severity = divmod(key, most - lowest)
-        counts[number][severity + lowest] += round(sums[key])
+    """Count the minutes wholly within the times asked for; buckets lie between ``edges``."""
+    within = np.clip(edges, *narrowing.whole_minutes)
+    sums: dict[int, Numbers] = {}
+    for segment in known:
+        for severity, (minutes, before) in narrowing.facts[segment.id].minutes_of.items():
+            added = np.diff(before[np.searchsorted(minutes, within)])
+            sums[severity] = sums[severity] + added if severity in sums else added
+    for severity, events in sums.items():
+        for number in np.flatnonzero(events).tolist():
+            counts[number][severity] += int(events[number])
 
 
 def top_values(

@@ -7,6 +7,7 @@ most segments need not be opened, and of those that are fewer columns are read.
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -25,6 +26,8 @@ _KNOWN = frozenset(
     (*(name for name, kind in ENVELOPE.items() if kind == "VARCHAR" and name != "event_id"),)
 ) | {column.name for column in HOT_COLUMNS}
 _VARIANTS = frozenset({"ocsf", "native"})
+_LEAST, _MOST = -(1 << 40), 1 << 40
+"""Beyond all minutes there are."""
 
 Outcome: TypeAlias = bool | None
 """What a part of the filter says of every event of a segment; None: it must be asked."""
@@ -128,28 +131,23 @@ class Narrowing:
 
         None when it is not known.
         """
-        within = self.whole_minutes(segment)
-        if within is None:
+        if not self.knows_minutes(segment):
             return None
         minutes, _, events = self.facts[segment.id].minutes
-        return minutes[within], events[within]
+        first, end = np.searchsorted(minutes, self.whole_minutes)
+        return minutes[first:end], events[first:end]
 
-    def whole_minutes(self, segment: Segment) -> slice | None:
-        """Which of its facts' minutes lie within the times asked for, so that all events match.
+    def knows_minutes(self, segment: Segment) -> bool:
+        """True when all of a minute's events match wherever it is wholly within the times."""
+        return segment.id in self.facts and self._rest(segment).says is True
 
-        None when it is not known.
-        """
-        facts = self.facts.get(segment.id)
-        if facts is None or self._rest(segment).says is not True:
-            return None
-        minutes = facts.minutes[0]
-        first, last = 0, len(minutes)
-        if self._query.start is not None:
-            first = int(np.searchsorted(minutes * build.MINUTE_US, build.micros(self._query.start)))
-        if self._query.end is not None:
-            ends = (minutes + 1) * build.MINUTE_US
-            last = int(np.searchsorted(ends, build.micros(self._query.end), side="right"))
-        return slice(first, max(first, last))
+    @cached_property
+    def whole_minutes(self) -> tuple[int, int]:
+        """The minutes since 1970 that lie wholly within the times asked for: first, and end."""
+        start, end = self._query.start, self._query.end
+        first = _LEAST if start is None else -(-build.micros(start) // build.MINUTE_US)
+        last = _MOST if end is None else build.micros(end) // build.MINUTE_US
+        return first, max(first, last)
 
     def cut_minutes(self) -> list[int]:
         """Minutes since 1970 of which only a part lies within the times asked for."""

@@ -31,6 +31,7 @@ _COUNTED = (*_ENVELOPE, *(column.name for column in HOT_COLUMNS))
 _QUICK = 1
 """The level of compression for facts that somebody waits for."""
 Numbers = npt.NDArray[np.int64]
+_ZERO = np.zeros(1, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class SegmentFacts:
     @cached_property
     def _told(self) -> dict[str, Any]:
         told: dict[str, Any] = orjson.loads(zlib.decompress(self.packed))
+        told["minutes"] = tuple(np.array(one, np.int64) for one in told["minutes"])
         return told
 
     @cached_property
@@ -104,8 +106,18 @@ class SegmentFacts:
     @cached_property
     def minutes(self) -> tuple[Numbers, Numbers, Numbers]:
         """Minutes since 1970 (ascending), severity ids (0 for none), events."""
-        at, severity, events = (np.array(one, np.int64) for one in self._told["minutes"])
+        at, severity, events = self._told["minutes"]
         return np.cumsum(at), severity, events
+
+    @cached_property
+    def minutes_of(self) -> dict[int, tuple[Numbers, Numbers]]:
+        """By severity id: its minutes, and how many of its events are before each and in all."""
+        minutes, severities, events = self.minutes
+        known: dict[int, tuple[Numbers, Numbers]] = {}
+        for severity in np.unique(severities).tolist():
+            is_it = severities == severity
+            known[severity] = minutes[is_it], np.concatenate([_ZERO, np.cumsum(events[is_it])])
+        return known
 
 
 def facts_of(table: pa.Table) -> bytes:
