@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.store.engines.state.json_text import json_text, json_value
+from tocsin.store.engines.state.json_text import json_text
 
 TEXTS = st.text(st.characters(exclude_categories=())) | st.just("\x00\ufdd0")
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS
@@ -20,18 +20,13 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_any_value_comes_back(value: object) -> None:
-    assert json_value(json_text(value)) == value
-    assert json_value(json_text(value).encode(errors="surrogatepass")) == value
-
-
-@given(VALUES)
-def test_what_an_earlier_build_wrote_comes_back(value: object) -> None:
-    assert json_value(json.dumps(value)) == value
+    assert json.loads(json_text(value)) == value
+    assert json.loads(json_text(value).encode(errors="surrogatepass")) == value
 
 
 def test_numbers_keep_every_digit() -> None:
     numbers = [2**53 + 1, 2**63, 2**64 - 1, 2**64, -(2**63) - 1, 10**40, 0.1, 1e308]
-    again = json_value(json_text(numbers))
+    again = json.loads(json_text(numbers))
     assert again == numbers
     assert [type(one) for one in again] == [type(one) for one in numbers]
 

@@ -9,7 +9,7 @@ from psycopg import IsolationLevel
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 
-from tocsin.store.engines.state.json_text import json_text, json_value
+from tocsin.store.engines.state.json_text import json_text
 from tocsin.store.engines.state.postgres_types import adapt
 from tocsin.store.engines.state.writers_turn import WritersTurn
 from tocsin.store.migrations import chain
@@ -102,7 +102,6 @@ class PostgresState:
             max_overflow=0,
             pool_timeout=LOCK_TIMEOUT_S,
             json_serializer=json_text,
-            json_deserializer=json_value,
             pool_pre_ping=True,  # the server may have been restarted meanwhile
         )
         event.listen(engine, "connect", _prepare)

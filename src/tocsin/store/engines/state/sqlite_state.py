@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from tocsin.store.engines.state.json_text import json_text, json_value
+from tocsin.store.engines.state.json_text import json_text
 from tocsin.store.engines.state.writers_turn import WritersTurn
 from tocsin.store.migrations import chain
 from tocsin.store.ports import StoreError
@@ -77,7 +77,6 @@ def _engine(path: Path, begin: str, *, connections: int, query_only: bool) -> En
         max_overflow=0,
         pool_timeout=BUSY_TIMEOUT_S,
         json_serializer=json_text,
-        json_deserializer=json_value,
     )
 
     @event.listens_for(engine, "connect")
