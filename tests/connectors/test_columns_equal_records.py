@@ -220,6 +220,14 @@ def test_events_of_ocsf_with_something_else_where_a_number_belongs(name: str, va
     assert compare([json.dumps(event).encode()])[0] == 1
 
 
+def test_few_records_with_many_values_beside_one_of_another_type() -> None:
+    parts = [{"name": f"n{at}", "size": at, "inner": {"on": at % 2 == 0}} for at in range(40)]
+    wide = json.dumps({"kind": "wide", "Parts": parts})
+    odd = json.dumps({"kind": "odd", "Parts": "half a letter \ud800"})  # read by itself
+    lines = [wide, wide, odd, wide.replace("n39", "m39"), wide, odd]
+    assert compare(["\n".join(lines).encode()])[0] == len(lines)
+
+
 def test_every_sample_of_every_connector() -> None:
     payloads = [
         path.read_bytes()

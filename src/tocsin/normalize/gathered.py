@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -158,6 +159,7 @@ class Gathered:
         names = dict.fromkeys([*shaped, *left.schema.names])
         if len(names) > MAX_KEYS:
             return None
+        record = lru_cache(maxsize=None)(self._record)
         for name in names:
             one, at = shaped.get(name), left.schema.get_field_index(name)
             other = left.column(at) if at >= 0 else None
@@ -168,14 +170,26 @@ class Gathered:
             if one.type == other.type:
                 columns[name] = pa.concat_arrays([one, other]).take(order)
             else:
-                columns[name] = self._mixed(cells, lane, rows, name)
+                columns[name] = self._mixed(cells, lane, rows, name, record)
         return columns
 
-    def _mixed(self, cells: Cells, lane: LaneRows, rows: Numbers, name: str) -> pa.Array:
+    def _mixed(
+        self,
+        cells: Cells,
+        lane: LaneRows,
+        rows: Numbers,
+        name: str,
+        record: Callable[[int], dict[str, object]],
+    ) -> pa.Array:
+        """Values of several types; a few records with many values there are read whole."""
         values: list[object] = [None] * len(rows)
         for group in _placed(lane.shaped, rows):
-            found = values_of(cells, group.template.record.get(name), group)
-            for place, value in zip(group.rows.tolist(), found, strict=True):
+            node, places = group.template.record.get(name), group.rows.tolist()
+            if len(places) < _slots(node):
+                found = [record(row).get(name) for row in rows[group.rows].tolist()]
+            else:
+                found = values_of(cells, node, group)
+            for place, value in zip(places, found, strict=True):
                 values[place] = value
         places = np.searchsorted(rows, lane.loose).tolist()
         for place, row in zip(places, lane.loose.tolist(), strict=True):
@@ -194,6 +208,15 @@ class Gathered:
         if not self._raw:
             return pa.nulls(len(rows), pa.binary())
         return pa.array([self._raw.get(row) for row in rows.tolist()], pa.binary())
+
+
+def _slots(node: object) -> int:
+    """How many values of a template lie there."""
+    if isinstance(node, int):
+        return 1
+    if isinstance(node, Mapping):
+        return sum(map(_slots, node.values()))
+    return sum(map(_slots, node)) if isinstance(node, Sequence) else 0
 
 
 def _placed(groups: Sequence[Rows], rows: Numbers) -> list[Rows]:
