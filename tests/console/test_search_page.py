@@ -52,6 +52,22 @@ def test_columns_order_and_zone_are_chosen_and_stand_in_the_address(desks: Desks
     desk.assert_quiet()
 
 
+def test_a_narrow_list_tells_whom_an_event_is_about_and_not_where_from(desks: Desks) -> None:
+    desk = desks(width=900)
+    page = desk.page
+    desk.open("/search?q=user:*")
+    heads = page.locator("table.events thead")
+    expect(heads.get_by_text("User", exact=True)).to_be_visible()
+    expect(heads.get_by_text("Host", exact=True)).to_be_visible()
+    expect(heads.get_by_text("Source", exact=True)).to_be_hidden()
+    first = page.locator("[data-row] td.whom:visible").last
+    expect(first).to_have_attribute("title", re.compile("."))
+    desk.look("search-narrow")
+    page.set_viewport_size({"width": 760, "height": 900})
+    expect(heads.get_by_text("User", exact=True)).to_be_hidden()
+    desk.assert_quiet()
+
+
 def test_a_record_leads_to_what_is_around_it_and_a_value_to_more(desks: Desks) -> None:
     desk = desks()
     page = desk.page
