@@ -220,6 +220,12 @@ def test_events_of_ocsf_with_something_else_where_a_number_belongs(name: str, va
     assert compare([json.dumps(event).encode()])[0] == 1
 
 
+@pytest.mark.parametrize("number", ["1e400", "1" + "0" * 400, "9" * 310 + ".5", "1" + "0" * 100])
+def test_a_list_with_a_number_beyond_all_others(number: str) -> None:
+    lines = [f'{{"a":[1,{at}]}}' for at in range(80)] + [f'{{"a":[1,{number}]}}'] * 40
+    compare(["\n".join(lines).encode()])
+
+
 def test_few_records_with_many_values_beside_one_of_another_type() -> None:
     parts = [{"name": f"n{at}", "size": at, "inner": {"on": at % 2 == 0}} for at in range(40)]
     wide = json.dumps({"kind": "wide", "Parts": parts})

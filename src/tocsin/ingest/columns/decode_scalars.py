@@ -12,8 +12,9 @@ from tocsin.ingest.columns.decode_lines import Flags, Numbers, table_of
 from tocsin.model.shaped_records import CellKind
 
 Offsets = npt.NDArray[np.int32]
-# Exponents of three digits may overflow; minus nothing is 0 to one reader and -0.0 to another.
-_NUMBER = r"(?:-?[1-9][0-9]*(?:\.[0-9]+)?|-?0\.[0-9]+|0)(?:[eE][+-]?[0-9]{1,2})?"
+# Exponents of three digits and hundreds of digits may overflow; minus nothing is 0 to one reader
+# and -0.0 to another.
+_NUMBER = r"(?:-?[1-9][0-9]{0,39}(?:\.[0-9]{1,40})?|-?0\.[0-9]{1,40}|0)(?:[eE][+-]?[0-9]{1,2})?"
 _SOUND_NUMBER = f"^{_NUMBER}$"
 _PLAIN = f"(?:{_NUMBER}|true|false|null)"
 _SOUND_LIST = rf"^\[{_PLAIN}(?:, ?{_PLAIN})*\]$"
