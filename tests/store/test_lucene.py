@@ -107,6 +107,8 @@ def test_sources_and_lanes_that_must_match_are_told():
     either = compile_filter('source:(A OR "b") AND (lane:x OR lane:y)', CATALOGUE)
     assert (either.sources, either.lanes) == ({"a", "b"}, {"x", "y"})
     assert compile_filter("source:(a OR b*)", CATALOGUE).sources is None
+    assert compile_filter('source:"syslog/Web01"', CATALOGUE).sources == {"syslog/web01"}
+    assert compile_filter('source:"10.0.0.0/8"', CATALOGUE).sources is None
 
 
 def test_values_of_one_field_are_looked_for_at_once():
@@ -119,6 +121,9 @@ def test_a_value_among_many_that_is_none_is_told_with_its_place():
     with pytest.raises(QueryError) as told:
         compile_filter("dst_port:(22 OR 23 OR x)", CATALOGUE)
     assert told.value.at == len("dst_port:(22 OR 23 OR ")
+    with pytest.raises(QueryError, match="is no network") as told:
+        compile_filter("src_ip:(10.1.2.3 OR 10.1.2.4 OR 10.0.0.0\\/99)", CATALOGUE)
+    assert told.value.at == len("src_ip:(10.1.2.3 OR 10.1.2.4 OR ")
 
 
 def test_the_condition_of_nothing_is_everything():

@@ -189,6 +189,9 @@ class _Compiler:
         texts = {at: text for at, part in enumerate(parts) if (text := _whole(part)) is not None}
         if columns is None or len(texts) < 2:
             return exp.or_(*(self.node(part, columns, depth + 1) for part in parts))
+        for at, text in texts.items():
+            if isinstance(parts[at], tree.Word):
+                predicates.check_network(text, parts[at].pos)
         wanted = [(text, parts[at].pos) for at, text in texts.items()]
         listed = _each(columns, lambda column: predicates.equals_one_of(column, wanted))
         others = [part for at, part in enumerate(parts) if at not in texts]
@@ -225,7 +228,7 @@ def _whole(node: tree.Item) -> str | None:
     elif not isinstance(node, tree.Phrase):
         return None
     text = literal_text(node)
-    return None if "/" in text else text
+    return text if predicates.network_of(text) is None else None
 
 
 def _value(node: tree.Item, columns: list[Column] | None, catalogue: FieldCatalogue) -> exp.Expr:

@@ -121,6 +121,7 @@ def _measured(
         told[name]["ten_at_once_p95_ms"] = _together(ask, house.settings.search.at_once)
     longest_stop_s = None
     if beside_ingest:
+        on_progress("making records to come in", 2 * len(asked), situations * len(asked))
         with feeding(house, home / "feed.arrow", _feed_s(told, rounds)) as fed:
             live = questions(house.events, until_now=True)
             for at, (name, ask) in enumerate(live.items()):

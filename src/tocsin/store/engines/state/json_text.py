@@ -12,7 +12,10 @@ _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 def json_text(value: Any) -> str:
-    """The text of a value of objects, lists, texts, numbers; TypeError for any other."""
+    """The text of a value of objects, lists, texts, numbers; TypeError for any other.
+
+    What is no number (NaN, infinity) becomes null: JSON has no such thing, PostgreSQL refuses it.
+    """
     try:
         return orjson.dumps(value, option=_OPTIONS).decode()
     except TypeError:  # numbers beyond 64 bits, letters beyond Unicode, keys that are no texts
