@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.gate import gate
+
 _NUMBER = re.compile(rb'"number": ?(\d+)')
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _HEAD_END = b"\r\n\r\n"
@@ -87,20 +89,17 @@ class Witness:
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         self._end = lambda: loop.call_soon_threadsafe(ended.set)
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        listening.set()
-        await ended.wait()
-        server.close()
+        async with gate(("127.0.0.1", self._target), self._talk) as self.port:
+            listening.set()
+            await ended.wait()
 
-    async def _connected(
-        self, sender: asyncio.StreamReader, to_sender: asyncio.StreamWriter
+    async def _talk(
+        self,
+        sender: asyncio.StreamReader,
+        to_sender: asyncio.StreamWriter,
+        server: asyncio.StreamReader,
+        to_server: asyncio.StreamWriter,
     ) -> None:
-        try:
-            server, to_server = await asyncio.open_connection("127.0.0.1", self._target)
-        except OSError:
-            to_sender.transport.abort()
-            return
         asked, answered = (asyncio.StreamReader(_LONGEST_HEAD) for _ in range(2))
         noting = asyncio.create_task(self._note(asked, answered))
         asking = asyncio.create_task(_pass_on(sender, to_server, asked))

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from anyio.from_thread import start_blocking_portal
 
+from tests.gate import gate
+
 _HANDSHAKE, _API_VERSIONS, _AUTHENTICATE = 17, 18, 36
 _UNSUPPORTED_MECHANISM, _AUTHENTICATION_FAILED = 33, 58
 _FLEXIBLE = 3
@@ -34,20 +36,26 @@ class KafkaGate:
     port: int = 0
     admitted: list[str] = field(default_factory=list)
 
-    async def connected(self, client: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+    @property
+    def target(self) -> tuple[str, int]:
         host, _, port = self.broker.partition(":")
-        broker, to_broker = await asyncio.open_connection(host, int(port))
+        return host, int(port)
+
+    async def talk(
+        self,
+        client: asyncio.StreamReader,
+        to: asyncio.StreamWriter,
+        broker: asyncio.StreamReader,
+        to_broker: asyncio.StreamWriter,
+    ) -> None:
+        host, port = self.target
         with suppress(asyncio.IncompleteReadError, OSError):
             if await self._admit(client, to, broker, to_broker):
                 self.admitted.append(self.mechanism)
-                here, there = (
-                    host.encode() + struct.pack(">i", one) for one in (self.port, int(port))
-                )
+                here, there = (host.encode() + struct.pack(">i", one) for one in (self.port, port))
                 await asyncio.gather(
                     _copy(client, to_broker, b"", b""), _copy(broker, to, there, here)
                 )
-        for writer in (to, to_broker):
-            writer.close()
 
     async def _admit(
         self,
@@ -116,15 +124,13 @@ class KafkaGate:
 
 
 @contextmanager
-def guarded(gate: KafkaGate) -> Iterator[KafkaGate]:
+def guarded(guard: KafkaGate) -> Iterator[KafkaGate]:
     """The gate while it is open, on a port of its own."""
-    with start_blocking_portal() as portal:
-        server = portal.call(asyncio.start_server, gate.connected, "127.0.0.1", 0)
-        gate.port = server.sockets[0].getsockname()[1]
-        try:
-            yield gate
-        finally:
-            portal.call(server.close)
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(gate(guard.target, guard.talk)) as guard.port,
+    ):
+        yield guard
 
 
 def _with_sasl(answer: bytes, version: int) -> bytes:

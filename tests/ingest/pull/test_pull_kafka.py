@@ -5,7 +5,6 @@ import gzip
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from anyio.from_thread import start_blocking_portal
 from confluent_kafka import Consumer, Producer, TopicPartition
 from pydantic import ValidationError
 
+from tests.gate import gate
 from tests.ingest.certificates import Authority, Pair
 from tests.ingest.pulling import Spool, means, pulling, wait_for_error
 from tests.server_process import wait_until
@@ -129,16 +129,19 @@ def spoken_over_tls(cluster: Cluster, pair: Pair, client_ca: Path) -> Iterator[s
                 await writer.drain()
         writer.close()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        inner_reader, inner_writer = await asyncio.open_connection(host, int(port))
-        await asyncio.gather(copy(reader, inner_writer), copy(inner_reader, writer))
+    async def talk(
+        client: asyncio.StreamReader,
+        to_client: asyncio.StreamWriter,
+        broker: asyncio.StreamReader,
+        to_broker: asyncio.StreamWriter,
+    ) -> None:
+        await asyncio.gather(copy(client, to_broker), copy(broker, to_client))
 
-    with start_blocking_portal() as portal:
-        server = portal.call(partial(asyncio.start_server, connected, "127.0.0.1", 0, ssl=context))
-        try:
-            yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        finally:
-            portal.call(server.close)
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(gate((host, int(port)), talk, context)) as listening,
+    ):
+        yield f"127.0.0.1:{listening}"
 
 
 @pytest.fixture
