@@ -18,12 +18,18 @@ from tocsin.ingest.columns.decode_text import TextColumns, worth_columns
 from tocsin.ingest.columns.text_headed import headed_columns
 from tocsin.ingest.limits import RECORD_BYTES
 from tocsin.ingest.records.audit_line import read_audit
-from tocsin.ingest.records.carried import finish_object, read_carried, read_text
-from tocsin.ingest.records.elastic_document import document_reader, open_document, read_whole
+from tocsin.ingest.records.carried import read_carried, read_text
 from tocsin.ingest.records.hec_event import hec_reader, open_envelope, read_object_event
 from tocsin.ingest.records.json_line import is_plain_object, read_object
 from tocsin.ingest.records.otlp_record import open_record, otlp_reader, read_object_body
 from tocsin.ingest.records.syslog_message import read_syslog
+from tocsin.ingest.records.text_carrier import (
+    ELASTIC,
+    SHIPPER,
+    carrier_reader,
+    open_document,
+    read_whole,
+)
 from tocsin.ingest.records.w3c import W3cHeader, is_header
 from tocsin.ingest.records.windows_event import flatten_event
 from tocsin.ingest.records.zeek_tsv import ZeekHeader
@@ -207,7 +213,7 @@ def _reader_of(batch: RawBatch, read_text: bool) -> Reader:
         case Framing.HEC:
             return hec_reader(read_line)
         case Framing.DOCUMENTS:
-            return document_reader(read_line)
+            return carrier_reader(read_line, ELASTIC)
         case Framing.OTLP:
             return otlp_reader(read_line)
         case _:
@@ -254,7 +260,7 @@ def _line_reader(received_at: datetime) -> Reader:
     # Refers to itself, so it must not hold the batch: only the cycle collector frees it.
     def read(line: bytes) -> Reading:
         if line[:1] == b"{":
-            return _read_json(line)
+            return read_json(line)
         if line[:3] == _BOM:
             return read(line[3:])
         try:
@@ -268,6 +274,7 @@ def _line_reader(received_at: datetime) -> Reader:
                 return record, True
         return _read_text(text, keeps, received_at)
 
+    read_json = carrier_reader(read, SHIPPER)
     return read
 
 
@@ -281,11 +288,6 @@ def _read_text(text: str, keeps: bool, received_at: datetime) -> Reading:
         record, repeats = read_text(text)
         return record, keeps or repeats
     return read_carried(fields, keeps)
-
-
-def _read_json(line: bytes) -> Reading:
-    record, keeps = read_object(line)
-    return finish_object(record), keeps
 
 
 def _read_windows(line: bytes) -> Reading:
@@ -327,7 +329,7 @@ _OBJECTS = (b"{", b"")
 _TEXTS = frozenset({Framing.LINES, Framing.SYSLOG})
 # What shapes look like is the same for all callers; remembering it is the point.
 _SHAPES = {
-    Framing.LINES: Templates(_read_json, finish_object),
+    Framing.LINES: Templates(read_whole, open_document),
     Framing.EVTX: Templates(_read_windows, _finish_windows),
     Framing.HEC: Templates(read_object_event, open_envelope),
     Framing.DOCUMENTS: Templates(read_whole, open_document),

@@ -5,6 +5,12 @@ from tocsin.normalize.mapping import Expression, Scalar, Shape, TimeField
 ENVELOPE_TIMES = (
     TimeField(field="hec.time", format="epoch_s"),
     TimeField(field="elastic.@timestamp", format="iso"),
+    TimeField(field="shipper.@timestamp", format="iso"),
+    TimeField(field="shipper.timestamp", format="iso"),
+    TimeField(field="shipper.timestamp", format="epoch"),
+    TimeField(field="shipper.time", format="iso"),
+    TimeField(field="shipper.time", format="epoch"),
+    TimeField(field="shipper.date", format="epoch"),
     TimeField(field="otel.timeUnixNano", format="epoch_ns"),
     TimeField(field="otel.observedTimeUnixNano", format="epoch_ns"),
     TimeField(field="syslog.timestamp", format="syslog"),
@@ -15,7 +21,8 @@ ENVELOPE_TIMES = (
 _FALLBACKS = {
     "device.hostname": (
         *("hec.host", "elastic.host.hostname", "elastic.host.name", "elastic.host"),
-        *("otel.resource.host.name", "syslog.hostname"),
+        *("shipper.host.hostname", "shipper.host.name", "shipper.host", "shipper.hostname"),
+        *("shipper.kubernetes.host", "otel.resource.host.name", "syslog.hostname"),
     ),
 }
 

@@ -51,7 +51,7 @@ def cut(content: bytes, step: int = 1 << 20) -> tuple[list[object], list[Unreada
     return records, unreadable
 
 
-@given(OBJECTS, st.sampled_from([None, 0, 2]), st.integers(1, 40), st.sampled_from("[]rp"))
+@given(OBJECTS, st.sampled_from([None, 0, 2]), st.integers(1, 40), st.sampled_from("[]rapj"))
 def test_objects_come_out_whatever_holds_them(
     objects: list[dict[str, object]], indent: int | None, step: int, shape: str
 ) -> None:
@@ -59,11 +59,15 @@ def test_objects_come_out_whatever_holds_them(
         "[": lambda: json.dumps(objects, indent=indent),
         "]": lambda: json.dumps(objects, indent=indent, ensure_ascii=False),
         "r": lambda: json.dumps({"Records": objects, "more": [{}]}, indent=indent),
+        "a": lambda: json.dumps({"records": objects}, indent=indent),
+        "j": lambda: "".join(json.dumps(item) for item in objects),
         "p": lambda: "\n".join(json.dumps(item, indent=indent) for item in objects),
     }[shape]()
     content = text.encode("utf-8", "replace")
     records, unreadable = cut(content, step)
     assert not unreadable
+    if shape == "r":
+        objects = [*objects, {"more": [{}]}]
     if "\\ud" not in text.lower() and shape != "]":
         assert records == objects
     assert len(records) == len(objects)
@@ -72,7 +76,7 @@ def test_objects_come_out_whatever_holds_them(
 def test_several_cloudtrail_files_behind_each_other() -> None:
     one = json.dumps({"Records": [{"a": 1}, {"a": 2}], "x": {"y": "]}"}})
     records, unreadable = cut(f"{one}\n{one}".encode())
-    assert (len(records), unreadable) == (4, [])
+    assert (records, unreadable) == ([{"a": 1}, {"a": 2}, {"x": {"y": "]}"}}] * 2, [])
 
 
 @pytest.mark.parametrize(

@@ -231,3 +231,40 @@ def test_any_bytes_below_a_header_are_records_or_told(body: bytes) -> None:
     lines = [line for line in body.split(b"\n") if line.strip()]
     headers = [line for line in lines if line.startswith((b"#", b"version account-id "))]
     assert len(decoded.records) + len(decoded.unreadable) == len(lines) - len(headers)
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (
+            {"appname": "sshd", "procid": 12, "hostname": "web01", "host": "edge", "message": "x"},
+            {"program": "sshd", "pid": 12, "hostname": "web01", "host": "edge", "message": "x"},
+        ),
+        (
+            {
+                "ident": "sshd",
+                "pid": "12",
+                "host": "web01",
+                "time": "Mar  1 00:00:00",
+                "message": "x",
+            },
+            {
+                "program": "sshd",
+                "pid": "12",
+                "hostname": "web01",
+                "timestamp": "Mar  1 00:00:00",
+                "message": "x",
+            },
+        ),
+        (
+            {"ident": "a", "program": "b", "message": "x"},
+            {"ident": "a", "program": "b", "message": "x"},
+        ),
+        ({"appname": "billing", "event": "paid"}, {"appname": "billing", "event": "paid"}),
+    ],
+    ids=["vector", "fluent-bit", "named twice", "no message"],
+)
+def test_syslog_that_a_shipper_took_apart_has_our_names(
+    sent: dict[str, object], read: dict[str, object]
+) -> None:
+    assert one(json.dumps(sent)) == read

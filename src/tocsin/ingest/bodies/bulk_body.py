@@ -9,6 +9,7 @@ import orjson
 
 from tocsin.ingest.bodies.sent_names import clean_name
 from tocsin.ingest.cutting.cutting import Maker, line_groups
+from tocsin.ingest.cutting.wrapped import opened_lines
 from tocsin.ingest.decode import decode
 from tocsin.ingest.sources.seen_ids import Claim, key_of
 from tocsin.model.record import Framing, RawBatch
@@ -34,14 +35,15 @@ class Action:
 
 @dataclass(slots=True)
 class _Group:
-    """The documents for one index, and the number of the item that each is."""
+    """The documents for one index, and the number of the item that each is (or is a part of)."""
 
     documents: list[bytes] = field(default_factory=list)
     items: list[int] = field(default_factory=list)
 
     def add(self, document: bytes, action: Action, item: int) -> None:
-        self.documents.append(document if action.id is None else _with_id(document, action.id))
-        self.items.append(item)
+        for one in opened_lines(document).split(b"\n"):
+            self.documents.append(one if action.id is None else _with_id(one, action.id))
+            self.items.append(item)
 
 
 @dataclass(frozen=True, slots=True)

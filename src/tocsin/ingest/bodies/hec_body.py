@@ -10,6 +10,7 @@ import orjson
 from tocsin.ingest.bodies.sent_names import names_of, regrouped
 from tocsin.ingest.cutting.cutting import Cut, Maker, line_groups
 from tocsin.ingest.cutting.json_cutter import cut_json
+from tocsin.ingest.cutting.wrapped import may_be_wrapped, opened_lines
 from tocsin.ingest.decode import decode
 from tocsin.ingest.records.hec_event import NOT_JSON, HecFault, hec_reader
 from tocsin.model.record import Decoded, Framing, RawBatch
@@ -46,7 +47,7 @@ def take_events(body: bytes, maker: Maker) -> HecIntake:
         exact = _looked_at(whole)
         if whole and exact.events >= found.events:
             found = exact
-    return _intake(found)
+    return _intake(_opened(found, maker))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,16 @@ def take_raw(body: bytes, about: Mapping[str, str], maker: Maker) -> HecIntake:
     end = (b"," + rest if rest else b"") + b"}"
     events = b"\n".join(b'{"event":' + _quoted(line) + end for line in _lines(body))
     batches = [maker.batch(group, number, Framing.HEC) for group, number in _numbered(events)]
-    return _intake(_looked_at(batches))
+    return _intake(_opened(_looked_at(batches), maker))
+
+
+def _opened(found: _Cut, maker: Maker) -> _Cut:
+    """Records of wrappers as events of their own, each with the envelope; not beside a fault."""
+    if found.unreadable or not any(may_be_wrapped(batch.payload) for batch in found.batches):
+        return found
+    payload = b"\n".join(opened_lines(batch.payload, "event") for batch in found.batches)
+    groups = _numbered(payload)
+    return _looked_at([maker.batch(group, number, Framing.HEC) for group, number in groups])
 
 
 def _lines(body: bytes) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ import orjson
 
 from tocsin.ingest.bodies.sent_names import clean_name
 from tocsin.ingest.cutting.cutting import Maker, line_groups
+from tocsin.ingest.cutting.wrapped import opened_lines
 from tocsin.ingest.records.otlp_value import (
     OtlpFault,
     attributes,
@@ -208,7 +209,7 @@ def batches_of(payloads: Mapping[str, bytes], maker: Maker) -> list[RawBatch]:
     for name, payload in payloads.items():
         named = replace(maker, source=f"{maker.source}/{name}") if name else maker
         number = 1
-        for lines, count in line_groups(payload):
+        for lines, count in line_groups(opened_lines(payload, "body")):
             batches.append(named.batch(lines, number, Framing.OTLP))
             number += count
     return batches

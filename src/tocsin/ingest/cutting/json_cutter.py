@@ -4,22 +4,24 @@ import re
 from collections.abc import Iterator
 
 from tocsin.ingest.cutting.cutting import ByteStream, Cut, Grouping, Maker
+from tocsin.ingest.cutting.wrapped import MEMBERS, opened_subscription
 from tocsin.ingest.limits import BATCH_BYTES, KEPT_BYTES, RECORD_BYTES
 
 # Everything up to the next bracket, stepping over whole strings.
 TO_BRACKET = re.compile(rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+', re.DOTALL)
-_RECORDS = re.compile(rb'\s*\{\s*"Records"\s*:\s*\[')
 _ARRAY = re.compile(rb"\s*\[")
 _BETWEEN = re.compile(rb"[\s,]*")
 _SCALAR = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^,\[\]{}"\s]+')
+_BLANKS = b" \t\r\n"
 _NEWLINES = bytes.maketrans(b"\r\n", b"  ")
 
 
 def cut_json(stream: ByteStream, maker: Maker) -> Iterator[Cut]:
     """Batches of the objects in a run of values: objects, arrays of them, ``{"Records": […]}``.
 
-    Objects are numbered from 1 over the whole input. Line ends between tokens become blanks. What
-    is no JSON value, and an object that is too large or cut off, comes out Unreadable.
+    What such a wrapper has beside its records is one more. Objects are numbered from 1 over the
+    whole input. Line ends between tokens become blanks. What is no JSON value, and an object that
+    is too large or cut off, comes out Unreadable.
     """
     grouping = Grouping(maker.batch)
     for value, reason in _Values(stream):
@@ -27,7 +29,8 @@ def cut_json(stream: ByteStream, maker: Maker) -> Iterator[Cut]:
             yield from grouping.skip()
             yield maker.unreadable(grouping.taken, reason, value)
         else:
-            yield from grouping.add(value.translate(_NEWLINES))
+            for record in opened_subscription(value):
+                yield from grouping.add(record.translate(_NEWLINES))
     yield from grouping.rest()
 
 
@@ -47,7 +50,7 @@ class _Values:
             if inside and mark == 0x5D:  # ]
                 self._at += 1
                 if inside == 2:
-                    self._leave_wrapper()
+                    yield from self._leave_wrapper()
                 inside = 0
             elif not inside and (opening := self._opening()):
                 inside = opening
@@ -71,7 +74,7 @@ class _Values:
     def _opening(self) -> int:
         while len(self._buffer) - self._at < 4096 and self._more():
             pass
-        for kind, pattern in ((2, _RECORDS), (1, _ARRAY)):
+        for kind, pattern in ((2, MEMBERS), (1, _ARRAY)):
             found = pattern.match(self._buffer, self._at)
             if found:
                 self._at = found.end()
@@ -120,13 +123,21 @@ class _Values:
         self._at = end
         return value, reason
 
-    def _leave_wrapper(self) -> None:
-        """Step over what follows the array in its wrapping object, up to its closing bracket."""
-        depth = 1
+    def _leave_wrapper(self) -> Iterator[tuple[bytes, str]]:
+        """What follows the array in its wrapping object, as an object of its own."""
+        depth, rest = 1, b""
         while True:
+            begin = self._at
             self._at, depth = _walk(self._buffer, self._at, depth)
+            if len(rest) < RECORD_BYTES:
+                rest += self._buffer[begin : self._at]
             if depth == 0 or not self._more():
-                return
+                break
+        rest = rest.strip(_BLANKS)
+        if rest.startswith(b","):
+            yield b"{" + rest[1:], ""
+        elif rest.removesuffix(b"}"):
+            yield rest, "not what follows an array within a JSON object"
 
     def _more(self) -> bool:
         """Read on: as much again as is held, so that long values are not walked over and over."""

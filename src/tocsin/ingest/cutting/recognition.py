@@ -7,10 +7,12 @@ import orjson
 
 from tocsin.ingest.cutting.evtx_cutter import FILE_MAGIC
 from tocsin.ingest.cutting.json_cutter import TO_BRACKET
+from tocsin.ingest.cutting.wrapped import MEMBERS, SUBSCRIBED
 from tocsin.ingest.records.w3c import is_headed
 
 HEAD_BYTES = 1 << 16
-_WRAPPED = re.compile(rb'\s*(?:\[\s*[\[{\]]|\{\s*"Records"\s*:\s*\[)')
+_ARRAY = re.compile(rb"\s*\[\s*[\[{\]]")
+_WRAPPED = (_ARRAY, MEMBERS, SUBSCRIBED)
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\x0b\x0c\r\x1b\x1d"))
 
 
@@ -28,8 +30,9 @@ class Shape(StrEnum):
 def recognize(head: bytes) -> Shape:
     """The shape of an input that begins with ``head`` (without a byte order mark).
 
-    A JSON array, ``{"Records": [`` and an object that goes on over its first line are ``JSON``;
-    one object a line is ``LINES``, as is everything else that is text.
+    A JSON array, a wrapper of many records, objects with nothing between them and one that goes
+    on over its first line are ``JSON``; one object a line is ``LINES``, as is everything else that
+    is text.
     """
     if head.startswith(FILE_MAGIC):
         return Shape.EVTX
@@ -37,7 +40,10 @@ def recognize(head: bytes) -> Shape:
         return Shape.ZEEK
     if is_headed(head):
         return Shape.W3C
-    if _WRAPPED.match(head) or _is_pretty(head.lstrip()):
+    if any(one.match(head) for one in _WRAPPED):
+        return Shape.JSON
+    begun = head.lstrip()
+    if begun.startswith(b"{") and (_is_joined(begun) or _is_pretty(begun)):
         return Shape.JSON
     return Shape.BINARY if _is_binary(head[:4096]) else Shape.LINES
 
@@ -54,24 +60,32 @@ def _is_binary(sample: bytes) -> bool:
 def _is_pretty(head: bytes) -> bool:
     """True when an object begins in the first line and is still open at its end."""
     first, newline, rest = head.partition(b"\n")
-    if not newline or not first.startswith(b"{") or _is_object(first) or not _is_open(first):
+    if not newline or _is_object(first) or _closed_at(first) != 0:
         return False
     second = rest.lstrip().partition(b"\n")[0]
     return not (second.startswith(b"{") and _is_object(second))
 
 
-def _is_open(line: bytes) -> bool:
-    """True when brackets are open at the end of the line and no string is."""
+def _is_joined(head: bytes) -> bool:
+    """True when the next object begins on the line on which the first one ends."""
+    end = _closed_at(head)
+    return end > 0 and head[end:].lstrip(b" \t").startswith(b"{") and _is_object(head[:end])
+
+
+def _closed_at(text: bytes) -> int:
+    """The byte behind the value that begins ``text``; 0 when it is open at the end, -1 in a string."""
     at = depth = 0
     while True:
-        found = TO_BRACKET.match(line, at)
+        found = TO_BRACKET.match(text, at)
         at = found.end() if found else at
-        if at >= len(line):
-            return depth > 0
-        if line[at] == 0x22:
-            return False
-        depth += 1 if line[at] in b"{[" else -1
+        if at >= len(text):
+            return 0
+        if text[at] == 0x22:
+            return -1
+        depth += 1 if text[at] in b"{[" else -1
         at += 1
+        if depth <= 0:
+            return at
 
 
 def _is_object(line: bytes) -> bool:

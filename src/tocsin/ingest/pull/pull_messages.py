@@ -7,18 +7,19 @@ from io import BytesIO
 from tocsin.ingest.cutting.cutting import Cut, Maker
 from tocsin.ingest.cutting.files import PACKED, UTF16, read_opened
 from tocsin.ingest.cutting.recognition import Shape, recognize
+from tocsin.ingest.cutting.wrapped import may_be_wrapped
 from tocsin.ingest.limits import BATCH_BYTES, BATCH_RECORDS, RECORD_BYTES
 
 _UNPACKED_LIMIT_BYTES = 256 << 20
-_WHOLE = (*PACKED, *UTF16, b"[", b'{"Records"')
-"""Messages that begin so may hold many records; as does one of several lines."""
+_WHOLE = (*PACKED, *UTF16, b"[")
+"""Messages that begin so may hold many records; as does a wrapper, and one of several lines."""
 
 
 def cut_messages(messages: Iterable[tuple[bytes, str]], maker: Maker) -> Iterator[Cut]:
     """Batches of messages, given with their places (``kafka events[3]@17``), in their order.
 
     A message of one line is a record; any other is cut as a file would be: several lines, a JSON
-    array, CloudTrail, gzip or zstd. A batch's place is that of its first message.
+    array, CloudTrail, Azure's diagnostics, gzip or zstd. A batch's place is that of its first message.
     """
     lines: list[bytes] = []
     size, first = 0, ""
@@ -43,4 +44,5 @@ def cut_messages(messages: Iterable[tuple[bytes, str]], maker: Maker) -> Iterato
 def _is_line(message: bytes) -> bool:
     if b"\n" in message or message.startswith(_WHOLE) or len(message) > RECORD_BYTES:
         return False
-    return message[:1] == b"{" or recognize(message) is Shape.LINES
+    is_object = message[:1] == b"{" and not may_be_wrapped(message)
+    return is_object or recognize(message) is Shape.LINES

@@ -5,7 +5,12 @@ from typing import Any
 from tocsin.ingest.records.audit_line import read_audit
 from tocsin.ingest.records.event_format import mends_tag, read_event
 from tocsin.ingest.records.gelf import flatten_gelf, is_gelf
-from tocsin.ingest.records.journal import flatten_journal, is_journal
+from tocsin.ingest.records.journal import (
+    flatten_journal,
+    flatten_parsed_syslog,
+    is_journal,
+    is_parsed_syslog,
+)
 from tocsin.ingest.records.json_line import read_object
 from tocsin.ingest.records.key_value import read_pairs
 from tocsin.ingest.records.windows_event import flatten_event
@@ -14,11 +19,13 @@ Reading = tuple[dict[str, Any], bool]
 
 
 def finish_object(record: dict[str, Any]) -> dict[str, Any]:
-    """A JSON object as the mappings want it: Windows events, the journal's entries and GELF without their wrapping."""
+    """A JSON object as the mappings want it: without the wrapping of Windows events, journal, GELF."""
     if "Event" in record:
         return flatten_event(record) or record
     if is_journal(record):
         return flatten_journal(record)
+    if is_parsed_syslog(record):
+        return flatten_parsed_syslog(record)
     return flatten_gelf(record) if is_gelf(record) else record
 
 

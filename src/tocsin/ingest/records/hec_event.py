@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tocsin.ingest.records.carried import finish_object
-from tocsin.ingest.records.envelope import Reader, Reading, read_content, with_envelope
+from tocsin.ingest.records.envelope import Reader, Reading, with_envelope
 from tocsin.ingest.records.json_line import read_object
+from tocsin.ingest.records.text_carrier import open_document, read_content
 
 ENVELOPE = "hec"
 """Where ``time``, ``host``, ``source``, ``sourcetype``, ``index`` and ``fields`` are kept."""
@@ -40,11 +40,11 @@ def read_object_event(line: bytes) -> Reading:
 
 
 def open_envelope(envelope: dict[str, Any]) -> dict[str, Any]:
-    """The fields of an event that is an object, with what was said about it; raises HecFault."""
+    """The fields of an event that is an object, with what was said about it; raises ValueError."""
     event = _checked(envelope)
     if not isinstance(event, dict):
         raise HecFault(NOT_JSON, "the event is no object")
-    return with_envelope(finish_object(dict(event)), ENVELOPE, _rest_of(envelope))
+    return with_envelope(open_document(dict(event)), ENVELOPE, _rest_of(envelope))
 
 
 def _envelope_in(line: bytes) -> Reading:

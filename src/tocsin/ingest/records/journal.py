@@ -1,4 +1,4 @@
-"""Records of systemd's journal under the names that syslog messages have."""
+"""Syslog that was taken apart before it came to us, under the names that our own reader gives."""
 
 from typing import Any
 
@@ -10,6 +10,12 @@ _NAMES = {
     "PRIORITY": "severity",
 }
 """journalctl -o json, and what systemd-journal-upload and Vector send: their names and ours."""
+_PROGRAMS = ("appname", "app_name", "ident")
+"""What Vector's, rsyslog's and Fluent Bit's or Fluentd's readers of syslog call the program."""
+_PARTS = {
+    **dict.fromkeys(_PROGRAMS, "program"),
+    **{"procid": "pid", "host": "hostname", "time": "timestamp"},
+}
 
 
 def is_journal(record: dict[str, Any]) -> bool:
@@ -19,7 +25,23 @@ def is_journal(record: dict[str, Any]) -> bool:
 
 def flatten_journal(record: dict[str, Any]) -> dict[str, Any]:
     """The record with syslog's names, where no such field is there already."""
+    return _renamed(record, _NAMES)
+
+
+def is_parsed_syslog(record: dict[str, Any]) -> bool:
+    """True for a message of syslog whose header a shipper has taken apart."""
+    if "message" not in record or "program" in record:
+        return False
+    return any(name in record for name in _PROGRAMS)
+
+
+def flatten_parsed_syslog(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with our names, where no such field is there already."""
+    return _renamed(record, _PARTS)
+
+
+def _renamed(record: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     return {
-        _NAMES[name] if name in _NAMES and _NAMES[name] not in record else name: value
+        names[name] if name in names and names[name] not in record else name: value
         for name, value in record.items()
     }

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tocsin.ingest.records.carried import finish_object
-from tocsin.ingest.records.envelope import Reader, Reading, read_content, with_envelope
+from tocsin.ingest.records.envelope import Reader, Reading, with_envelope
 from tocsin.ingest.records.json_line import read_object
+from tocsin.ingest.records.text_carrier import open_document, read_content
 
 ENVELOPE = "otel"
 
@@ -32,7 +32,7 @@ def open_record(told: dict[str, Any]) -> dict[str, Any]:
     body = told.get("body")
     if not isinstance(body, dict) or not isinstance(told.get("otel"), dict):
         raise ValueError("the body is no object")
-    return with_envelope(finish_object(dict(body)), ENVELOPE, told["otel"])
+    return with_envelope(open_document(dict(body)), ENVELOPE, told["otel"])
 
 
 def _told_in(line: bytes) -> Reading:

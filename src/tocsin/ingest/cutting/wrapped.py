@@ -1,0 +1,99 @@
+"""Objects that hold many records: told by how they begin, taken apart into one record a line."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from tocsin.ingest.records.json_line import read_object
+
+MEMBERS = re.compile(rb'\s*\{\s*"[Rr]ecords"\s*:\s*\[(?=\s*[{\]])')
+"""CloudTrail's files, and what Azure's diagnostic settings send to event hubs and storage."""
+SUBSCRIBED = re.compile(rb'\s*\{\s*"messageType"\s*:\s*"DATA_MESSAGE"')
+"""What a subscription to one of CloudWatch's log groups delivers."""
+_MARKS = (b'ecords"', b'"logEvents"', b'ecords\\"', b'\\"logEvents\\"')
+_LISTS = ("Records", "records")
+
+
+def may_be_wrapped(payload: bytes) -> bool:
+    """False where no line of ``payload`` is, or holds, one of these; at the speed of memory."""
+    return any(mark in payload for mark in _MARKS)
+
+
+def opened_subscription(value: bytes) -> list[bytes]:
+    """The lines of a log group in a whole object; the object itself where it is anything else."""
+    if not SUBSCRIBED.match(value):
+        return [value]
+    try:
+        told, lacks = read_object(value)
+    except (ValueError, RecursionError):
+        return [value]
+    found = None if lacks else _logged(told)
+    return [value] if found is None else [orjson.dumps(one) for one in found]
+
+
+def opened_lines(payload: bytes, field: str = "") -> bytes:
+    """Lines of JSON, each wrapper's records on lines of their own.
+
+    With a ``field`` the wrapper is what each line's object has there (or the text of one), and the
+    rest of the object goes with each of its records.
+    """
+    if not may_be_wrapped(payload):
+        return payload
+    return b"\n".join(one for line in payload.split(b"\n") for one in _opened(line, field))
+
+
+def _opened(line: bytes, field: str) -> Iterator[bytes]:
+    if not may_be_wrapped(line):
+        yield line
+        return
+    try:
+        told, lacks = read_object(line)
+        content = told.get(field) if field else told
+        if isinstance(content, str):
+            content, inner = read_object(content.encode())
+            lacks = lacks or inner
+    except (ValueError, RecursionError):  # whoever reads the line says what is wrong with it
+        yield line
+        return
+    members = _members(content) if isinstance(content, dict) and not lacks else None
+    if members is None:
+        yield line
+        return
+    for member in members:
+        yield orjson.dumps({**told, field: member} if field else member)
+
+
+def _members(told: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The records, and what stands beside them as one more; None where this is a record itself."""
+    if told.get("messageType") == "DATA_MESSAGE":
+        return _logged(told)
+    name = next(iter(told), "")
+    members = told.get(name)
+    if name not in _LISTS or not isinstance(members, list):
+        return None
+    if not members or not all(isinstance(member, dict) for member in members):
+        return None
+    rest = {key: value for key, value in told.items() if key != name}
+    return [*members, rest] if rest else members
+
+
+def _logged(told: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """Each line with its time, and what CloudWatch says about it."""
+    events = told.get("logEvents")
+    if not isinstance(events, list) or not events:
+        return None
+    about = {
+        name: value for name, value in told.items() if name not in ("messageType", "logEvents")
+    }
+    found = []
+    for event in events:
+        if not isinstance(event, dict) or not isinstance(event.get("message"), str):
+            return None
+        said = {
+            name: value for name, value in event.items() if name not in ("message", "timestamp")
+        }
+        own = {name: event[name] for name in ("message", "timestamp") if name in event}
+        found.append({**own, "cloudwatch": {**about, **said}})
+    return found
