@@ -9,13 +9,13 @@ import pytest
 
 from tocsin.connectors.catalog import mapping_paths
 from tocsin.ingest import decode as decoding
-from tocsin.ingest.columns import decode_shaped, decode_split, decode_text
+from tocsin.ingest.columns import decode_shaped, decode_split, decode_text, decode_wrapped
 from tocsin.model.event import EventBatch
 from tocsin.model.record import Decoded, Framing, Origin, RawBatch
 from tocsin.normalize.cells import Cells
 from tocsin.normalize.mapping import load_mapping
 from tocsin.normalize.normalizer import Normalizer
-from tocsin.normalize.shaped_rows import ColumnRows, values_of
+from tocsin.normalize.shaped_rows import CellRows, ColumnRows, values_of
 
 RECEIVED = datetime(2026, 7, 1, tzinfo=UTC)
 NORMALIZER = Normalizer([load_mapping(path) for path in mapping_paths()])
@@ -35,6 +35,8 @@ def decoded(payload: bytes, framing: Framing, way: str) -> Decoded:
             patch.setattr(decode_shaped, "FEWEST_BYTES", 1)
             patch.setattr(decode_shaped, "FEWEST_ALIKE", 1)
             patch.setattr(decode_shaped, "FEWEST_ROWS", 2)
+            patch.setattr(decode_wrapped, "FEWEST_BYTES", 1)
+            patch.setattr(decode_wrapped, "FEWEST_ALIKE", 1)
             patch.setattr(decode_split, "_ODD_SHARE", 4)
             patch.setattr(decode_split, "_PAUSE", 0)
         if way == GROUPED:
@@ -54,9 +56,16 @@ def compare_records(payload: bytes, framing: Framing) -> None:
         return
     held: dict[int, Any] = dict(fast.shaped.loose)
     cells = Cells([fast.shaped])
-    for table in fast.shaped.tables:
-        rows = ColumnRows(table.template, table.rows, [table.columns], table.is_escaped)
-        held |= zip(table.rows.tolist(), values_of(cells, table.template.record, rows), strict=True)
+    alike: list[CellRows | ColumnRows] = [
+        ColumnRows(table.template, table.rows, [table.columns], table.is_escaped)
+        for table in fast.shaped.tables
+    ]
+    alike += [
+        CellRows(group.template, group.rows, 2 * group.texts, 2 * group.scalars)
+        for group in fast.shaped.groups
+    ]
+    for rows in alike:
+        held |= zip(rows.rows.tolist(), values_of(cells, rows.template.record, rows), strict=True)
     # Fields in the same order, too: columns come in the order in which names are first seen.
     assert [repr(held[row]) for row in range(len(held))] == list(map(repr, slow.records))
 

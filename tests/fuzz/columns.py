@@ -65,6 +65,7 @@ def columns_targets() -> list[ColumnsTarget]:
         ColumnsTarget("columns_syslog", samples.syslog_messages(), Framing.SYSLOG),
         ColumnsTarget("columns_json", objects),
         ColumnsTarget("columns_mixed", [*texts, *objects]),
+        ColumnsTarget("columns_wrapped", samples.wrapped_lines()),
         ColumnsTarget("columns_windows", samples.windows_events(), Framing.EVTX),
         ColumnsTarget("columns_hec", sent, Framing.HEC),
         ColumnsTarget("columns_documents", documents, Framing.DOCUMENTS),

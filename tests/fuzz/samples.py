@@ -54,6 +54,22 @@ def text_lines() -> list[bytes]:
     return [line for path in _all_files() if path.suffix == ".log" for line in lines_of(path)[:10]]
 
 
+def wrapped_lines() -> list[bytes]:
+    """Lines in objects, as shippers send them."""
+    about: Records = [
+        {"stream": "stdout", "time": "2026-06-30T08:00:00.1Z"},
+        {"@timestamp": "2026-06-30T08:00:00Z", "kubernetes": {"pod_name": "web-1", "host": "n"}},
+        {"host": {"name": "web01"}, "tags": ["a", "b"]},
+    ]
+    return [
+        json.dumps(
+            {"message" if at % 2 else "log": line.decode("utf-8", "replace"), **said}
+        ).encode()
+        for at, line in enumerate(text_lines()[::7])
+        for said in about
+    ]
+
+
 def syslog_messages() -> list[bytes]:
     """RFC 3164 and 5424, with and without what they may leave out, carrying formats of their own."""
     made = [

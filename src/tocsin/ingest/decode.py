@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from tocsin.ingest.columns.decode_divided import divided
@@ -15,19 +16,31 @@ from tocsin.ingest.columns.decode_shaped import (
 )
 from tocsin.ingest.columns.decode_shapes import Templates
 from tocsin.ingest.columns.decode_text import TextColumns, worth_columns
+from tocsin.ingest.columns.decode_wrapped import read_wrapped
 from tocsin.ingest.columns.text_headed import headed_columns
 from tocsin.ingest.limits import RECORD_BYTES
 from tocsin.ingest.records.audit_line import read_audit
 from tocsin.ingest.records.carried import read_carried, read_text
-from tocsin.ingest.records.hec_event import hec_reader, open_envelope, read_object_event
+from tocsin.ingest.records.hec_event import (
+    hec_reader,
+    open_envelope,
+    opened_event,
+    read_object_event,
+)
 from tocsin.ingest.records.json_line import is_plain_object, read_object
-from tocsin.ingest.records.otlp_record import open_record, otlp_reader, read_object_body
+from tocsin.ingest.records.otlp_record import (
+    open_record,
+    opened_record,
+    otlp_reader,
+    read_object_body,
+)
 from tocsin.ingest.records.syslog_message import read_syslog
 from tocsin.ingest.records.text_carrier import (
     ELASTIC,
     SHIPPER,
     carrier_reader,
     open_document,
+    opened,
     read_whole,
 )
 from tocsin.ingest.records.w3c import W3cHeader, is_header
@@ -159,7 +172,13 @@ def _portions(batches: Sequence[RawBatch], numbers: Sequence[int]) -> Iterable[l
 def _decode_shaped(batch: RawBatch, read_text: bool) -> Decoded:
     """Most lines columnwise, what is odd about the rest line by line."""
     read = _reader_of(batch, read_text)
-    shaped = shape_lines(batch.payload, _SHAPES[batch.framing])
+    templates = _SHAPES[batch.framing]
+    shaped = shape_lines(batch.payload, templates)
+    carriers = shaped.carriers()
+    if carriers and templates.opener is not None:
+        whole = replace(batch, framing=Framing.LINES, first_ordinal=1)
+        read_lines = (lambda lines: decode(replace(whole, payload=lines))) if read_text else None
+        shaped = shaped.with_carried(list(read_wrapped(carriers, templates.opener, read_lines)))
     left = list(shaped.left())
     texts = b"".join(line for _, line in left if line[:1] != b"{")
     if batch.framing is Framing.LINES and worth_columns(texts):
@@ -329,9 +348,9 @@ _OBJECTS = (b"{", b"")
 _TEXTS = frozenset({Framing.LINES, Framing.SYSLOG})
 # What shapes look like is the same for all callers; remembering it is the point.
 _SHAPES = {
-    Framing.LINES: Templates(read_whole, open_document),
+    Framing.LINES: Templates(read_whole, open_document, partial(opened, name=SHIPPER)),
     Framing.EVTX: Templates(_read_windows, _finish_windows),
-    Framing.HEC: Templates(read_object_event, open_envelope),
-    Framing.DOCUMENTS: Templates(read_whole, open_document),
-    Framing.OTLP: Templates(read_object_body, open_record),
+    Framing.HEC: Templates(read_object_event, open_envelope, opened_event),
+    Framing.DOCUMENTS: Templates(read_whole, open_document, partial(opened, name=ELASTIC)),
+    Framing.OTLP: Templates(read_object_body, open_record, opened_record),
 }

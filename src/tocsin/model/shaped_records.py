@@ -31,11 +31,15 @@ class Template:
     Slot ``n`` is of ``kinds[n - 1]`` and is found ``offsets[n - 1]`` cells after the first of its
     record, among the texts for ``TEXT``, else among the scalars. One shape, one template: it is
     the same object wherever the shape comes again, as long as it is remembered.
+
+    ``carries`` is the slot of a text that is a line to be read before there is a record (0: none);
+    what was decoded has no such templates any more.
     """
 
     record: Mapping[str, object]
     kinds: tuple[CellKind, ...]
     offsets: tuple[int, ...]
+    carries: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,14 +5,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tocsin.model.cell_texts import loaded, unescaped
 from tocsin.model.shaped_records import CellKind, ShapedRecords
 
 Numbers = npt.NDArray[np.int64]
-_SLASH = ord("\\")
 _EXACT_FLOAT = 2**53
 _LARGE = 2_000
 _TOGETHER = 500
@@ -51,7 +50,7 @@ class Cells:
         """For each cell the index of its value, and the distinct values as JSON gives them."""
         raw = _taken(self._texts if kind is CellKind.TEXT else self._scalars, cells)
         coded = raw.dictionary_encode()
-        return coded.indices.to_numpy(zero_copy_only=False), _loaded(coded.dictionary, kind)
+        return coded.indices.to_numpy(zero_copy_only=False), loaded(coded.dictionary, kind)
 
 
 class Wanted:
@@ -108,7 +107,7 @@ def coded_texts(kind: CellKind, texts: pa.StringArray) -> Coded:
     """``Cells.coded`` of what ``Cells.texts`` gives, without nulls."""
     coded = texts.dictionary_encode()
     plain = kind is CellKind.TEXT
-    distinct = coded.dictionary.to_pylist() if plain else _loaded(coded.dictionary, kind)
+    distinct = coded.dictionary.to_pylist() if plain else loaded(coded.dictionary, kind)
     return coded.indices.to_numpy(zero_copy_only=False), distinct
 
 
@@ -130,30 +129,6 @@ def _taken(array: pa.StringArray, cells: Numbers) -> pa.StringArray:
     if len(cells) and cells.min() < 0:
         return array.take(pa.array(cells, mask=cells < 0))
     return array.take(pa.array(cells))
-
-
-def unescaped(texts: pa.StringArray) -> pa.StringArray:
-    """JSON strings without quotes as the text they stand for."""
-    if not _has_slash(texts):
-        return texts
-    coded = texts.dictionary_encode()
-    values = pa.array(_loaded(coded.dictionary, CellKind.TEXT), pa.string())
-    return values.take(coded.indices)
-
-
-def _has_slash(texts: pa.StringArray) -> bool:
-    data = texts.buffers()[2]
-    return data is not None and bool((np.frombuffer(data, np.uint8) == _SLASH).any())
-
-
-def _loaded(texts: pa.StringArray, kind: CellKind) -> list[Any]:
-    """The JSON values of a column without nulls, read in one go."""
-    if not len(texts):
-        return []
-    between, around = (b'","', b'"') if kind is CellKind.TEXT else (b",", b"")
-    as_bytes = texts.cast(pa.binary())
-    whole = pc.binary_join(pa.ListArray.from_arrays([0, len(texts)], as_bytes), between)[0].as_py()
-    return list(orjson.loads(b"".join((b"[", around, whole, around, b"]"))))
 
 
 def _whole_numbers(texts: pa.StringArray) -> pa.Array | None:

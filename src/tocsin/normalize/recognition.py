@@ -18,6 +18,8 @@ from tocsin.normalize.settling import Candidates, TextTest, settle
 from tocsin.normalize.shaped_rows import CellRows, Rows, values_of
 
 _REMEMBERED = 8_192
+_THERE = "{}"
+"""What counts as present only."""
 Record = Mapping[str, object]
 
 
@@ -202,12 +204,13 @@ class Recognizer:
             for way in claim.ways
             if all(test.can_hold_when_absent or not here.isdisjoint(test.roots) for test in way)
         ]
-        asked: dict[tuple[str, ...], None] = {}
+        asked: dict[tuple[str, ...], bool] = {}
         for _, way in ways:
             for test in way:
                 if not _told_by_names(test):
-                    asked.setdefault(test.paths)
-        return _Plan(_reader(tuple(asked), here), tuple(asked), tuple(ways), {})
+                    by_value = asked.get(test.paths, False) or _is_by_value(test)
+                    asked[test.paths] = by_value
+        return _Plan(_reader(asked, here), tuple(asked), tuple(ways), {})
 
     def _decide(self, plan: _Plan, key: object) -> Candidates:
         if len(plan.decided) >= _REMEMBERED:
@@ -243,19 +246,32 @@ def _told_by_names(test: Test) -> bool:
     return wanted.matches is not None or plain_name
 
 
-def _reader(asked: tuple[tuple[str, ...], ...], here: frozenset[str]) -> Callable[[Record], object]:
+def _is_by_value(test: Test) -> bool:
+    """False where it only matters whether there is a value; some differ in every record."""
+    return test.condition.is_in is not None or test.condition.prefix is not None
+
+
+def _reader(
+    asked: Mapping[tuple[str, ...], bool], here: frozenset[str]
+) -> Callable[[Record], object]:
     """Reads the asked fields at once: one plain value, or a tuple of them.
 
-    A field under several paths is the first that has a value.
+    A field under several paths is the first that has a value; ``asked`` says whose matters.
     """
     usable = [
         [path for path in paths if path in here or path.partition(".")[0] in here]
         for paths in asked
     ]
     names = [paths[0] for paths in usable if len(paths) == 1 and paths[0] in here]
-    if names and len(names) == len(asked):
+    if names and len(names) == len(asked) and all(asked.values()):
         return itemgetter(*names)
-    return lambda record: tuple([_first_value(record, paths) for paths in usable])
+    wanted = list(zip(usable, asked.values(), strict=True))
+    return lambda record: tuple(
+        [
+            _first_value(record, paths) if by_value else _presence(record, paths)
+            for paths, by_value in wanted
+        ]
+    )
 
 
 def _as_tuple(asked: Sequence[tuple[str, ...]], key: object) -> tuple[object, ...]:
@@ -282,9 +298,15 @@ def _first_value(record: Record, paths: Sequence[str]) -> object:
     return None
 
 
+def _presence(record: Record, paths: Sequence[str]) -> object:
+    return None if _first_value(record, paths) is None else _THERE
+
+
 def _plain(value: Any) -> object:
-    """A value that can be remembered; an object counts as present only."""
-    return "{}" if isinstance(value, dict | list) else value
+    """A value that can be remembered: of a list the first; an object counts as present only."""
+    if isinstance(value, list):
+        value = value[0] if value else None
+    return _THERE if isinstance(value, dict | list) else value
 
 
 def _coded(

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tocsin.model.cell_texts import unescaped
 from tocsin.model.shaped_records import CellKind, Template
-from tocsin.normalize.cells import Cells, Coded, Numbers, coded_texts, unescaped
+from tocsin.normalize.cells import Cells, Coded, Numbers, coded_texts
 
 
 @dataclass(frozen=True, slots=True, eq=False)

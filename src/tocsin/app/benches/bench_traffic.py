@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import count, islice
 
+import orjson
+
 from tocsin.app.benches.bench_text import text_lines
 from tocsin.detect.benches.bench_lanes import BenchLane, bench_batches
 from tocsin.detect.benches.bench_records import records_as_sent
@@ -15,6 +17,7 @@ from tocsin.exercise.day import sending_plan
 _DAY_EVENTS = 50_000
 _BODY_RECORDS = 2_000
 _SENDERS = 20
+_PODS, _NODES = 12, 3
 
 
 class Traffic(StrEnum):
@@ -40,6 +43,8 @@ class Traffic(StrEnum):
     """Packets that netfilter logs, RFC 3164."""
     FORTIGATE = "fortigate"
     """Traffic of a FortiGate: key=value after a priority."""
+    CONTAINERS = "containers"
+    """Access logs as Fluent Bit sends them from Kubernetes: a line in an object."""
 
 
 LINES = (Traffic.SSHD, Traffic.ACCESS, Traffic.ASA, Traffic.IPTABLES, Traffic.FORTIGATE)
@@ -58,7 +63,9 @@ class Body:
 def bodies(kind: Traffic, records: int) -> Iterator[Body]:
     """At least ``records`` records, in the order of sending."""
     if kind in LINES:
-        made = _text(kind, records)
+        made = _text(text_lines(kind.value, records))
+    elif kind is Traffic.CONTAINERS:
+        made = _text(map(_of_container, text_lines(Traffic.ACCESS.value, records), count()))
     else:
         made = _day() if kind is Traffic.DAY else _lane(BenchLane(kind.value), records)
     sent = 0
@@ -69,14 +76,30 @@ def bodies(kind: Traffic, records: int) -> Iterator[Body]:
             return
 
 
-def _text(kind: Traffic, records: int) -> Iterator[Body]:
-    lines = text_lines(kind.value, records)
+def _text(lines: Iterator[str]) -> Iterator[Body]:
     for number in count():
         some = list(islice(lines, _BODY_RECORDS))
         if not some:
             return
         payload = "\n".join(some).encode() + b"\n"
         yield Body(f"bench-{number % _SENDERS}", payload, len(some))
+
+
+def _of_container(line: str, number: int) -> str:
+    said = {
+        "time": datetime.now(UTC).isoformat(),
+        "stream": "stdout",
+        "_p": "F",
+        "log": line,
+        "kubernetes": {
+            "pod_name": f"shop-{number % _PODS}",
+            "namespace_name": "shop",
+            "container_name": "nginx",
+            "host": f"node-{number % _NODES}",
+            "labels": {"app": "shop"},
+        },
+    }
+    return orjson.dumps(said).decode()
 
 
 def _lane(lane: BenchLane, records: int) -> Iterator[Body]:

@@ -26,6 +26,10 @@ class LineTable:
     columns: tuple[pa.StringArray, ...]
     is_escaped: bool
 
+    def placed(self, row_of: Numbers) -> ShapedTable:
+        """The same as records; ``row_of`` has each line's row."""
+        return ShapedTable(self.template, row_of[self.lines], self.columns, self.is_escaped)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rejoined:

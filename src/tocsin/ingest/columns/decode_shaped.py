@@ -1,6 +1,6 @@
 """A payload of JSON lines as cells: columns are made of them without a dict a record."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +63,22 @@ class ShapedLines:
     strings: Strings
     groups: tuple[Group, ...]
     is_left: Flags
+    carried: tuple[LineTable, ...] = ()
+
+    def carriers(self) -> list[LineTable]:
+        """The lines that carry a text which has to be read before they are records."""
+        return list(self._tables(group for group in self.groups if group.template.carries))
+
+    def with_carried(self, carried: Sequence[LineTable]) -> "ShapedLines":
+        """With what was read of ``carriers``; the others of them are left."""
+        is_left = self.is_left.copy()
+        for group in self.groups:
+            if group.template.carries:
+                is_left[self.strings.lines[group.lines]] = True
+        for table in carried:
+            is_left[table.lines] = False
+        groups = tuple(group for group in self.groups if not group.template.carries)
+        return ShapedLines(self.strings, groups, is_left, tuple(carried))
 
     def left(self) -> Iterator[tuple[int, bytes]]:
         """The lines that are in no group, with their number in the payload."""
@@ -95,6 +111,7 @@ class ShapedLines:
             for group in self.groups
             if len(group.lines) >= FEWEST_ROWS
         ]
+        tables += [one.placed(placed.row_of) for one in self.carried]
         starts, ends = strings.starts[placed.ordinals], strings.ends[placed.ordinals]
         return placed.decoded(
             LazyLines(strings.data, starts, ends),
@@ -107,9 +124,12 @@ class ShapedLines:
 
     def tables(self) -> Iterator[LineTable]:
         """All that was read by shape as columns, however few the lines of a shape are."""
+        yield from self._tables(group for group in self.groups if not group.template.carries)
+
+    def _tables(self, groups: Iterable[Group]) -> Iterator[LineTable]:
         strings = self.strings
         texts = interleaved(strings.data, strings.quotes[0::2] + 1, strings.quotes[1::2])
-        for group in self.groups:
+        for group in groups:
             lines, columns = strings.lines[group.lines], self._columns(group, texts)
             yield LineTable(group.template, lines, columns, is_escaped=True)
 

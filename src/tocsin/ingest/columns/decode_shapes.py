@@ -11,9 +11,11 @@ from tocsin.ingest.columns.decode_lines import Numbers, Strings
 from tocsin.ingest.columns.decode_templates import (
     Finish,
     Matched,
+    Opener,
     Reader,
     Shape,
     Words,
+    carried_by,
     template_of,
     words_of,
 )
@@ -59,12 +61,13 @@ class Templates:
     """Templates by shape, made when a shape is seen for the first time and then remembered.
 
     ``read`` is the reader of single lines; ``finish`` is what it does to an object after parsing
-    it.
+    it, and ``opener`` where that is to read a text in it as a line.
     """
 
-    def __init__(self, read: Reader, finish: Finish) -> None:
+    def __init__(self, read: Reader, finish: Finish, opener: Opener | None = None) -> None:
         self._read = read
         self._finish = finish
+        self.opener = opener
         self._known: dict[Mark, list[tuple[Shape, Template | None]]] = {}
         self._layouts: dict[bytes, Layout | None] = {}
 
@@ -123,7 +126,10 @@ class Templates:
             shape = Shape(line, quotes)
         except (ValueError, RecursionError):
             return None
-        return shape, template_of(line, shape, self._read, self._finish)
+        template = template_of(line, shape, self._read, self._finish)
+        if template is None and self.opener is not None:
+            template = carried_by(shape, line, self.opener)
+        return shape, template
 
     def layout_of(self, line: bytes) -> Layout | None:
         """The layout of lines like this one; None where there is none.

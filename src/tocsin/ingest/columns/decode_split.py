@@ -1,7 +1,7 @@
 """Payloads nearly all of whose lines are of one shape, split at their quotes by Arrow's CSV reader."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,7 @@ from tocsin.ingest.columns.decode_scalars import Offsets, are_sound, inner_texts
 from tocsin.ingest.columns.decode_shapes import Templates
 from tocsin.ingest.columns.decode_templates import Reader
 from tocsin.model.record import Decoded
-from tocsin.model.shaped_records import CellKind, ShapedTable
+from tocsin.model.shaped_records import CellKind
 
 _ODD_SHARE = 50
 """One line of so many may be odd; where more are, lines are grouped by shape instead."""
@@ -34,6 +34,18 @@ class SplitLines:
     layout: Layout
     columns: tuple[pa.StringArray, ...]
     is_left: Flags
+    carried: tuple[LineTable, ...] = ()
+
+    def carriers(self) -> list[LineTable]:
+        """The lines that carry a text which has to be read before they are records."""
+        return list(self._whole()) if self.layout.template.carries else []
+
+    def with_carried(self, carried: Sequence[LineTable]) -> "SplitLines":
+        """With what was read of ``carriers``; the others of them are left."""
+        is_left = self.is_left | bool(self.layout.template.carries)
+        for table in carried:
+            is_left[table.lines] = False
+        return replace(self, is_left=is_left, carried=tuple(carried))
 
     def left(self) -> Iterator[tuple[int, bytes]]:
         """The lines that are not in the columns, with their number in the payload."""
@@ -43,13 +55,16 @@ class SplitLines:
     def with_left(self, left: Decoded, read: Reader) -> Decoded:
         """All records in order of their lines; ``left`` are those read one by one."""
         placed = rejoined(self.is_left, left)
-        rows = placed.row_of[~self.is_left]
-        table = ShapedTable(self.layout.template, rows, self.columns, is_escaped=False)
+        tables = [one.placed(placed.row_of) for one in (*self.tables(), *self.carried)]
         starts, ends = self.bounds.starts[placed.ordinals], self.bounds.ends[placed.ordinals]
-        return placed.decoded(LazyLines(self.data, starts, ends), read, tables=[table])
+        return placed.decoded(LazyLines(self.data, starts, ends), read, tables=tables)
 
     def tables(self) -> Iterator[LineTable]:
-        """The lines that are in the columns."""
+        """The lines that are records in the columns."""
+        if not self.layout.template.carries:
+            yield from self._whole()
+
+    def _whole(self) -> Iterator[LineTable]:
         lines = np.flatnonzero(~self.is_left)
         yield LineTable(self.layout.template, lines, self.columns, is_escaped=False)
 

@@ -1,7 +1,7 @@
 """The template of a shape: one of its lines, taken apart in what repeats and what differs."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,13 @@ import orjson
 
 from tocsin.ingest.columns.decode_lines import Bytes, Flags, Numbers
 from tocsin.ingest.columns.decode_scalars import FIRST_BYTES
+from tocsin.ingest.records.json_line import read_object
 from tocsin.model.shaped_records import CellKind, Template
 
 Finish = Callable[[dict[str, Any]], dict[str, Any]]
 Reader = Callable[[bytes], tuple[dict[str, Any], bool]]
+Opener = Callable[[dict[str, Any], Reader], tuple[dict[str, Any], bool]]
+"""What becomes of an object of which a text may have to be read as a line, by the reader given."""
 Words = npt.NDArray[np.void]
 _WORD = 8
 _AT_ONCE = 512
@@ -156,6 +159,47 @@ class Shape:
     def scalar_kinds(self) -> list[CellKind]:
         """The kinds of the scalars, in order."""
         return [kind for kind in self.kinds if kind is not CellKind.TEXT]
+
+
+class TextSlot(str):
+    """Stands for a text that is not known: who looks whether there is one finds it."""
+
+    __slots__ = ()
+
+    def __int__(self) -> int:
+        return int(self[1:])
+
+    @staticmethod
+    def marked(node: Any, kinds: Sequence[CellKind], before: int = 0) -> Any:
+        """The record of a template with one in place of each slot of a text, ``before`` added."""
+        if isinstance(node, dict):
+            return {name: TextSlot.marked(value, kinds, before) for name, value in node.items()}
+        if isinstance(node, list):
+            return [TextSlot.marked(value, kinds, before) for value in node]
+        if node is None:
+            return None
+        slot: int = node
+        is_text = kinds[slot - 1] is CellKind.TEXT
+        return TextSlot(f"\0{slot + before}") if is_text else slot + before
+
+
+def carried_by(shape: Shape, line: bytes, opener: Opener) -> Template | None:
+    """The template of objects that carry a text, with which slot it is; None where they do not."""
+    read: list[bytes] = []
+
+    def note(text: bytes) -> tuple[dict[str, Any], bool]:
+        read.append(text)
+        return {}, False
+
+    try:
+        told, keeps = read_object(line)
+        opener(TextSlot.marked(shape.slotted, shape.kinds), note)
+    except (ValueError, RecursionError, TypeError, AttributeError):
+        return None
+    if len(read) != 1 or keeps or _filled(shape.slotted, shape.values) != told:
+        return None
+    slot = int(TextSlot(read[0].decode()))
+    return Template(shape.slotted, tuple(shape.kinds), tuple(shape.offsets), slot)
 
 
 def template_of(line: bytes, shape: Shape, read: Reader, finish: Finish) -> Template | None:

@@ -26,7 +26,6 @@ from tocsin.ingest.columns.text_pairs import read_pairs_of
 from tocsin.ingest.columns.text_tables import flat_template, table_of
 from tocsin.ingest.syslog.syslog_escape import unescape_all
 from tocsin.model.record import Decoded
-from tocsin.model.shaped_records import ShapedTable
 
 FEWEST_BYTES = 24 << 10
 """Below this a payload is faster read line by line."""
@@ -95,10 +94,7 @@ class TextColumns:
             ends[rows] = len(payload) + np.cumsum(sizes)
             starts[rows] = ends[rows] - sizes
             payload = b"".join((payload, *(line for _, line in apart)))
-        tables = [
-            ShapedTable(one.template, placed.row_of[one.lines], one.columns, one.is_escaped)
-            for one in self._tables
-        ]
+        tables = [one.placed(placed.row_of) for one in self._tables]
         return placed.decoded(LazyLines(payload, starts, ends), read, tables=tables)
 
 

@@ -15,7 +15,6 @@ from tocsin.ingest.columns.text_lines import TextLines, find_lines
 from tocsin.ingest.columns.text_tables import flat_template
 from tocsin.ingest.records.w3c import W3cHeader, is_header
 from tocsin.model.record import Decoded
-from tocsin.model.shaped_records import ShapedTable
 
 FEWEST_ALIKE = 32
 """Fewer lines with the same fields are left: columns of them cost more than they save."""
@@ -45,10 +44,7 @@ class HeadedColumns:
         """All records in order of their lines; ``left`` are those read one by one."""
         lines, placed = self._lines, rejoined(self._is_left, left)
         starts, ends = lines.starts[placed.ordinals], lines.ends[placed.ordinals]
-        tables = [
-            ShapedTable(one.template, placed.row_of[one.lines], one.columns, one.is_escaped)
-            for one in self._tables
-        ]
+        tables = [one.placed(placed.row_of) for one in self._tables]
         return placed.decoded(LazyLines(lines.payload, starts, ends), read, tables=tables)
 
 

@@ -26,11 +26,16 @@ def hec_reader(read_line: Reader) -> Reader:
 
     def read(line: bytes) -> Reading:
         envelope, keeps = _envelope_in(line)
-        event = _checked(envelope)
-        record, repeats = read_content(event, read_line)
-        return with_envelope(record, ENVELOPE, _rest_of(envelope)), keeps or repeats
+        record, repeats = opened_event(envelope, read_line)
+        return record, keeps or repeats
 
     return read
+
+
+def opened_event(envelope: dict[str, Any], read_line: Reader) -> Reading:
+    """What ``hec_reader`` makes of an envelope; raises HecFault."""
+    record, keeps = read_content(_checked(envelope), read_line)
+    return with_envelope(record, ENVELOPE, _rest_of(envelope)), keeps
 
 
 def read_object_event(line: bytes) -> Reading:

@@ -14,11 +14,17 @@ def otlp_reader(read_line: Reader) -> Reader:
 
     def read(line: bytes) -> Reading:
         told, keeps = _told_in(line)
-        body = told.get("body")
-        record, repeats = ({}, False) if body is None else read_content(body, read_line)
-        return with_envelope(record, ENVELOPE, told["otel"]), keeps or repeats
+        record, repeats = opened_record(told, read_line)
+        return record, keeps or repeats
 
     return read
+
+
+def opened_record(told: dict[str, Any], read_line: Reader) -> Reading:
+    """What ``otlp_reader`` makes of a line's object."""
+    body = told.get("body")
+    record, keeps = ({}, False) if body is None else read_content(body, read_line)
+    return with_envelope(record, ENVELOPE, told["otel"]), keeps
 
 
 def read_object_body(line: bytes) -> Reading:

@@ -44,10 +44,24 @@ def carrier_reader(read_line: Reader, name: str) -> Reader:
 
     def read(line: bytes) -> Reading:
         document, keeps = read_object(line)
-        record, repeats = _read(document, read_line, name)
+        record, repeats = opened(document, read_line, name)
         return record, keeps or repeats
 
     return read
+
+
+def opened(document: dict[str, Any], read_line: Reader, name: str) -> Reading:
+    """What ``carrier_reader`` makes of an object."""
+    text, rest = _opened(document)
+    if text is None:
+        return finish_object(document), False
+    try:
+        record, repeats = read_line(text.rstrip("\r\n").encode("utf-8", "replace"))
+    except (ValueError, RecursionError):  # looks like JSON, and is not
+        return document, False
+    if record.keys() <= {"message"} and isinstance(document.get("message"), str):
+        return document, False
+    return with_envelope(record, name, rest), repeats
 
 
 def read_content(content: Any, read_line: Reader) -> Reading:
@@ -57,9 +71,9 @@ def read_content(content: Any, read_line: Reader) -> Reading:
     ``message``.
     """
     if isinstance(content, dict):
-        return _read(dict(content), read_line, SHIPPER)
+        return opened(dict(content), read_line, SHIPPER)
     if isinstance(content, str):
-        text = content.removesuffix("\n").removesuffix("\r")
+        text = content.rstrip("\r\n")
         try:
             return read_line(text.encode("utf-8", "replace"))
         except (ValueError, RecursionError):  # looks like JSON, and is not
@@ -78,19 +92,6 @@ def open_document(document: dict[str, Any]) -> dict[str, Any]:
     if _field_of(document) or _is_pushed(document):
         raise ValueError("the object carries a line of text")
     return finish_object(document)
-
-
-def _read(document: dict[str, Any], read_line: Reader, name: str) -> Reading:
-    text, rest = _opened(document)
-    if text is None:
-        return finish_object(document), False
-    try:
-        record, repeats = read_line(text.rstrip("\r\n").encode("utf-8", "replace"))
-    except (ValueError, RecursionError):  # looks like JSON, and is not
-        return document, False
-    if record.keys() <= {"message"} and isinstance(document.get("message"), str):
-        return document, False
-    return with_envelope(record, name, rest), repeats
 
 
 def _opened(document: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
