@@ -27,6 +27,10 @@ _BUDGET_INTERVAL_S = 2.0
 _GRACE_S = 60.0
 _STORAGE_INTERVAL_S = 2.0
 _BEAT_INTERVAL_S = 30.0
+IDLE_MERGE_INTERVAL_S = 5.0
+"""Time between looks for segments to merge while the flow has hands free."""
+_BUSY_BYTES = 8 << 20
+"""With so much waiting in the spool it has not."""
 
 
 class Upkeep:
@@ -134,6 +138,11 @@ class Upkeep:
         """Put one's own mappings in force whose files have changed."""
         self._mappings.look(datetime.now(UTC))
 
+    def merge_when_idle(self) -> None:
+        """Merge what came in lately soon, as a search opens all of it; not while records wait."""
+        if self._spool.backlog_bytes() < _BUSY_BYTES:
+            self._events.merge_small()
+
     def keep_store(self) -> None:
         """Merge small segments and give back spool space."""
         self._events.merge_small()
@@ -164,6 +173,7 @@ class Upkeep:
         settings = self._settings
         jobs: list[tuple[float, Callable[[], object]]] = [
             (settings.store.merge_interval_s, self.keep_store),
+            (min(IDLE_MERGE_INTERVAL_S, settings.store.merge_interval_s), self.merge_when_idle),
             (settings.health.silence_interval_s, self._watch_regularly),
             (settings.health.measure_interval_s, self._judge_regularly),
             (settings.detect.reload_interval_s, self.take_up_rules),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from tocsin.app.upkeep import IDLE_MERGE_INTERVAL_S
 from tocsin.app.wiring import Tocsin
 from tocsin.exercise.company import load_company
 from tocsin.exercise.day import later_plan
@@ -18,7 +19,6 @@ from tocsin.ingest.cutting.lines import split_lines
 from tocsin.model.record import RawBatch
 
 INGEST_PER_S = 10_000
-_MERGE_EVERY_S = 5
 _MADE_PER_S = 3.0
 """So many seconds of records are made in a second, on a slow machine."""
 _BEGIN_S = 3.0
@@ -114,7 +114,7 @@ class Feeding:
                 self._stop.wait(0.2)
 
     def _merge(self) -> None:
-        while not self._stop.wait(_MERGE_EVERY_S):
+        while not self._stop.wait(IDLE_MERGE_INTERVAL_S):
             self._house.events.merge_small()
 
 
