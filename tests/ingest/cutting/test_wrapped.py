@@ -41,8 +41,7 @@ OF_GROUP = [
     {"user": "ada", "shipper": {"timestamp": 1772323200000, "cloudwatch": {**ABOUT, "id": "1"}}},
     {
         "message": "plain words",
-        "timestamp": 1772323201000,
-        "cloudwatch": {**ABOUT, "id": "2"},
+        "shipper": {"timestamp": 1772323201000, "cloudwatch": {**ABOUT, "id": "2"}},
     },
 ]
 WRAPPERS = pytest.mark.parametrize(

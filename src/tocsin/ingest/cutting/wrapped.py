@@ -80,20 +80,16 @@ def _members(told: dict[str, Any]) -> list[dict[str, Any]] | None:
 
 
 def _logged(told: dict[str, Any]) -> list[dict[str, Any]] | None:
-    """Each line with its time, and what CloudWatch says about it."""
+    """Each line as those of containers come, with its time and what CloudWatch says about it."""
     events = told.get("logEvents")
     if not isinstance(events, list) or not events:
         return None
-    about = {
-        name: value for name, value in told.items() if name not in ("messageType", "logEvents")
-    }
+    about = {name: told[name] for name in told if name not in ("messageType", "logEvents")}
     found = []
     for event in events:
         if not isinstance(event, dict) or not isinstance(event.get("message"), str):
             return None
-        said = {
-            name: value for name, value in event.items() if name not in ("message", "timestamp")
-        }
-        own = {name: event[name] for name in ("message", "timestamp") if name in event}
-        found.append({**own, "cloudwatch": {**about, **said}})
+        said = {name: event[name] for name in event if name not in ("message", "timestamp")}
+        when = {"timestamp": event["timestamp"]} if "timestamp" in event else {}
+        found.append({"log": event["message"], **when, "cloudwatch": {**about, **said}})
     return found
