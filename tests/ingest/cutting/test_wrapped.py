@@ -167,3 +167,28 @@ def _any_value(value: Any) -> dict[str, Any]:
     if isinstance(value, list):
         return {"arrayValue": {"values": [_any_value(one) for one in value]}}
     return {"intValue": str(value)} if isinstance(value, int) else {"stringValue": value}
+
+
+@pytest.mark.parametrize("is_text", [False, True])
+@pytest.mark.parametrize("times", [1, 20, 600])
+def test_however_many_come_at_once(is_text: bool, times: int) -> None:
+    """Small bodies are looked at record by record, large ones by columns."""
+    plain = [{"event": {"a": "x" * 90, "n": n}} for n in range(times)]
+    wrapped = [{"event": json.dumps(AZURE) if is_text else AZURE}] * times
+    body = b"\n".join(json.dumps(one).encode() for one in (*plain, *wrapped))
+    told = read(take_events(body, MAKER).batches)
+    assert told == [*(one["event"] for one in plain), *AZURE["records"] * times]
+    if not is_text:
+        lines = [one for event in (*plain, *wrapped) for one in ({"create": {}}, event["event"])]
+        found = take_bulk(b"\n".join(json.dumps(one).encode() for one in lines), "logs", MAKER)
+        assert (read(found.batches), len(found.actions)) == (told, 2 * times)
+
+
+def test_what_stands_around_many_records_is_not_multiplied_without_end() -> None:
+    heavy = {"event": {"records": [{}] * 2_000}, "fields": {"pad": "x" * 100_000}}
+    found = take_events(json.dumps(heavy).encode(), MAKER)
+    assert sum(len(batch.payload) for batch in found.batches) < 1_000_000
+    assert found.events == 1
+    group = {**GROUP, "logGroup": "x" * 100_000, "logEvents": [{"message": "m"}] * 2_000}
+    (only,) = split_lines(json.dumps(group).encode(), "here", NOW)
+    assert len(only.payload) < 1_000_000

@@ -9,10 +9,10 @@ import orjson
 
 from tocsin.ingest.bodies.sent_names import clean_name
 from tocsin.ingest.cutting.cutting import Maker, line_groups
-from tocsin.ingest.cutting.wrapped import opened_lines
+from tocsin.ingest.cutting.wrapped import are_wrapped, opened_lines
 from tocsin.ingest.decode import decode
 from tocsin.ingest.sources.seen_ids import Claim, key_of
-from tocsin.model.record import Framing, RawBatch
+from tocsin.model.record import Decoded, Framing, RawBatch
 
 _TAKEN = ("index", "create")
 _KNOWN = (*_TAKEN, "update", "delete")
@@ -41,9 +41,17 @@ class _Group:
     items: list[int] = field(default_factory=list)
 
     def add(self, document: bytes, action: Action, item: int) -> None:
-        for one in opened_lines(document).split(b"\n"):
-            self.documents.append(one if action.id is None else _with_id(one, action.id))
-            self.items.append(item)
+        self.documents.append(document if action.id is None else _with_id(document, action.id))
+        self.items.append(item)
+
+    def opened(self) -> "_Group":
+        """With the records of wrappers as documents of their own."""
+        group = _Group()
+        for document, item in zip(self.documents, self.items, strict=True):
+            parts = opened_lines(document).split(b"\n")
+            group.documents += parts
+            group.items += [item] * len(parts)
+        return group
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +214,22 @@ def _made(
     batches: list[RawBatch] = []
     for index, group in groups.items():
         named = replace(maker, source=f"{maker.source}/{source_part(index)}")
-        at = 0
-        for payload, count in line_groups(b"\n".join(group.documents)):
-            batch = named.batch(payload, at + 1, Framing.DOCUMENTS)
-            for bad in decode(batch, read_text=False).unreadable:
-                reasons[group.items[bad.ordinal - 1]] = bad.reason
+        found = _looked_at(group, named)
+        if any(are_wrapped(decoded, in_texts=False) for _, decoded in found):
+            group = group.opened()
+            found = _looked_at(group, named)
+        for batch, decoded in found:
             batches.append(batch)
-            at += count
+            for bad in decoded.unreadable:
+                reasons[group.items[bad.ordinal - 1]] = bad.reason
     return Bulk(batches, actions, reasons)
+
+
+def _looked_at(group: _Group, named: Maker) -> list[tuple[RawBatch, Decoded]]:
+    found: list[tuple[RawBatch, Decoded]] = []
+    at = 0
+    for payload, count in line_groups(b"\n".join(group.documents)):
+        batch = named.batch(payload, at + 1, Framing.DOCUMENTS)
+        found.append((batch, decode(batch, read_text=False)))
+        at += count
+    return found

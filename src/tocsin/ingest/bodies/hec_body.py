@@ -10,7 +10,7 @@ import orjson
 from tocsin.ingest.bodies.sent_names import names_of, regrouped
 from tocsin.ingest.cutting.cutting import Cut, Maker, line_groups
 from tocsin.ingest.cutting.json_cutter import cut_json
-from tocsin.ingest.cutting.wrapped import may_be_wrapped, opened_lines
+from tocsin.ingest.cutting.wrapped import are_wrapped, opened_lines
 from tocsin.ingest.decode import decode
 from tocsin.ingest.records.hec_event import NOT_JSON, HecFault, hec_reader
 from tocsin.model.record import Decoded, Framing, RawBatch
@@ -81,7 +81,7 @@ def take_raw(body: bytes, about: Mapping[str, str], maker: Maker) -> HecIntake:
 
 def _opened(found: _Cut, maker: Maker) -> _Cut:
     """Records of wrappers as events of their own, each with the envelope; not beside a fault."""
-    if found.unreadable or not any(may_be_wrapped(batch.payload) for batch in found.batches):
+    if found.unreadable or not any(are_wrapped(one, in_texts=True) for one in found.decoded):
         return found
     payload = b"\n".join(opened_lines(batch.payload, "event") for batch in found.batches)
     groups = _numbered(payload)
