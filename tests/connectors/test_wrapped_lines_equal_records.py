@@ -12,7 +12,8 @@ from tests.connectors.both_ways import RECEIVED, SPLIT, compare, compare_records
 from tests.connectors.test_text_columns_equal_records import LINES, OBJECTS
 from tocsin.app.benches.bench_text import WRITERS, text_lines
 from tocsin.connectors.catalog import sample_folders
-from tocsin.model.record import Framing
+from tocsin.ingest.decode import decode
+from tocsin.model.record import Framing, RawBatch
 
 Wrapper = Callable[[str, int], dict[str, Any]]
 
@@ -143,3 +144,19 @@ def test_who_only_looks_finds_as_many_and_what_is_blank() -> None:
     payload = payload_of(lines, hec)
     found = decoded(payload, Framing.HEC, SPLIT)
     assert (len(found.records), [one.ordinal for one in found.unreadable]) == (100, [51])
+
+
+@pytest.mark.parametrize(("wrap", "framing"), WRAPPED, ids=IDS)
+def test_blanks_of_all_kinds(wrap: Wrapper, framing: Framing) -> None:
+    """An event of nothing but blanks is a fault of HEC's, also for who only looks."""
+    blanks = [chr(at) for at in range(0x3001) if chr(at).isspace()]
+    lines = [line for blank in blanks for line in (blank, f"{blank}a", f"a{blank}")]
+    for payload in (payload_of(lines, wrap), payload_of(lines, wrap, is_ascii=False)):
+        compare_records(payload, framing)
+        many = RawBatch("test", b"\n".join([payload] * 50), RECEIVED, framing)
+        looked, read = decode(many, read_text=False), decode(many)
+        assert looked.shaped is not None
+        assert looked.ordinals == read.ordinals
+        assert [one.ordinal for one in looked.unreadable] == [
+            one.ordinal for one in read.unreadable
+        ]

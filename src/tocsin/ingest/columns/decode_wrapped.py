@@ -23,7 +23,11 @@ FEWEST_BYTES = 16 << 10
 FEWEST_ALIKE = 32
 """Fewer that are alike within and without are, too."""
 _ENDS = "\r\n"
-_ONE_LINE = r"^[^\r\n]*[^\s][^\r\n]*$"
+_BLANKS = (
+    r"\s\x0b\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
+)
+"""All that ``str.strip`` takes away."""
+_ONE_LINE = rf"^[^\r\n]*[^{_BLANKS}][^\r\n]*$"
 _WHOLE = flat_template(("message",), frozenset())
 ReadLines = Callable[[bytes], Decoded]
 
