@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
@@ -29,8 +29,10 @@ _STORAGE_INTERVAL_S = 2.0
 _BEAT_INTERVAL_S = 30.0
 IDLE_MERGE_INTERVAL_S = 5.0
 """Time between looks for segments to merge while the flow has hands free."""
+LATELY = timedelta(hours=1)
+"""Older events wait for the look at all segments, which takes the longer the more there are."""
 _BUSY_BYTES = 8 << 20
-"""With so much waiting in the spool it has not."""
+"""With so much waiting in the spool the flow has none."""
 
 
 class Upkeep:
@@ -141,7 +143,7 @@ class Upkeep:
     def merge_when_idle(self) -> None:
         """Merge what came in lately soon, as a search opens all of it; not while records wait."""
         if self._spool.backlog_bytes() < _BUSY_BYTES:
-            self._events.merge_small()
+            self._events.merge_small(datetime.now(UTC) - LATELY)
 
     def keep_store(self) -> None:
         """Merge small segments and give back spool space."""

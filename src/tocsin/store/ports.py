@@ -265,8 +265,11 @@ class EventStore(Protocol):
 
     def count(self) -> int: ...
 
-    def merge_small(self) -> int:
-        """Merge small segments into larger ones; how many were merged away."""
+    def merge_small(self, since: datetime | None = None) -> int:
+        """Merge small segments into larger ones; how many were merged away.
+
+        With ``since`` only those with events of that time or later: a look at few, for often.
+        """
         ...
 
     def sweep_orphans(self) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tocsin.app.upkeep import IDLE_MERGE_INTERVAL_S
+from tocsin.app.upkeep import IDLE_MERGE_INTERVAL_S, LATELY
 from tocsin.app.wiring import Tocsin
 from tocsin.exercise.company import load_company
 from tocsin.exercise.day import later_plan
@@ -115,7 +115,7 @@ class Feeding:
 
     def _merge(self) -> None:
         while not self._stop.wait(IDLE_MERGE_INTERVAL_S):
-            self._house.events.merge_small()
+            self._house.events.merge_small(datetime.now(UTC) - LATELY)
 
 
 @contextmanager

@@ -200,10 +200,10 @@ class ClickHouseEvents:
         """Segments that lack events, and how many; their rows are counted, not read."""
         return self._writes.missing(self.segments(None, None))
 
-    def merge_small(self) -> int:
+    def merge_small(self, since: datetime | None = None) -> int:
         merged = 0
         with self._changing:
-            for group in self._groups():
+            for group in self._groups(since):
                 with self._state.begin() as tx:
                     if manifest.swap(tx, group, self._writes.merged(group)):
                         merged += len(group)
@@ -220,9 +220,9 @@ class ClickHouseEvents:
     def close(self) -> None:
         self._clickhouse.close()
 
-    def _groups(self) -> list[list[Segment]]:
+    def _groups(self, since: datetime | None) -> list[list[Segment]]:
         alike: dict[int, list[Segment]] = {}
-        for segment in self.segments(None, None):
+        for segment in self.segments(since, None):
             tier = next((at for at, bound in enumerate(_TIERS) if segment.rows < bound), None)
             if tier is not None:
                 alike.setdefault(tier, []).append(segment)

@@ -260,15 +260,16 @@ class ParquetEvents:
     def field_names(self, lanes: Collection[str] | None = None) -> list[str]:
         return self._search.catalogue().names(lanes)
 
-    def merge_small(self) -> int:
+    def merge_small(self, since: datetime | None = None) -> int:
         self._writers.join()
         with self._merging:
             with self._state.read() as tx:
-                known = manifest.between(tx, None, None)
+                known = manifest.between(tx, since, None)
             candidates = [one for one in known if self._damage.may_merge(one)]
             groups = self._plan.groups(candidates, self._held_bytes)
-            ids = {one.id for one in candidates}
-            self._held = {one: held for one, held in self._held.items() if one in ids}
+            if since is None:
+                ids = {one.id for one in candidates}
+                self._held = {one: held for one, held in self._held.items() if one in ids}
             return sum(
                 len(group)
                 for group in groups
