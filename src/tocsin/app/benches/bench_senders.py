@@ -123,7 +123,7 @@ def _groups(events: int) -> Iterator[tuple[str, list[bytes]]]:
 
 
 def _is_object(line: bytes) -> bool:
-    """One event; a file's envelope of many is opened by the door for files alone."""
+    """One event; an envelope of many is opened within a message, but not among lines."""
     if not line.startswith(b"{") or line.startswith(b'{"Records":'):
         return False
     try:

@@ -185,8 +185,8 @@ class StoreSettings(_Section):
     merge_interval_s: float = Field(
         30.0,
         gt=0,
-        description="Time between looks for small segments to merge, in s; every 5 s at most while "
-        "no records wait.",
+        description="Time between looks for small segments to merge, in s; those of the last hour "
+        "every 5 s at most while few records wait.",
     )
 
 
