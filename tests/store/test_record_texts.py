@@ -4,15 +4,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import orjson
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin.store.engines.clickhouse.clickhouse_leaves import leaf_maps
 from tocsin.store.engines.variant.arrow_plain import plain_within
 from tocsin.store.engines.variant.exact_json import TAG, read, written
-from tocsin.store.engines.variant.flat_fields import Path, flat
-from tocsin.store.engines.variant.record_texts import exact_texts, flat_texts, without_nulls
+from tocsin.store.engines.variant.flat_fields import Path, key_of, leaves, text_of
+from tocsin.store.engines.variant.record_texts import exact_texts, without_nulls
+from tocsin.store.fields import ANY_MEMBER
 
 NAMES = st.sampled_from(["a", "A", "é", "a.b", "a/b", "[]", 'q"', "\\", "", TAG, "~"])
 MOMENTS = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
@@ -58,6 +59,19 @@ def batches(draw: st.DrawFn) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(columns)
 
 
+def told(record: Any, paths: set[Path]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The leaves of one record by key: single ones, and members of lists."""
+    one: dict[str, str] = {}
+    many: dict[str, list[str]] = {}
+    for path, value in leaves(record):
+        paths.add(path)
+        if ANY_MEMBER in path:
+            many.setdefault(key_of(path), []).append(text_of(value))
+        else:
+            one[key_of(path)] = text_of(value)
+    return one, many
+
+
 @given(batches())
 def test_each_record_is_told_as_it_would_be_alone(batch: pa.RecordBatch) -> None:
     plain = {
@@ -69,9 +83,16 @@ def test_each_record_is_told_as_it_would_be_alone(batch: pa.RecordBatch) -> None
         for row in range(batch.num_rows)
     ]
     wanted: set[Path] = set()
-    leaves = [flat(record, wanted) for record in records]
+    single: list[dict[str, str]] = []
+    lists: list[dict[str, list[str]]] = []
+    for record in records:
+        one, many = told(record, wanted)
+        single.append(one)
+        lists.append(many)
     paths: set[Path] = set()
-    assert [orjson.loads(text) for text in flat_texts(batch, paths).to_pylist()] == leaves
+    of_one, of_lists = leaf_maps(batch, paths)
+    assert list(map(dict, of_one.to_pylist())) == single
+    assert list(map(dict, of_lists.to_pylist())) == lists
     assert paths == wanted
     assert [read(text) for text in exact_texts(batch).to_pylist()] == [
         read(written(record)) for record in records
@@ -83,3 +104,15 @@ def test_numbers_that_json_has_not_come_back() -> None:
     told = [read(text) for text in exact_texts(batch).to_pylist()]
     assert told == [{"f": float("inf")}, {"f": float("-inf")}, {}, {"f": 0.0}]
     assert str(told[3]["f"]) == "-0.0"
+
+
+@given(
+    st.lists(st.none() | st.text(alphabet='ab"\\\n\x00\x7fé\u2028😀'), min_size=1),
+    st.integers(0, 3),
+)
+def test_texts_are_quoted_as_each_alone(texts: list[str | None], skipped: int) -> None:
+    column = pa.array(texts, pa.string())[skipped:]
+    batch = pa.RecordBatch.from_pydict({"t": column})
+    assert exact_texts(batch).to_pylist() == [
+        written(without_nulls({"t": text})).decode() for text in column.to_pylist()
+    ]

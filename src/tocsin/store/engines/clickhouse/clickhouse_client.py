@@ -1,7 +1,7 @@
 """A connection to ClickHouse: queries as trees, their limits, and errors said in the store's words."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -115,6 +115,15 @@ class ClickHouse:
         ):
             names = [(row[0], row[1]) for row in described]
             yield names, ([tuple(row) for row in block] for block in stream)
+
+    def names(self, table: str, wanted: Mapping[str, Sequence[str]]) -> set[str]:
+        """The names in a table of the database ``system`` where columns have one of some texts."""
+        tests = [
+            exp.column(name).isin(*(exp.Literal.string(value) for value in values))
+            for name, values in wanted.items()
+        ]
+        query = exp.select("name").from_(exp.table_(table, db="system")).where(*tests)
+        return {row["name"].decode() for row in self.select(query)}
 
     def insert(self, name: str, rows: pa.Table, token: str) -> None:
         """Write rows durably; the same ``token`` again writes nothing."""

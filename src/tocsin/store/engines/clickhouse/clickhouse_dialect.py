@@ -13,10 +13,9 @@ from tocsin.store.engines.variant.flat_fields import key_of
 from tocsin.store.fields import ANY_MEMBER, Column, FieldCatalogue, Kind, without_escapes
 from tocsin.store.predicates import IPV4_PATTERN, IPV6_PATTERN
 
-FLAT = {"ocsf": "ocsf_flat", "native": "native_flat"}
+LEAVES = {"ocsf": "ocsf_leaves", "native": "native_leaves"}
+LISTS = {"ocsf": "ocsf_lists", "native": "native_lists"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TEXT = exp.DataType.build("String", dialect="clickhouse")
-_TEXTS = exp.DataType.build("Array(Nullable(String))", dialect="clickhouse")
 _RENAMED = {
     "ends_with": "endsWith",
     "len": "length",
@@ -27,15 +26,14 @@ _NUMBERS = {"BIGINT": "toInt64OrNull", "DOUBLE": "toFloat64OrNull"}
 
 
 class ClickHouseFields(FieldCatalogue):
-    """Fields beyond the hot columns are texts (or lists of them) in one JSON column a space."""
+    """Fields beyond the hot columns are texts, or lists of them, in two maps a space."""
 
     def column_at(self, space: str, path: tuple[str, ...]) -> Column:
-        place = exp.Column(
-            this=exp.to_identifier(key_of(path), quoted=True), table=exp.to_identifier(FLAT[space])
-        )
-        if ANY_MEMBER in path:
-            return Column(exp.JSONCast(this=place, to=_TEXTS.copy()), Kind.ANY, is_list=True)
-        return Column(exp.JSONCast(this=place, to=_TEXT.copy()), Kind.ANY)
+        is_list = ANY_MEMBER in path
+        held = exp.column(LISTS[space] if is_list else LEAVES[space], quoted=True)
+        # Not exp.Bracket: its generator counts members of lists from another number.
+        value = _call("arrayElement", held, exp.Literal.string(key_of(path)))
+        return Column(value, Kind.ANY, is_list)
 
     def whole_native(self) -> Column:
         return Column(without_escapes(exp.column("native_text", quoted=True)), Kind.PROSE)

@@ -67,12 +67,7 @@ class ClickHouseEvents:
         self._merge_at = merge_at
         self._clickhouse = ClickHouse(address, database, memory_mb=memory_mb, timeout_s=timeout_s)
         try:
-            self._clickhouse.command(
-                f"CREATE DATABASE IF NOT EXISTS {clickhouse_tables.quoted(database)}"
-            )
-            self._clickhouse.command(
-                clickhouse_tables.create_table(database, is_durable=is_durable)
-            )
+            _prepare(self._clickhouse, is_durable=is_durable)
         except BaseException:
             self._clickhouse.close()
             raise
@@ -252,3 +247,14 @@ class ClickHouseEvents:
                 for one in pair:
                     if one is not None:
                         self._writes.drop(NumberRanges.read(one.path).outside(counting))
+
+
+def _prepare(clickhouse: ClickHouse, *, is_durable: bool) -> None:
+    """Make the database and its table unless they are there, and bring an older table forward."""
+    database = clickhouse.database
+    clickhouse.command(f"CREATE DATABASE IF NOT EXISTS {clickhouse_tables.quoted(database)}")
+    known = clickhouse.names("merge_tree_settings", {"name": clickhouse_tables.BUCKETED})
+    clickhouse.command(clickhouse_tables.create_table(database, known, is_durable=is_durable))
+    table = {"database": [database], "table": [clickhouse_tables.EVENTS]}
+    if not clickhouse.names("columns", {**table, "name": ["native_leaves"]}):
+        clickhouse.command(clickhouse_tables.add_maps(database, known))

@@ -7,11 +7,12 @@ from typing import Any
 import pyarrow as pa
 
 from tocsin.model.event import EventBatch
+from tocsin.store.engines.clickhouse.clickhouse_leaves import leaf_maps
 from tocsin.store.engines.clickhouse.clickhouse_tables import NUMBER
 from tocsin.store.engines.parquet.segment_file import plain_columns, plain_schema, split_ocsf
 from tocsin.store.engines.variant.exact_json import read
 from tocsin.store.engines.variant.flat_fields import Path
-from tocsin.store.engines.variant.record_texts import exact_texts, flat_texts
+from tocsin.store.engines.variant.record_texts import exact_texts
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
 from tocsin.store.ports import SeenField
 from tocsin.store.query import StoredEvent
@@ -35,7 +36,8 @@ def rows_of(batches: Sequence[EventBatch], number: int) -> tuple[pa.Table, froze
         columns = _moments_as_numbers(plain_columns(batch, hot))
         for space, records in (("ocsf", others), ("native", batch.native)):
             paths: set[Path] = set()
-            columns[f"{space}_flat"] = flat_texts(records, paths)
+            single, lists = leaf_maps(records, paths)
+            columns |= {f"{space}_leaves": single, f"{space}_lists": lists}
             columns[f"{space}_text"] = exact_texts(records)
             told = sorted(paths)[:_MOST_FIELDS]
             fields.update(SeenField(batch.lane.id, space, path) for path in told)

@@ -1,5 +1,7 @@
 """How events lie in ClickHouse: columns, codecs, order, indexes."""
 
+from collections.abc import Collection, Mapping
+
 from sqlglot import exp
 
 from tocsin.store.hot_columns import ENVELOPE, HOT_COLUMNS
@@ -9,7 +11,7 @@ NUMBER = "number"
 """The number of the write a row came with; rows of numbers that were published count."""
 COLUMNS = (
     *(NUMBER, *ENVELOPE, "raw", *(column.name for column in HOT_COLUMNS)),
-    *("ocsf_flat", "ocsf_text", "native_flat", "native_text"),
+    *("ocsf_leaves", "ocsf_lists", "ocsf_text", "native_leaves", "native_lists", "native_text"),
 )
 PLAIN_KINDS = {
     "VARCHAR": "Nullable(String)",
@@ -17,7 +19,22 @@ PLAIN_KINDS = {
     "BIGINT": "Nullable(Int64)",
     "BOOLEAN": "Nullable(Bool)",
 }
+_MAPS = {
+    "leaves": "Map(String, Nullable(String))",
+    "lists": "Map(String, Array(Nullable(String)))",
+}
+"""The fields of a space that have no column: single values, and members of lists, by key."""
+_BUCKETS = {
+    "map_serialization_version": "with_buckets",
+    "map_buckets_strategy": "sqrt",
+    "map_buckets_min_avg_size": 4,
+    "map_buckets_coefficient": 6,
+    "max_buckets_in_map": 48,
+}
+"""A map lies in parts by key, of which a filter reads one; as of ClickHouse's first merge."""
+BUCKETED = tuple(_BUCKETS)
 HOUR_US, _WEEK_US = 3_600_000_000, 604_800_000_000
+_SPACES = ("ocsf", "native")
 _FEW_VALUES = frozenset({"tenant", "source", "lane"})
 _LOOKED_UP = (
     *("actor_user_name", "user_name", "device_hostname", "device_ip", "src_endpoint_ip"),
@@ -32,11 +49,13 @@ _DURABLE = {"fsync_after_insert": 1, "fsync_part_directory": 1}
 """A write is acknowledged only when it is on the disk."""
 
 
-def create_table(database: str, *, is_durable: bool) -> str:
-    """The statement that makes the table of events, unless it is there."""
+def create_table(database: str, known: Collection[str], *, is_durable: bool) -> str:
+    """The statement that makes the table of events, unless it is there.
+
+    ``known`` are those of ``BUCKETED`` that the server has: without them filters read whole maps.
+    """
     columns = [*_columns(), *_indexes()]
-    chosen = {**_SETTINGS, **(_DURABLE if is_durable else {})}
-    settings = ", ".join(f"{name} = {value}" for name, value in chosen.items())
+    chosen = {**_SETTINGS, **_known(known), **(_DURABLE if is_durable else {})}
     return (
         f"CREATE TABLE IF NOT EXISTS {quoted(database)}.{EVENTS} ({', '.join(columns)}) "
         "ENGINE = MergeTree "
@@ -44,7 +63,38 @@ def create_table(database: str, *, is_durable: bool) -> str:
         f"PARTITION BY intDiv(ingested_at, {_WEEK_US}) "
         f"ORDER BY (intDiv(time, {HOUR_US}), lane, source, time) "
         "TTL toDateTime(fromUnixTimestamp64Micro(ingested_at)) + INTERVAL 7 DAY "
-        f"RECOMPRESS CODEC(ZSTD(9)) SETTINGS {settings}"
+        f"RECOMPRESS CODEC(ZSTD(9)) SETTINGS {_told(chosen)}"
+    )
+
+
+def add_maps(database: str, known: Collection[str]) -> str:
+    """What gives a table that has columns of JSON its maps; its rows get theirs from these."""
+    added = []
+    for space in _SPACES:
+        pairs = f"JSONExtractKeysAndValuesRaw(toJSONString({space}_flat))"
+        for part, kind in _MAPS.items():
+            is_list, value = "position(p.1, '[]') > 0", "Nullable(String)"
+            chosen = is_list if part == "lists" else f"NOT {is_list}"
+            value = f"Array({value})" if part == "lists" else value
+            texts = f"(p.1, JSONExtract(p.2, '{value}'))"
+            mapped = f"arrayMap(p -> {texts}, arrayFilter(p -> {chosen}, {pairs}))"
+            added.append(
+                f"ADD COLUMN IF NOT EXISTS {space}_{part} {kind} "
+                f"DEFAULT CAST({mapped}, '{kind}') CODEC(ZSTD(1))"
+            )
+    if settings := _known(known):
+        added.append(f"MODIFY SETTING {_told(settings)}")
+    return f"ALTER TABLE {quoted(database)}.{EVENTS} {', '.join(added)}"
+
+
+def _known(names: Collection[str]) -> dict[str, object]:
+    return _BUCKETS if set(BUCKETED) <= set(names) else {}
+
+
+def _told(settings: Mapping[str, object]) -> str:
+    return ", ".join(
+        f"{name} = '{value}'" if isinstance(value, str) else f"{name} = {value}"
+        for name, value in settings.items()
     )
 
 
@@ -64,8 +114,8 @@ def _columns() -> list[str]:
     columns += [
         f"{column.name} {PLAIN_KINDS[column.type]} CODEC(ZSTD(1))" for column in HOT_COLUMNS
     ]
-    for space in ("ocsf", "native"):
-        columns.append(f"{space}_flat JSON(max_dynamic_paths=2048) CODEC(ZSTD(1))")
+    for space in _SPACES:
+        columns += [f"{space}_{part} {kind} CODEC(ZSTD(1))" for part, kind in _MAPS.items()]
         columns.append(f"{space}_text String CODEC(ZSTD(3))")
     return columns
 

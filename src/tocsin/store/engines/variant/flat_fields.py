@@ -1,4 +1,4 @@
-"""Records as flat objects of texts, one key a path: what ClickHouse looks through for a field."""
+"""The leaves of records as texts, one key a path: what ClickHouse looks through for a field."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,6 @@ from typing import Any
 from tocsin.store.fields import ANY_MEMBER
 
 Path = tuple[str, ...]
-Flat = dict[str, str | list[str]]
 _MEMBER = "[]"
 _OTHERS = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -20,31 +19,14 @@ def key_of(path: Path) -> str:
     return "/".join(_MEMBER if name == ANY_MEMBER else _coded(name) for name in path)
 
 
-def flat(record: Any, paths: set[Path], within: Path = ()) -> Flat:
-    """The leaves of a record (or of what is ``within`` one) as texts; adds their paths to ``paths``.
-
-    Leaves within lists are lists.
-    """
-    found: Flat = {}
-    for path, value in _leaves(record, within):
-        paths.add(path)
-        key = key_of(path)
-        if ANY_MEMBER not in path:
-            found[key] = text_of(value)
-            continue
-        members = found.setdefault(key, [])
-        if isinstance(members, list):
-            members.append(text_of(value))
-    return found
-
-
-def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """What is in a record (or is ``value``, at ``path`` in one) but objects, lists and nulls."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from _leaves(inner, (*path, name))
+            yield from leaves(inner, (*path, name))
     elif isinstance(value, list):
         for member in value:
-            yield from _leaves(member, (*path, ANY_MEMBER))
+            yield from leaves(member, (*path, ANY_MEMBER))
     elif value is not None:
         yield path, value
 

@@ -1,31 +1,25 @@
-"""Records as JSON texts, made column by column: exact ones, and flat ones to look through."""
+"""Records as exact JSON texts, made column by column."""
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tocsin.store.engines.variant.arrow_plain import is_list, plain_within
+from tocsin.store.engines.variant.arrow_plain import plain_within
 from tocsin.store.engines.variant.exact_json import TAG, written
-from tocsin.store.engines.variant.flat_fields import Path, flat, key_of, text_of
-from tocsin.store.fields import ANY_MEMBER
 
 _NOTHING = pa.scalar(None, pa.string())
+_QUOTE = pa.scalar('"')
+_IS_ESCAPED = np.isin(np.arange(256), [*range(32), ord('"'), ord("\\")])
+"""The bytes that JSON has no other form for than an escape."""
 
 
 def exact_texts(records: pa.RecordBatch) -> pa.Array:
     """Of each record the text from which ``exact_json.read`` gives it back, without its nulls."""
     return _object(_columns(records), records.num_rows)
-
-
-def flat_texts(records: pa.RecordBatch, paths: set[Path]) -> pa.Array:
-    """Of each record its leaves as ``flat_fields.flat`` tells them; adds their paths."""
-    parts: list[pa.Array] = []
-    for name, column in _columns(records).items():
-        _add_leaves(parts, column, (name,), paths)
-    return _braced(parts, records.num_rows)
 
 
 def _columns(records: pa.RecordBatch) -> dict[str, pa.Array]:
@@ -55,36 +49,11 @@ def _exact(column: pa.Array) -> pa.Array:
         names = [field.name for field in column.type]
         whole = _object(dict(zip(names, column.flatten(), strict=True)), len(column))
         return pc.if_else(column.is_null(), _NOTHING, whole) if column.null_count else whole
+    if pa.types.is_string(column.type):
+        return _quoted(column)
     if _is_told_by_arrow(column.type):
         return column.cast(pa.string())
     return _by_value(column, lambda value: written(without_nulls(value)))
-
-
-def _add_leaves(parts: list[pa.Array], column: pa.Array, path: Path, paths: set[Path]) -> None:
-    if column.null_count == len(column):
-        return
-    if pa.types.is_struct(column.type):
-        for field, inner in zip(column.type, column.flatten(), strict=True):
-            _add_leaves(parts, inner, (*path, field.name), paths)
-    elif is_list(column.type) or ANY_MEMBER in path:
-        parts.append(_strings([_members(value, path, paths) for value in column.to_pylist()]))
-    else:
-        paths.add(path)
-        parts.append(_after(orjson.dumps(key_of(path)), _text(column)))
-
-
-def _text(column: pa.Array) -> pa.Array:
-    """What a filter compares with, as JSON texts."""
-    if _is_told_by_arrow(column.type):
-        quote = pa.scalar('"')
-        return pc.binary_join_element_wise(quote, column.cast(pa.string()), quote, "")
-    return _by_value(column, lambda value: orjson.dumps(text_of(value)))
-
-
-def _members(value: Any, path: Path, paths: set[Path]) -> bytes | None:
-    """The keys and texts of what is in a list, each after a comma."""
-    found = flat(value, paths, path)
-    return b"," + orjson.dumps(found)[1:-1] if found else None
 
 
 def _is_told_by_arrow(kind: pa.DataType) -> bool:
@@ -93,13 +62,25 @@ def _is_told_by_arrow(kind: pa.DataType) -> bool:
 
 
 def _by_value(column: pa.Array, told: Callable[[Any], bytes]) -> pa.Array:
-    """``told`` of each value; of equal texts once."""
-    if pa.types.is_string(column.type):
-        packed = column.dictionary_encode()
-        return _strings([told(value) for value in packed.dictionary.to_pylist()]).take(
-            packed.indices
-        )
     return _strings([None if value is None else told(value) for value in column.to_pylist()])
+
+
+def _quoted(texts: pa.Array) -> pa.Array:
+    """The texts as JSON has them."""
+    whole = pc.binary_join_element_wise(_QUOTE, texts, _QUOTE, "")
+    _, offsets, data = texts.buffers()
+    if data is None:
+        return whole
+    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    held = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
+    escaped = np.flatnonzero(_IS_ESCAPED[held])
+    if not len(escaped):
+        return whole
+    rows = np.unique(np.searchsorted(ends[1:] - ends[0], escaped, side="right"))
+    has_some = np.zeros(len(texts), bool)
+    has_some[rows] = True
+    careful = texts.take(pa.array(rows)).to_pylist()
+    return pc.replace_with_mask(whole, has_some, _strings([orjson.dumps(one) for one in careful]))
 
 
 def _after(name: bytes, values: pa.Array) -> pa.Array:
