@@ -17,9 +17,11 @@ from tocsin.cli.output import Exit, byte_progress, fail, out, print_json, print_
 Target = Annotated[
     str, typer.Argument(help="Folder (on another disk), or s3://bucket/prefix.", metavar="TARGET")
 ]
-Place = Annotated[
-    str | None, typer.Argument(help="Where the backups are (default: backup.target).")
-]
+_WHERE = (
+    "Where the backups are: a folder, or s3://bucket/prefix (not at AWS: set "
+    "TOCSIN_BACKUP__ENDPOINT_URL, or backup.endpoint_url)."
+)
+Place = Annotated[str | None, typer.Argument(help=f"{_WHERE} Default: backup.target.")]
 
 
 def backup(
@@ -111,7 +113,7 @@ def backups(
 
 
 def restore_backup(
-    source: Annotated[str, typer.Argument(help="Where the backups are.")],
+    source: Annotated[str, typer.Argument(help=_WHERE)],
     home: Annotated[Path, typer.Option("--home", help="New, empty data folder.")],
     generation: Annotated[
         str | None, typer.Option("--generation", help="Which backup (default: the latest).")
