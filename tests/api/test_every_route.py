@@ -15,7 +15,7 @@ from tocsin.model.principal import Permission, Role
 
 OPEN = {
     *("/healthz", "/readyz", "/metrics", "/feeds/blocklist.txt"),
-    *("/services/collector/health", "/services/collector/health/1.0"),
+    *("/services/collector/health", "/services/collector/health/1.0", "/ready"),
     "/in/{name}",
 }
 SIGNED = {"/in/{name}"}
@@ -45,6 +45,7 @@ SENDERS = {
     *((verb, "/elastic") for verb in ("GET", "HEAD")),
     *((verb, "/elastic/") for verb in ("GET", "HEAD")),
     *((verb, "/elastic/{path:path}") for verb in ("GET", "HEAD", "POST", "PUT", "DELETE")),
+    ("POST", "/loki/api/v1/push"),
     ("POST", "/v1/logs"),
     ("POST", "/v1/metrics"),
     ("POST", "/services/collector"),

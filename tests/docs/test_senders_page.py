@@ -34,7 +34,7 @@ def test_settings_parse_and_name_the_server(language: str, text: str) -> None:
 
 def test_addresses_are_there() -> None:
     routes = {route.path for route in api_routes(FastAPI())}
-    told = set(re.findall(r"`(/(?:services|_bulk|\{index\}|v1|api)[^`?]*)`", PAGE))
-    told |= set(re.findall(r"tocsin\.example(/[^\s'?]+)", PAGE))
+    told = set(re.findall(r"`(/(?:services|_bulk|loki|\{index\}|v1|api)[^`?]*)`", PAGE))
+    told |= set(re.findall(r"""tocsin\.example(/[^\s'"?]+)""", PAGE))
     assert len(told) > 8
     assert told <= routes

@@ -6,13 +6,14 @@ import io
 import json
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import zstandard
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -21,10 +22,13 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from starlette.requests import Request
 
 from tests.fuzz import samples
+from tests.loki_push import pushed
 from tocsin.api.body import read_body
 from tocsin.api.problem import Problem
 from tocsin.ingest.bodies.bulk_body import BulkFault, take_bulk
 from tocsin.ingest.bodies.hec_body import HecIntake, take_events, take_raw
+from tocsin.ingest.bodies.loki_body import LokiFault, push_in_json, take_push
+from tocsin.ingest.bodies.loki_proto import push_in_protobuf
 from tocsin.ingest.bodies.otlp_body import Otlp, take_logs, take_metrics
 from tocsin.ingest.bodies.otlp_protobuf import take_proto_logs, take_proto_metrics
 from tocsin.ingest.cutting.cutting import Maker
@@ -168,6 +172,15 @@ def _check_otlp(take: Callable[[bytes], Otlp], case: bytes) -> None:
     assert bool(found.reason) == bool(found.refused)
 
 
+def _check_loki(read: Callable[[bytes], Mapping[str, Any]], case: bytes) -> None:
+    try:
+        found = take_push(read(case), _MAKER)
+    except LokiFault:
+        return
+    lines = sum(batch.payload.count(b"\n") + 1 for batch in found)
+    assert account(found) == (lines, 0)
+
+
 def check_evtx(case: bytes) -> None:
     for cut in cut_evtx(io.BytesIO(case), _MAKER):
         if isinstance(cut, Unreadable):
@@ -246,6 +259,12 @@ def decoders() -> list[Decoder]:
         Decoder("hec_raw", [*lines[:200], *bodies[:50]], check_hec_raw),
         Decoder("bulk", samples.bulk_bodies(records), check_bulk),
         *_otlp(),
+        Decoder("loki_json", samples.loki_bodies(), lambda case: _check_loki(push_in_json, case)),
+        Decoder(
+            "loki_protobuf",
+            [pushed(samples.LOKI_STREAMS)],
+            lambda case: _check_loki(push_in_protobuf, case),
+        ),
         _packed_file(),
     ]
 
@@ -291,6 +310,7 @@ def packed_bodies() -> list[PackedBody]:
         "gzip": lambda one: gzip.compress(one, mtime=0),
         "deflate": zlib.compress,
         "zstd": zstandard.compress,
+        "snappy": lambda one: bytes(pa.Codec("snappy").compress(one, asbytes=True)),
     }
     return [
         PackedBody(f"{name}_body", [pack(one) for one in given], name.encode())

@@ -13,6 +13,7 @@ from typing import Any
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
 
+from tests.loki_push import Entry, Labels
 from tocsin.connectors.catalog import mapping_paths
 from tocsin.ingest.bodies.otlp_protobuf import FEWEST_RECORDS
 from tocsin.normalize.check import sample_files
@@ -196,6 +197,22 @@ def _attributes(names: Iterable[str]) -> list[dict[str, Any]]:
         {"kvlistValue": {"values": [{"key": "k", "value": {"stringValue": "v"}}]}},
     ]
     return [{"key": name, "value": values[n % len(values)]} for n, name in enumerate(names)]
+
+
+def loki_bodies() -> list[bytes]:
+    values = [["1700000000123456789", "<34>Oct 11 22:14:15 h su: failed"]]
+    values += [["1700000000123456789", '{"a": "b"}', {"trace": "x"}], [17, "plain text", {}]]
+    stream = {"stream": {"job": "x", "host": "web-1"}, "values": values}
+    return [json.dumps({"streams": some}).encode() for some in ([stream], [stream, stream])]
+
+
+LOKI_STREAMS: dict[Labels, list[Entry]] = {
+    (("job", "x"), ("filename", 'a"b\\c')): [
+        (1700000000123456789, "<34>Oct 11 22:14:15 h su: failed", {"trace": "x"}),
+        (1700000000123456790, "plain text", {}),
+    ],
+    (): [(0, '{"a": "b"}', {})],
+}
 
 
 def otlp_logs() -> dict[str, Any]:

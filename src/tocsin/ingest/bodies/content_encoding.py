@@ -1,8 +1,9 @@
-"""Unpacks what HTTP calls a content encoding: gzip, deflate and zstd, never more than a limit."""
+"""Unpacks what HTTP calls a content encoding: gzip, deflate, zstd and snappy, never more than a limit."""
 
 import zlib
 from io import BytesIO
 
+import pyarrow as pa
 from zstandard import ZstdError
 
 from tocsin.ingest.cutting.zstd_stream import HTTP_WINDOW_BYTES, ZstdStream
@@ -43,8 +44,10 @@ def unpacked(packed: bytes, encoding: str, limit_bytes: int) -> bytes:
             return _inflated(packed, _ZLIB, limit_bytes)
         case "zstd":
             return _unpacked_zstd(packed, limit_bytes)
+        case "snappy":
+            return _unpacked_snappy(packed, limit_bytes)
     raise UnknownEncoding(
-        f"Content-Encoding {encoding[:40]!r} can't be unpacked; gzip, deflate, zstd and none can"
+        f"Content-Encoding {encoding[:40]!r} can't be unpacked; gzip, deflate, zstd, snappy and none can"
     )
 
 
@@ -81,6 +84,24 @@ def _unpacked_zstd(packed: bytes, limit_bytes: int) -> bytes:
     except ZstdError as error:
         raise UnpackFault(f"Content-Encoding says zstd but unpacking failed: {error}") from error
     return content
+
+
+def _unpacked_snappy(packed: bytes, limit_bytes: int) -> bytes:
+    """One block without a frame, as Prometheus and Loki have it; it begins with its size."""
+    size = shift = 0
+    for byte in packed[:5]:
+        size |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            break
+    else:
+        raise UnpackFault("Content-Encoding says snappy but it does not begin with a size")
+    if size > limit_bytes:
+        raise _too_large(limit_bytes)
+    try:
+        return bytes(pa.Codec("snappy").decompress(packed, size, asbytes=True))
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UnpackFault(f"Content-Encoding says snappy but unpacking failed: {error}") from error
 
 
 def _within(content: bytes, limit_bytes: int) -> bytes:

@@ -28,6 +28,7 @@ _ADDED = frozenset(
         *("Type", "MessageId", "TopicArn", "Subject", "Message", "Timestamp"),
         *("SignatureVersion", "Signature", "SigningCertURL", "UnsubscribeURL"),
         *("MessageAttributes", "cloudwatch"),
+        "loki",
     }
 )
 _ABOUT_EVENT = frozenset({"module", "dataset", "original", "timezone", "created", "ingested"})
