@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from tocsin.ingest.bodies.json_request import json_request
 from tocsin.ingest.bodies.sent_names import MOST_NAMES, clean_name
 from tocsin.ingest.cutting.cutting import Maker, line_groups
 from tocsin.ingest.errors import IngestError
@@ -24,13 +25,7 @@ class LokiFault(IngestError):
 
 def push_in_json(body: bytes) -> dict[str, Any]:
     """The request as it stands; raises LokiFault when it is none."""
-    try:
-        request: Any = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise LokiFault(f"the body is no JSON: {error}") from error
-    if not isinstance(request, dict):
-        raise LokiFault('the body is no JSON object; send {"streams": […]}')
-    return request
+    return json_request(body, LokiFault)
 
 
 def take_push(request: Mapping[str, Any], maker: Maker) -> list[RawBatch]:

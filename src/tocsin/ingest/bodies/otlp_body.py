@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from tocsin.ingest.bodies.json_request import json_request
 from tocsin.ingest.bodies.sent_names import clean_name
 from tocsin.ingest.cutting.cutting import Maker, line_groups
 from tocsin.ingest.cutting.wrapped import opened_lines
@@ -43,23 +44,16 @@ class Otlp:
     reason: str = ""
 
 
-def json_request(body: bytes) -> dict[str, Any]:
-    """A request in JSON as it stands; raises OtlpFault when it is none."""
-    try:
-        request: Any = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise OtlpFault(f"the body is no JSON: {error}") from error
-    if not isinstance(request, dict):
-        raise OtlpFault("the body is no JSON object")
-    return request
+def _as_it_stands(body: bytes) -> dict[str, Any]:
+    return json_request(body, OtlpFault)
 
 
 def take_logs(body: bytes, maker: Maker) -> Otlp:
     """An ``ExportLogsServiceRequest`` in JSON; raises OtlpFault."""
-    return _take(json_request(body), maker, "resourceLogs", "scopeLogs", _log_lines)
+    return _take(_as_it_stands(body), maker, "resourceLogs", "scopeLogs", _log_lines)
 
 
-def take_metrics(body: bytes, maker: Maker, read: RequestReader = json_request) -> Otlp:
+def take_metrics(body: bytes, maker: Maker, read: RequestReader = _as_it_stands) -> Otlp:
     """An ``ExportMetricsServiceRequest`` in JSON, or what ``read`` reads: a record a data point."""
     return _take(read(body), maker, "resourceMetrics", "scopeMetrics", _metric_lines)
 
