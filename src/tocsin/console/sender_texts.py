@@ -10,6 +10,8 @@ from tocsin.app.home.shipped import CONTENT, PACKAGE
 
 _PARTS = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 _EXAMPLE, _TOKEN = "tocsin.example", "toc_TOKEN"
+_ADDRESS = re.compile(r'https://([^\s"@/]+@)?tocsin\.example(:443)?')
+"""With whatever stands before the host, which may be the token, and with its port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,12 @@ def fill(text: str, doors: Doors, token: str) -> str:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     host = parts.hostname or "localhost"
     shown = f"[{host}]" if ":" in host else host
-    text = text.replace(f"https://{_EXAMPLE}:443", f"{parts.scheme}://{shown}:{port}")
-    text = text.replace(f"https://{_EXAMPLE}", doors.url).replace(_EXAMPLE, host)
+    place = doors.url.partition("://")[2]
+
+    def address(found: re.Match[str]) -> str:
+        return f"{parts.scheme}://{found[1] or ''}{f'{shown}:{port}' if found[2] else place}"
+
+    text = _ADDRESS.sub(address, text).replace(_EXAMPLE, host)
     text = re.sub(r"\bport: 443\b", f"port: {port}", text)
     if parts.scheme != "https":
         text = re.sub(r"\btls: on\b", "tls: off", text)
