@@ -232,3 +232,22 @@ def test_health_is_told_to_anyone(door: Door) -> None:
 
 def test_dockers_log_driver_is_answered_before_it_sends(door: Door) -> None:
     assert door.client.request("OPTIONS", f"{URL}/event/1.0").status_code == 200
+
+
+def test_short_lines_with_much_said_about_them_are_refused(door: Door) -> None:
+    said = "&".join(f"{name}={'x' * 1000}" for name in ("host", "source", "sourcetype"))
+    status, told = send(door, f"/raw?{said}", b"x\n" * 99_000)
+    assert (status, told["code"]) == (413, 27)
+    assert "would be written with each of 99,001 records" in told["detail"]
+
+
+def test_a_small_body_may_not_hold_millions_of_lines(door: Door) -> None:
+    body = gzip.compress(b"x\n" * 99_000)
+    headers = {"Authorization": f"Bearer {door.token}", "Content-Encoding": "gzip"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tocsin.ingest.request_bounds.MOST_RECORDS", 50_000)
+        answer = door.client.post("/api/v1/events", content=body, headers=headers)
+        status, told = send(door, "/raw", body, Content_Encoding="gzip")
+    assert answer.status_code == 413
+    assert "send at most 50,000 records" in answer.json()["detail"]
+    assert (status, told["code"]) == (413, 27)

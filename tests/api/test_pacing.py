@@ -17,7 +17,7 @@ BODY = b'{"text": "%s"}\n' % (b"a" * 100) * RECORDS  # above what is only looked
 @pytest.fixture
 def small(house: Tocsin, monkeypatch: pytest.MonkeyPatch) -> DecodingAhead:
     """The house keeps hardly more than one such body decoded."""
-    kept = DecodingAhead(limit_bytes=len(BODY) + 1)
+    kept = DecodingAhead(limit_bytes=len(BODY) + 100 * RECORDS + 1)
     monkeypatch.setattr(house, "decoding", kept)
     return kept
 

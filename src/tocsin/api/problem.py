@@ -9,6 +9,7 @@ from tocsin.app.access.access_errors import AccessError
 from tocsin.app.access.audit import AuditError
 from tocsin.app.searches.search_turns import SearchesBusy
 from tocsin.cases.errors import CaseError, UnknownCase
+from tocsin.ingest.request_bounds import RequestTooLarge
 from tocsin.respond.errors import BadRequest, NotAllowed, NotFound, RespondError
 from tocsin.store.ports import QueryError, SpoolFull, StoreError
 from tocsin.triage.errors import TriageError, UnknownAlert
@@ -23,6 +24,7 @@ _ROOM_ERRORS: dict[type[Exception], tuple[int, str]] = {
     RespondError: (409, "That can't be done now"),
     NotFound: (404, "Not found"),
     NotAllowed: (403, "Not allowed"),
+    RequestTooLarge: (413, "The request holds too many records"),
     BadRequest: (422, "The request can't be carried out"),
 }
 

@@ -36,7 +36,9 @@ def test_other_bytes_of_the_same_size_are_never_taken_for_it() -> None:
 
 
 def test_what_waits_too_long_is_forgotten_and_decoded_anew() -> None:
-    decoding = DecodingAhead(limit_bytes=20)
+    decoding = DecodingAhead(
+        limit_bytes=2 * (8 + 100)
+    )  # a record counts as a hundred bytes besides
     kept = [decoding.decode(raw('{"a": 1}', ordinal)) for ordinal in (1, 2, 3)]
     taken = decoding.taken([raw('{"a": 1}', 3), raw('{"a": 1}', 1)])
     assert taken[0] is kept[2]

@@ -18,6 +18,7 @@ from tocsin.api.sender_route import sender_name, sender_route
 from tocsin.app.wiring import Tocsin
 from tocsin.ingest.bodies.hec_body import HecIntake, take_events, take_raw
 from tocsin.ingest.cutting.cutting import Maker
+from tocsin.ingest.request_bounds import RequestTooLarge
 from tocsin.model.principal import Principal
 from tocsin.store.ports import StoreError
 
@@ -74,6 +75,8 @@ def _code_of(request: Request, error: Exception) -> int | None:
             return 4
         case NotPermitted():
             return 1
+        case RequestTooLarge():
+            return 27
         case Problem():
             return 27 if error.status == 413 else 6
         case RequestValidationError():

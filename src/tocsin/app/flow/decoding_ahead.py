@@ -12,13 +12,15 @@ LIMIT_BYTES = 128 << 20
 """So much that more than a full turn waits behind the one that is read ahead."""
 SMALL_BYTES = 256 << 10
 """What columns cost whatever their number is most of what smaller bodies of objects cost."""
+_RECORD_BYTES = 100
+"""What a decoded record takes beside its text, about; so many short ones are not many."""
 _Key = tuple[str, str, str, int, datetime, int]
 
 
 class DecodingAhead:
     """Decoded batches on their way through the spool, by what they are; safe between threads.
 
-    What is forgotten (more than ``limit_bytes`` of payload wait) is decoded once more; what was
+    What is forgotten (more than ``limit_bytes`` of records wait) is decoded once more; what was
     kept is given only for the very same bytes. A door that waits for its sender's next body
     while this ``is_behind`` spares the flow that second decoding.
     """
@@ -54,7 +56,7 @@ class DecodingAhead:
         with self._lock:
             self._forget(_key(raw))
             self._kept[_key(raw)] = (raw, decoded)
-            self._bytes += len(raw.payload)
+            self._bytes += _weight(raw, decoded)
             while self._bytes > self._limit_bytes:
                 self._forget(next(iter(self._kept)))
         return decoded
@@ -80,9 +82,13 @@ class DecodingAhead:
         return decoded if known == raw else None
 
     def _forget(self, key: _Key) -> None:
-        raw, _ = self._kept.pop(key, (None, None))
-        if raw is not None:
-            self._bytes -= len(raw.payload)
+        raw, decoded = self._kept.pop(key, (None, None))
+        if raw is not None and decoded is not None:
+            self._bytes -= _weight(raw, decoded)
+
+
+def _weight(raw: RawBatch, decoded: Decoded) -> int:
+    return len(raw.payload) + _RECORD_BYTES * len(decoded.records)
 
 
 def _key(raw: RawBatch) -> _Key:

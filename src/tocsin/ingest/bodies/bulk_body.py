@@ -11,6 +11,7 @@ from tocsin.ingest.bodies.sent_names import clean_name
 from tocsin.ingest.cutting.cutting import Maker, line_groups
 from tocsin.ingest.cutting.wrapped import are_wrapped, opened_lines
 from tocsin.ingest.decode import decode
+from tocsin.ingest.request_bounds import RequestBounds
 from tocsin.ingest.sources.seen_ids import Claim, key_of
 from tocsin.model.record import Decoded, Framing, RawBatch
 
@@ -76,6 +77,7 @@ def take_bulk(body: bytes, index: str, maker: Maker, claim: Claim | None = None)
 
     What ``claim`` knows by its id is left out; without one nothing is.
     """
+    RequestBounds(BulkFault).add((body.count(b"\n") + 1) // 2)
     return _take(list(_pairs(body, index)), maker, claim)
 
 

@@ -13,6 +13,7 @@ from tocsin.ingest.cutting.json_cutter import cut_json
 from tocsin.ingest.cutting.wrapped import are_wrapped, opened_lines
 from tocsin.ingest.decode import decode
 from tocsin.ingest.records.hec_event import NOT_JSON, HecFault, hec_reader
+from tocsin.ingest.request_bounds import RequestBounds
 from tocsin.model.record import Decoded, Framing, RawBatch
 
 _NAMES = ("hec.sourcetype", "hec.source")
@@ -33,14 +34,16 @@ class HecIntake:
 
 
 def take_events(body: bytes, maker: Maker) -> HecIntake:
-    """Concatenated or newline-separated JSON objects, each with its envelope."""
+    """Concatenated or newline-separated JSON objects, each with its envelope.
+
+    Raises RequestTooLarge.
+    """
     body = body.strip()
     if not body:
         return HecIntake([], 0)
-    parted = [
-        maker.batch(group, number, Framing.HEC)
-        for group, number in _numbered(body.replace(b"}{", b"}\n{"))
-    ]
+    lines = body.replace(b"}{", b"}\n{")
+    RequestBounds().add(lines.count(b"\n") + 1)
+    parted = [maker.batch(group, number, Framing.HEC) for group, number in _numbered(lines)]
     found = _looked_at(parted)
     if found.unreadable:  # a joint in a string, an object over many lines, or no event indeed
         whole = [_framed(cut, maker) for cut in cut_json(io.BytesIO(body), maker)]
@@ -71,9 +74,10 @@ def _looked_at(batches: list[RawBatch]) -> _Cut:
 
 
 def take_raw(body: bytes, about: Mapping[str, str], maker: Maker) -> HecIntake:
-    """Text of one event a line; ``about`` is the envelope of them all."""
+    """Text of one event a line; ``about`` is the envelope of them all. Raises RequestTooLarge."""
     rest = orjson.dumps(dict(about))[1:-1]
     end = (b"," + rest if rest else b"") + b"}"
+    RequestBounds().add(body.count(b"\n") + 1, len(end))
     events = b"\n".join(b'{"event":' + _quoted(line) + end for line in _lines(body))
     batches = [maker.batch(group, number, Framing.HEC) for group, number in _numbered(events)]
     return _intake(_opened(_looked_at(batches), maker))

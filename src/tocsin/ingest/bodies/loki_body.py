@@ -1,6 +1,6 @@
 """A push to Grafana Loki, taken apart into one line of a stream a record."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from tocsin.ingest.bodies.json_request import json_request
 from tocsin.ingest.bodies.sent_names import MOST_NAMES, clean_name
 from tocsin.ingest.cutting.cutting import Maker, line_groups
 from tocsin.ingest.errors import IngestError
+from tocsin.ingest.request_bounds import RequestBounds
 from tocsin.model.record import RawBatch
 
 _NAMED_BY = ("service_name", "job", "app", "container", "container_name", "unit", "filename")
@@ -34,6 +35,7 @@ def take_push(request: Mapping[str, Any], maker: Maker) -> list[RawBatch]:
     A line is kept with its time and its labels; whatever else an entry has, it is taken in.
     """
     by_source: dict[str, list[bytes]] = {}
+    bounds = RequestBounds(LokiFault)
     for at, stream in enumerate(_list_in(request, "streams", "the body")):
         where = f"streams[{at}]"
         if not isinstance(stream, dict):
@@ -45,7 +47,10 @@ def take_push(request: Mapping[str, Any], maker: Maker) -> list[RawBatch]:
         if name not in by_source and len(by_source) >= MOST_NAMES:
             name = ""
         try:
-            by_source.setdefault(name, []).extend(_lines(stream, labels, where))
+            about = orjson.dumps(labels)
+            entries = _list_in(stream, "values", where)
+            bounds.add(len(entries), len(about))
+            by_source.setdefault(name, []).extend(_lines(entries, about, where))
         except TypeError as error:  # orjson writes no more than 254 levels
             raise LokiFault(f"{where} is nested too deeply") from error
     batches = []
@@ -58,9 +63,9 @@ def take_push(request: Mapping[str, Any], maker: Maker) -> list[RawBatch]:
     return batches
 
 
-def _lines(stream: Mapping[str, Any], labels: dict[str, Any], where: str) -> Iterator[bytes]:
-    about = {"labels": orjson.Fragment(orjson.dumps(labels))}
-    for number, entry in enumerate(_list_in(stream, "values", where)):
+def _lines(entries: Sequence[Any], labels: bytes, where: str) -> Iterator[bytes]:
+    about = {"labels": orjson.Fragment(labels)}
+    for number, entry in enumerate(entries):
         if not isinstance(entry, list) or len(entry) < 2:
             raise LokiFault(f"{where}.values[{number}] is no [time, line]")
         moment, line, *more = entry

@@ -19,6 +19,7 @@ from tocsin.ingest.records.otlp_value import (
     plain_value,
     whole_number,
 )
+from tocsin.ingest.request_bounds import RequestBounds
 from tocsin.model.record import Framing, RawBatch
 
 _KEPT = (
@@ -65,7 +66,8 @@ _UNSOUND = (OtlpFault, RecursionError, TypeError)
 class _Lines:
     """Lines of one source, and what was refused."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: RequestBounds) -> None:
+        self.bounds = bounds
         self.lines: list[bytes] = []
         self.refused = 0
         self.reason = ""
@@ -81,9 +83,10 @@ Taker = Callable[[dict[str, Any], dict[str, orjson.Fragment], _Lines], None]
 
 def _take(request: dict[str, Any], maker: Maker, top: str, inner: str, take: Taker) -> Otlp:
     by_source: dict[str, _Lines] = {}
+    bounds = RequestBounds(OtlpFault)
     for of_resource in _objects(request, top):
         resource = attributes(list_in(object_in(of_resource, "resource"), "attributes"))
-        lines = by_source.setdefault(name_of(resource), _Lines())
+        lines = by_source.setdefault(name_of(resource), _Lines(bounds))
         for of_scope in _objects(of_resource, inner):
             scope = object_in(of_scope, "scope")
             own = attributes(list_in(scope, "attributes"))
@@ -122,7 +125,9 @@ def said_of(resource: dict[str, Any], scope: dict[str, Any]) -> dict[str, orjson
 
 
 def _log_lines(of_scope: dict[str, Any], about: dict[str, orjson.Fragment], lines: _Lines) -> None:
-    for record in list_in(of_scope, "logRecords"):
+    records = list_in(of_scope, "logRecords")
+    lines.bounds.add(len(records), len(orjson.dumps(about)))
+    for record in records:
         try:
             lines.lines.append(_log_line(record, about))
         except _UNSOUND as error:
@@ -145,12 +150,15 @@ def _log_line(record: Any, about: dict[str, orjson.Fragment]) -> bytes:
 def _metric_lines(
     of_scope: dict[str, Any], about: dict[str, orjson.Fragment], lines: _Lines
 ) -> None:
+    said = len(orjson.dumps(about))
     for metric in list_in(of_scope, "metrics"):
         try:
             kind, points = _points(metric)
         except OtlpFault as error:
             lines.refuse(metric, error)
             continue
+        of_metric = len(metric["name"]) + len(str(metric.get("unit")))
+        lines.bounds.add(len(points), said + of_metric)
         for point in points:
             try:
                 lines.lines.append(_metric_line(metric, kind, point, about))

@@ -13,6 +13,8 @@ from tocsin.ingest.bodies.otlp_lines import record_lines
 from tocsin.ingest.bodies.otlp_proto import log_line, logs_request, metrics_request, plain_pairs
 from tocsin.ingest.bodies.protobuf_fields import spans_of
 from tocsin.ingest.cutting.cutting import Maker
+from tocsin.ingest.records.otlp_value import OtlpFault
+from tocsin.ingest.request_bounds import RequestBounds
 
 FEWEST_RECORDS = 48
 """Fewer are quicker read one by one."""
@@ -43,7 +45,11 @@ class _Part:
 def take_proto_logs(body: bytes, maker: Maker) -> Otlp:
     """An ``ExportLogsServiceRequest``; raises OtlpFault when the bytes are none."""
     request = logs_request(body)
-    scopes = list(_scopes(request))
+    scopes: list[_Scope] = []
+    bounds = RequestBounds(OtlpFault)
+    for scope in _scopes(request):
+        bounds.add(len(scope.records), len(orjson.dumps(scope.about)))
+        scopes.append(scope)
     records = sum(len(scope.records) for scope in scopes)
     texts: dict[str, list[bytes]] = {}
     if records >= FEWEST_RECORDS and _find_spans(body, request, scopes):

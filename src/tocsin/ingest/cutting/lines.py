@@ -10,6 +10,7 @@ from tocsin.ingest.cutting.evtx_cutter import cut_evtx
 from tocsin.ingest.cutting.json_cutter import cut_json
 from tocsin.ingest.cutting.line_cutter import cut_headed, cut_lines
 from tocsin.ingest.cutting.recognition import HEAD_BYTES, Shape, recognize
+from tocsin.ingest.request_bounds import RequestBounds
 from tocsin.model.record import Framing, RawBatch
 
 _BOM = b"\xef\xbb\xbf"
@@ -45,7 +46,8 @@ def split_lines(
 
     A ``framing`` other than ``LINES``, or a ``first_ordinal`` other than 1, says that the input
     has been cut before; then its lines are only grouped. Nothing is dropped: what can't be cut
-    into records comes as a batch framed ``FRAGMENT``, which decodes to Unreadable.
+    into records comes as a batch framed ``FRAGMENT``, which decodes to Unreadable. Raises
+    RequestTooLarge.
     """
     maker = Maker(source, place, received_at, tenant, connector)
     if framing is Framing.FRAGMENT:
@@ -58,8 +60,12 @@ def split_lines(
     elif framing is Framing.LINES and first_ordinal == 1:
         payload = payload.removeprefix(_BOM)
         shape = recognize(payload[:HEAD_BYTES])
-    cuts = cut_stream(io.BytesIO(payload), shape, maker)
-    return [_placed(cut, maker, framing, first_ordinal - 1) for cut in cuts]
+    bounds = RequestBounds()
+    batches = []
+    for cut in cut_stream(io.BytesIO(payload), shape, maker):
+        bounds.add(cut.payload.count(b"\n") + 1)
+        batches.append(_placed(cut, maker, framing, first_ordinal - 1))
+    return batches
 
 
 def _placed(cut: Cut, maker: Maker, framing: Framing, before: int) -> RawBatch:
