@@ -36,6 +36,7 @@ from tocsin.store.durable import (
 )
 from tocsin.store.engines.runs.runs_database import postgres_engine, sqlite_engine
 from tocsin.store.engines.runs.runs_folder import executor_id, hold_folder, release_folder
+from tocsin.store.engines.state.engine_end import end
 
 APPLICATION_VERSION = "walker-1"
 """Raise only when a workflow's *order of steps* changes; runs of an older version then stay put."""
@@ -153,7 +154,7 @@ class DbosRuns:
             self._callers.shutdown()
             self._callers = None
         if self._database is not None:
-            self._database.dispose()
+            end(self._database)  # threads that DBOS left may still have connections
             self._database = None
         if self._lock is not None:
             release_folder(self._lock)

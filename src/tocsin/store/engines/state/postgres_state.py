@@ -9,6 +9,7 @@ from psycopg import IsolationLevel
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 
+from tocsin.store.engines.state.engine_end import end
 from tocsin.store.engines.state.json_text import json_text
 from tocsin.store.engines.state.postgres_types import adapt
 from tocsin.store.engines.state.writers_turn import WritersTurn
@@ -90,8 +91,8 @@ class PostgresState:
             raise
 
     def close(self) -> None:
-        self._writer.dispose()
-        self._reader.dispose()
+        end(self._writer)
+        end(self._reader)
 
     def _engine(self, connections: int) -> Engine:
         options = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
