@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.api.sending import Door, close_door, open_door
 from tocsin.api.application import create_api
 from tocsin.app.settings.config import load_settings
 from tocsin.app.wiring import Tocsin, open_tocsin
@@ -31,3 +32,21 @@ def client(house: Tocsin) -> Iterator[TestClient]:
     )
     with TestClient(create_api(house), headers={"Authorization": f"Bearer {token}"}) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def opened(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Door]:
+    """A door for a module's tests, for bodies of its ``BODY_LIMIT_BYTES`` at most."""
+    limit = request.module.BODY_LIMIT_BYTES
+    door = open_door(tmp_path_factory.mktemp("home"), http__body_limit_bytes=limit)
+    yield door
+    close_door(door)
+
+
+@pytest.fixture
+def door(opened: Door) -> Door:
+    """A door whose spool is empty: answers do not depend on what other tests sent."""
+    opened.house.flow.drain()
+    return opened

@@ -3,7 +3,6 @@
 import base64
 import gzip
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,7 @@ from tocsin.ingest.bodies.bulk_body import source_part
 
 PREFIXES = ["", "/elastic"]
 BEAT = {"User-Agent": "Elastic-Filebeat/8.19.7 (linux; amd64)", "Accept": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    door = open_door(tmp_path_factory.mktemp("home"), http__body_limit_bytes=2_000_000)
-    yield door
-    close_door(door)
-
-
-@pytest.fixture
-def door(opened: Door) -> Door:
-    opened.house.flow.drain()
-    return opened
+BODY_LIMIT_BYTES = 2_000_000
 
 
 def ask(door: Door, method: str, path: str, body: bytes = b"", **headers: str) -> httpx2.Response:

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,20 +10,7 @@ from tests.api.sending import Door, close_door, dumped, open_door
 
 CHANNEL = "FE0ECFAD-13D5-401B-847D-77833BD77131"
 URL = "/services/collector"
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    door = open_door(tmp_path_factory.mktemp("home"), http__body_limit_bytes=200_000)
-    yield door
-    close_door(door)
-
-
-@pytest.fixture
-def door(opened: Door) -> Door:
-    """A door whose spool is empty: answers do not depend on what other tests sent."""
-    opened.house.flow.drain()
-    return opened
+BODY_LIMIT_BYTES = 200_000
 
 
 def send(door: Door, path: str, body: bytes, **headers: str) -> tuple[int, dict[str, Any]]:

@@ -2,31 +2,17 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from tests.api.sending import Door, close_door, open_door
+from tests.api.sending import Door
 from tests.loki_push import pushed
 
 SSHD = "Nov 14 22:13:20 bastion sshd[7]: Failed password for eve from 192.0.2.9 port 22 ssh2"
 NANOSECONDS = "1700000000123456789"
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    door = open_door(tmp_path_factory.mktemp("home"), http__body_limit_bytes=200_000)
-    yield door
-    close_door(door)
-
-
-@pytest.fixture
-def door(opened: Door) -> Door:
-    """A door whose spool is empty: answers do not depend on what other tests sent."""
-    opened.house.flow.drain()
-    return opened
+BODY_LIMIT_BYTES = 200_000
 
 
 def push(door: Door, body: bytes, media: str = "application/json", **headers: str) -> Any:

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,7 @@ import pytest
 from tests.api.sending import Door, close_door, open_door
 
 TIME = "1700000000250000000"
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    door = open_door(tmp_path_factory.mktemp("home"), http__body_limit_bytes=500_000)
-    yield door
-    close_door(door)
-
-
-@pytest.fixture
-def door(opened: Door) -> Door:
-    opened.house.flow.drain()
-    return opened
+BODY_LIMIT_BYTES = 500_000
 
 
 def text(value: str) -> dict[str, Any]:

@@ -22,6 +22,8 @@ INGEST_PER_S = 10_000
 _MADE_PER_S = 3.0
 """So many seconds of records are made in a second, on a slow machine."""
 _BEGIN_S = 3.0
+_WARM_UP_S = 10.0
+"""Then each lane's rules are compiled, and small segments are merged for the first time."""
 _SCHEMA = pa.schema([("source", pa.string()), ("payload", pa.binary())])
 
 
@@ -66,7 +68,7 @@ def _make(path: Path, start: datetime, seconds: int) -> None:
 
 
 class Feeding:
-    """Sends the records and turns the flow, merging as the upkeep does."""
+    """Sends the records, while the flow works and small segments are merged, as in a server."""
 
     def __init__(self, house: Tocsin, feed: RecordedFeed) -> None:
         self._house = house
@@ -76,7 +78,7 @@ class Feeding:
         self.longest_stop_s = 0.0
         self._threads = [
             threading.Thread(target=self._trying, args=(work,), name=work.__name__)
-            for work in (self._send, self._turn, self._merge)
+            for work in (self._send, self._work, self._merge)
         ]
 
     def start(self) -> None:
@@ -86,6 +88,7 @@ class Feeding:
 
     def stop(self) -> None:
         self._stop.set()
+        self._house.flow.wake()
         for thread in self._threads:
             thread.join()
         if self._failed:
@@ -101,17 +104,15 @@ class Feeding:
         due = time.monotonic()
         for batch in self._feed.batches():
             began = time.monotonic()
-            self._house.spool.append([batch])
+            self._house.keep([batch])
             self.longest_stop_s = max(self.longest_stop_s, round(time.monotonic() - began, 3))
             records = batch.payload.count(b"\n") + 1
             due = max(due + records / INGEST_PER_S, time.monotonic() - 1)
             if self._stop.wait(max(0.0, due - time.monotonic())):
                 return
 
-    def _turn(self) -> None:
-        while not self._stop.is_set():
-            if not self._house.flow.turn():
-                self._stop.wait(0.2)
+    def _work(self) -> None:
+        self._house.flow.run(self._stop, self._house.settings.flow.cut_s)
 
     def _merge(self) -> None:
         while not self._stop.wait(IDLE_MERGE_INTERVAL_S):
@@ -120,10 +121,14 @@ class Feeding:
 
 @contextmanager
 def feeding(house: Tocsin, path: Path, seconds: int) -> Iterator[Feeding]:
-    """Records come in until the end of the block; ``path`` is where they are kept meanwhile."""
-    started = Feeding(house, RecordedFeed(path, seconds))
+    """Records come in until the end of the block; ``path`` is where they are kept meanwhile.
+
+    They have come in for a while when the block begins.
+    """
+    started = Feeding(house, RecordedFeed(path, round(_WARM_UP_S) + seconds))
     started.start()
     try:
+        time.sleep(_WARM_UP_S)
         yield started
     finally:
         started.stop()

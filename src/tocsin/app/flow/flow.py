@@ -40,7 +40,7 @@ from tocsin.triage.finding_events import findings_batch
 _log = structlog.get_logger()
 _REST_SHARE = 2.0
 """So many times as long as a turn took, what waits may grow before the next one."""
-_LONGEST_REST_S = 0.25
+_LONGEST_REST_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)

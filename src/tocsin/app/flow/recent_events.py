@@ -27,13 +27,14 @@ class RecentEvents:
         self._events = events
         self._most_bytes = most_bytes
         self._kept: list[EventBatch] = []
+        self._sizes: list[int] = []
 
     def keep(self, batches: Sequence[EventBatch]) -> None:
         """Keep what was stored now, without its text; the oldest goes where that is too much."""
         bare = [replace(one, raw=pa.nulls(len(one), pa.binary())) for one in reversed(batches)]
-        newest = [*bare, *self._kept]
-        sizes = np.cumsum([batch.native.nbytes + batch.ocsf.nbytes for batch in newest])
-        self._kept = newest[: int(np.searchsorted(sizes, self._most_bytes, "right"))]
+        sizes = [*(one.native.nbytes + one.ocsf.nbytes for one in bare), *self._sizes]
+        fitting = int(np.searchsorted(np.cumsum(sizes), self._most_bytes, "right"))
+        self._kept, self._sizes = [*bare, *self._kept][:fitting], sizes[:fitting]
 
     def last_of(self, verdicts: Sequence[Correlated]) -> dict[str, StoredEvent]:
         """By their ids, the last events of verdicts that name some."""

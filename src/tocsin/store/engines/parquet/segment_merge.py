@@ -6,7 +6,7 @@ lets the manifest tell most searches which files can't hold what they look for.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 from pathlib import Path
 
@@ -27,7 +27,8 @@ from tocsin.store.engines.parquet.segment_file import (
     plain_schema,
     write_durably,
 )
-from tocsin.store.engines.parquet.segment_parts import LanePart, lane_parts
+from tocsin.store.engines.parquet.segment_leaves import filled_leaves
+from tocsin.store.engines.parquet.segment_parts import LanePart, lane_parts, whole_part
 from tocsin.store.engines.parquet.segment_replay import Replay
 from tocsin.store.engines.variant.variant_encoding import FieldNames
 from tocsin.store.engines.variant.variant_recoding import recoded
@@ -50,32 +51,51 @@ def merge(
     A lane with ``own_file_rows`` events gets a file of its own, the others share one. All events
     are in memory meanwhile.
     """
-    of_lane: dict[str, list[LanePart]] = defaultdict(list)
-    for segment in group:
-        if layout_of(segment.path) == LAYOUT:
-            table = pq.ParquetFile(folder / segment.path).read()
-        else:
-            table = _laid_out_anew(folder, state, segment)
-        for part in lane_parts(table, plain_schema(), VARIANTS):
-            of_lane[part.lane].append(part)
-    files: list[list[LanePart]] = []
-    together: list[LanePart] = []
-    for lane in sorted(of_lane):
-        parts = of_lane.pop(lane)
-        if sum(part.plain.num_rows for part in parts) >= own_file_rows:
-            files.append(parts)
-        else:
-            together += parts
-    files += [together] * bool(together)
+    of_lane = _by_lane(folder, state, group)
     merged: list[Segment] = []
+    together: list[LanePart] = []
     try:
-        while files:  # what is written is let go
-            merged.append(write_sorted(folder, _table(files.pop(0))))
+        for lane in sorted(of_lane):  # what is written is let go before the next is put together
+            table = _table(of_lane.pop(lane))
+            if table.num_rows >= own_file_rows:
+                merged.append(write_sorted(folder, table))
+            else:
+                together.append(whole_part(lane, table.take(_order(table)), plain_schema()))
+            del table
+        if together:
+            table = _table(together)
+            merged.append(_written(folder, table, iter([table])))
     except BaseException:
         for one in merged:
             (folder / one.path).unlink(missing_ok=True)
         raise
     return merged
+
+
+def _by_lane(
+    folder: Path, state: StateStore, group: Sequence[Segment]
+) -> dict[str, list[LanePart]]:
+    of_lane: dict[str, list[LanePart]] = defaultdict(list)
+    for segment in group:
+        for table in _tables(folder, state, segment):
+            for part in lane_parts(table, plain_schema(), VARIANTS):
+                of_lane[part.lane].append(part)
+    return of_lane
+
+
+def _tables(folder: Path, state: StateStore, segment: Segment) -> Iterator[pa.Table]:
+    """The events of a segment, without the leaves that are null in all of them.
+
+    In this thread alone, slowly: the processors are for those who wait.
+    """
+    if layout_of(segment.path) != LAYOUT:
+        yield _laid_out_anew(folder, state, segment)
+        return
+    with pq.ParquetFile(folder / segment.path) as file:
+        asked = dict.fromkeys(file.schema_arrow.names)
+        for group in range(file.metadata.num_row_groups):
+            leaves = filled_leaves(file, group, asked)
+            yield file.read_row_group(group, columns=leaves, use_threads=False)
 
 
 def _laid_out_anew(folder: Path, state: StateStore, segment: Segment) -> pa.Table:
@@ -107,11 +127,20 @@ def _table(parts: list[LanePart]) -> pa.Table:
 
 def write_sorted(folder: Path, table: pa.Table) -> Segment:
     """Write the events of ``table`` (in storage layout), by lane and then by time, to a new file."""
-    order = pc.sort_indices(table, [("lane", "ascending"), ("time", "ascending")])
+    order = _order(table)
     groups = (
         table.take(order.slice(start, MERGED_GROUP_ROWS))
         for start in range(0, table.num_rows, MERGED_GROUP_ROWS)
     )
+    return _written(folder, table, groups)
+
+
+def _order(table: pa.Table) -> pa.Array:
+    return pc.sort_indices(table, [("lane", "ascending"), ("time", "ascending")])
+
+
+def _written(folder: Path, table: pa.Table, groups: Iterator[pa.Table]) -> Segment:
+    """``groups`` are the events of ``table`` in the order to write them in."""
     identifier, path = new_path()
     write_durably(folder / path, groups, table.schema, MERGED_GROUP_ROWS)
     times = pc.min_max(table["time"]).as_py()

@@ -21,47 +21,117 @@ class LanePart:
 
 
 def lane_parts(table: pa.Table, plain: pa.Schema, variants: tuple[str, ...]) -> Iterator[LanePart]:
-    """Each run of events of the same lane, in order; nothing is copied."""
+    """Each run of events of the same lane, in order; nothing is copied.
+
+    ``table`` need not have what is null in all rows: plain columns, whole VARIANTs, leaves.
+    """
     lanes = table["lane"].combine_chunks().dictionary_encode()
     codes = lanes.indices.to_numpy(zero_copy_only=False)
-    inner = (np.flatnonzero(np.diff(codes)) + 1).tolist()
-    for start, stop in zip([0, *inner], [*inner, len(codes)], strict=True):
-        run = table.slice(start, stop - start)
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1])
+    ends = [*starts[1:].tolist(), len(codes)]
+    even = _with_all(table, plain)
+    columns = {name: _variant(table, name) for name in variants}
+    fields = {name: _Field.of(column, starts) for name, column in columns.items()}
+    for run, (start, end) in enumerate(zip(starts.tolist(), ends, strict=True)):
+        rows = end - start
         yield LanePart(
             lane=lanes.dictionary[int(codes[start])].as_py(),
-            plain=run.select(plain.names).cast(plain),
-            variants={name: _filled(run[name].combine_chunks()) for name in variants},
+            plain=even.slice(start, rows),
+            variants={
+                name: _with_metadata(
+                    child_of(columns[name], METADATA).slice(start, rows),
+                    fields[name].part(run, start, rows),
+                )
+                for name in variants
+            },
         )
 
 
-def _filled(column: Array) -> Array:
-    """A VARIANT column without the fields that are absent in all rows."""
-    field = _without_absent(column)
+def whole_part(lane: str, table: pa.Table, plain: pa.Schema) -> LanePart:
+    """A table with events of one lane only, in storage layout."""
+    variants = {name: _whole(table[name]) for name in table.column_names if name not in plain.names}
+    return LanePart(lane, table.select(plain.names), variants)
+
+
+def _whole(column: pa.ChunkedArray) -> Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _with_all(table: pa.Table, plain: pa.Schema) -> pa.Table:
+    absent = {kind: pa.nulls(table.num_rows, kind) for kind in set(plain.types)}
+    there = set(table.column_names)
+    columns = [
+        table[one.name].cast(one.type) if one.name in there else absent[one.type] for one in plain
+    ]
+    return pa.Table.from_arrays(columns, schema=plain)
+
+
+def _variant(table: pa.Table, name: str) -> Array:
+    if name in table.column_names:
+        return _whole(table[name])
+    return struct_of(pa.nulls(table.num_rows, pa.binary()), None)
+
+
+def child_of(field: Array, name: str) -> Array:
+    """Of a VARIANT or a field: its names or its encoded values; nulls when they were not read."""
+    at = field.type.get_field_index(name)
+    return field.field(at) if at >= 0 else pa.nulls(len(field), pa.binary())
+
+
+def _with_metadata(metadata: Array, field: Array) -> Array:
+    """A VARIANT column in storage layout."""
+    children = [metadata, *(field.field(at) for at in range(field.type.num_fields))]
     fields = [pa.field(METADATA, pa.binary()), *field.type]
-    children = [column.field(METADATA), *(field.field(at) for at in range(field.type.num_fields))]
     return pa.StructArray.from_arrays(children, fields=fields)
 
 
-def _without_absent(field: Array) -> Array:
-    value, typed = field.field(VALUE), typed_of(field)
-    if typed is None or typed.null_count == len(typed):
-        return struct_of(value, None)
-    if not pa.types.is_struct(typed.type):
-        return struct_of(value, typed)
-    children = {inner.name: typed.field(at) for at, inner in enumerate(typed.type)}
-    kept = [name for name, child in children.items() if _is_anywhere(child)]
-    nulls = typed.is_null() if typed.null_count else None
-    names = kept or list(children)[:1]  # an object that is there, though it has no field
-    return struct_of(
-        value, object_of({name: _without_absent(children[name]) for name in names}, nulls)
-    )
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A shredded field of a whole table; ``valued`` and ``typed_in`` say in which runs it has any.
+
+    Asked once for all runs: a wide table of many lanes has a thousand fields, few in each run.
+    """
+
+    value: Array
+    typed: Array | None
+    valued: Array
+    typed_in: Array
+    inner: "dict[str, _Field] | None"
+
+    @classmethod
+    def of(cls, field: Array, starts: Array) -> "_Field":
+        value, typed = child_of(field, VALUE), typed_of(field)
+        if typed is None:
+            return cls(value, None, _has_any(value, starts), np.zeros(len(starts), bool), None)
+        inner = None
+        if pa.types.is_struct(typed.type):
+            inner = {one.name: cls.of(typed.field(at), starts) for at, one in enumerate(typed.type)}
+        return cls(value, typed, _has_any(value, starts), _has_any(typed, starts), inner)
+
+    def part(self, run: int, start: int, rows: int) -> Array:
+        """The rows of a run, without the fields that are absent in all of them."""
+        value = self.value.slice(start, rows)
+        if self.typed is None or not self.typed_in[run]:
+            return struct_of(value, None)
+        typed = self.typed.slice(start, rows)
+        if self.inner is None:
+            return struct_of(value, typed)
+        inner = self.inner
+        kept = [name for name, one in inner.items() if one.valued[run] or one.typed_in[run]]
+        names = kept or list(inner)[:1]  # an object that is there, though it has no field
+        nulls = typed.is_null() if typed.null_count else None
+        fields = {name: inner[name].part(run, start, rows) for name in names}
+        return struct_of(value, object_of(fields, nulls))
 
 
-def _is_anywhere(field: Array) -> bool:
-    value, typed = field.field(VALUE), typed_of(field)
-    if value.null_count < len(value):
-        return True
-    return typed is not None and typed.null_count < len(typed)
+def _has_any(column: Array, starts: Array) -> Array:
+    """Whether a run, from one of ``starts`` to the next, has something in ``column``: for each."""
+    if not column.null_count:
+        return np.ones(len(starts), bool)
+    if column.null_count == len(column):
+        return np.zeros(len(starts), bool)
+    there = column.is_valid().to_numpy(zero_copy_only=False)
+    return np.logical_or.reduceat(there, starts)
 
 
 def typed_of(field: Array) -> Array | None:

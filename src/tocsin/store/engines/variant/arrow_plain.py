@@ -5,6 +5,14 @@ import pyarrow.compute as pc
 
 _WHOLE_UNSIGNED = pa.decimal128(20, 0)
 _MOMENT = pa.timestamp("us")
+_AS_THEY_ARE = frozenset(
+    kind.id
+    for kind in (
+        *(pa.null(), pa.bool_(), pa.int64(), pa.float64(), pa.string(), pa.binary()),
+        *(pa.list_(pa.null()), pa.struct([])),
+    )
+)
+"""Ids of the types nearly all columns have, which stay as they are: asking is dear a thousand times."""
 
 
 def plain(array: pa.Array) -> pa.Array:
@@ -14,6 +22,8 @@ def plain(array: pa.Array) -> pa.Array:
     microseconds UTC, everything textual string; lists and structs stay as they are.
     """
     kind = array.type
+    if kind.id in _AS_THEY_ARE:
+        return array
     if isinstance(kind, pa.BaseExtensionType):
         return plain(array.storage)
     if pa.types.is_dictionary(kind):
