@@ -93,6 +93,8 @@ class Feeding:
             thread.join()
         if self._failed:
             raise self._failed[0]
+        if self._house.flow.error:
+            raise RuntimeError(f"the flow stood still: {self._house.flow.error}")
 
     def _trying(self, work: Callable[[], None]) -> None:
         try:

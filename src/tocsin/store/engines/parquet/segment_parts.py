@@ -30,8 +30,12 @@ def lane_parts(table: pa.Table, plain: pa.Schema, variants: tuple[str, ...]) -> 
     starts = np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1])
     ends = [*starts[1:].tolist(), len(codes)]
     even = _with_all(table, plain)
-    columns = {name: _variant(table, name) for name in variants}
-    fields = {name: _Field.of(column, starts) for name, column in columns.items()}
+    unread = pa.nulls(table.num_rows, pa.binary())
+    columns = {
+        name: _whole(table[name]) if name in table.column_names else struct_of(unread, None)
+        for name in variants
+    }
+    fields = {name: _Field.of(column, starts, unread) for name, column in columns.items()}
     for run, (start, end) in enumerate(zip(starts.tolist(), ends, strict=True)):
         rows = end - start
         yield LanePart(
@@ -39,7 +43,7 @@ def lane_parts(table: pa.Table, plain: pa.Schema, variants: tuple[str, ...]) -> 
             plain=even.slice(start, rows),
             variants={
                 name: _with_metadata(
-                    child_of(columns[name], METADATA).slice(start, rows),
+                    _child(columns[name], METADATA, unread).slice(start, rows),
                     fields[name].part(run, start, rows),
                 )
                 for name in variants
@@ -66,16 +70,10 @@ def _with_all(table: pa.Table, plain: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=plain)
 
 
-def _variant(table: pa.Table, name: str) -> Array:
-    if name in table.column_names:
-        return _whole(table[name])
-    return struct_of(pa.nulls(table.num_rows, pa.binary()), None)
-
-
-def child_of(field: Array, name: str) -> Array:
-    """Of a VARIANT or a field: its names or its encoded values; nulls when they were not read."""
+def _child(field: Array, name: str, unread: Array) -> Array:
+    """Of a VARIANT or a field: its names or its encoded values; ``unread`` where it has none."""
     at = field.type.get_field_index(name)
-    return field.field(at) if at >= 0 else pa.nulls(len(field), pa.binary())
+    return field.field(at) if at >= 0 else unread
 
 
 def _with_metadata(metadata: Array, field: Array) -> Array:
@@ -99,13 +97,16 @@ class _Field:
     inner: "dict[str, _Field] | None"
 
     @classmethod
-    def of(cls, field: Array, starts: Array) -> "_Field":
-        value, typed = child_of(field, VALUE), typed_of(field)
+    def of(cls, field: Array, starts: Array, unread: Array) -> "_Field":
+        value, typed = _child(field, VALUE, unread), typed_of(field)
         if typed is None:
             return cls(value, None, _has_any(value, starts), np.zeros(len(starts), bool), None)
         inner = None
         if pa.types.is_struct(typed.type):
-            inner = {one.name: cls.of(typed.field(at), starts) for at, one in enumerate(typed.type)}
+            inner = {
+                one.name: cls.of(typed.field(at), starts, unread)
+                for at, one in enumerate(typed.type)
+            }
         return cls(value, typed, _has_any(value, starts), _has_any(typed, starts), inner)
 
     def part(self, run: int, start: int, rows: int) -> Array:
