@@ -1,14 +1,25 @@
 """A search keeps the files it reads: merging, expiry and sweeping leave them to its end."""
 
 import threading
+import time
+from dataclasses import replace
 
 import pytest
 from sqlglot import exp
 
+from tocsin.model.lane import Lane
+from tocsin.store.engines.parquet import courtesy
+from tocsin.store.engines.parquet.courtesy import Courtesy
 from tocsin.store.engines.parquet.files_in_use import FilesInUse
 from tocsin.store.engines.parquet.parquet_events import ParquetEvents
+from tocsin.store.engines.parquet.segment_merge import merge
+from tocsin.store.engines.parquet.segment_scan import Scan
 from tocsin.store.engines.state import manifest
 from tocsin.store.engines.state.sqlite_state import SqliteState
+from tocsin.store.query import EventQuery
+
+_SPAN = {"first_event_id": "", "last_event_id": "~"}
+"""As of segments that hold many events of the same time."""
 
 
 @pytest.fixture
@@ -82,6 +93,61 @@ def test_readers_of_many_threads_lose_no_file(tmp_path):
     assert in_use.known() == 0
 
 
+def test_who_waits_for_quiet_goes_on_where_nobody_reads():
+    began = time.monotonic()
+    FilesInUse().wait_for_quiet(60)
+    assert time.monotonic() - began < 30
+
+
+def test_who_waits_for_quiet_goes_on_when_the_last_reader_is_done(file):
+    in_use = FilesInUse()
+    events = []
+
+    def wait():
+        in_use.wait_for_quiet(60)
+        events.append("went on")
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    with in_use.reading([file]):
+        waiting.start()
+        waiting.join(0.3)
+        events.append("read")
+    waiting.join(30)
+    assert events == ["read", "went on"]
+
+
+def test_who_waits_for_quiet_does_not_wait_for_ever(file):
+    in_use = FilesInUse()
+    with in_use.reading([file]):
+        began = time.monotonic()
+        in_use.wait_for_quiet(0.2)
+        assert 0.2 <= time.monotonic() - began < 30
+
+
+class Waits:
+    """In place of files in use: notes how long at most it is waited for quiet, and waits so long."""
+
+    def __init__(self):
+        self.most_s = []
+
+    def wait_for_quiet(self, most_s):
+        self.most_s.append(most_s)
+        time.sleep(most_s)
+
+
+def test_pauses_are_as_long_as_the_work_before_them_and_end_when_enough_was_waited(monkeypatch):
+    monkeypatch.setattr(courtesy, "_MOST_S", 0.25)
+    waits = Waits()
+    pauses = Courtesy(waits)
+    for _ in range(4):
+        time.sleep(0.05)
+        pauses.pause()
+    first, second, *others = waits.most_s
+    assert 0.15 <= first <= 0.25
+    assert 0 <= second <= 0.25 - first
+    assert max(others) <= 0.01
+
+
 @pytest.fixture
 def home(tmp_path, make_batch):
     """A store of two events in two segments, which merging makes one."""
@@ -131,3 +197,56 @@ def test_a_search_in_whose_midst_files_are_swept_keeps_its_own(home):
 
     assert len(events._search.answer(ask, _all_segments)) == 2
     assert not list(events._folder.glob("*/*.parquet"))
+
+
+def test_merging_pauses_between_its_pieces_of_work(home, monkeypatch):
+    events, _state = home
+    waits = Waits()
+    monkeypatch.setattr(waits, "wait_for_quiet", waits.most_s.append)
+    monkeypatch.setattr(events._in_use, "wait_for_quiet", waits.wait_for_quiet)
+    assert events.merge_small() == 2
+    assert len(waits.most_s) >= 3  # each file that was read, and a lane
+
+
+@pytest.fixture
+def opened(home, monkeypatch):
+    """Numbers of the files that each look at events opens, from here on."""
+    rows, counts = Scan.rows, []
+
+    def counting(scan, build, segments=None, **named):
+        counts.append(len(scan.segments if segments is None else segments))
+        return rows(scan, build, segments, **named)
+
+    monkeypatch.setattr(Scan, "rows", counting)
+    return counts
+
+
+def test_an_event_that_was_shown_is_opened_in_one_file_after_merging(home, opened, make_batch):
+    """Its lane tells in which of the files with such ids it is."""
+    events, state = home
+    lanes = [Lane("t", "one", product="t"), Lane("t", "two", product="t")]
+    batches = [
+        replace(make_batch([{}], position=9 + at), lane=lane) for at, lane in enumerate(lanes)
+    ]
+    with state.begin() as tx:
+        events.publish(tx, events.write(batches))
+    shown = events.search(EventQuery(size=10)).events
+    assert len(shown) == 4
+    held = [one for one in events.segments(None, None) if len(one.lanes) == 2]
+    apart = merge(events._folder, state, held, own_file_rows=1)
+    with state.begin() as tx:
+        assert manifest.swap(tx, held, *(replace(one, **_SPAN) for one in apart))
+    for one in shown:
+        if one.lane in ("t.one", "t.two"):
+            opened.clear()
+            assert events.get(one.event_id) == one
+            assert opened == [1]
+
+
+def test_an_event_that_is_not_where_its_lane_says_is_found_all_the_same(home):
+    events, _state = home
+    shown = events.search(EventQuery(size=10)).events
+    assert events.merge_small() == 2
+    places = events._search._places
+    places._known = {key: (place, "another.lane") for key, (place, _) in places._known.items()}
+    assert [events.get(one.event_id) for one in shown] == list(shown)

@@ -41,9 +41,9 @@ def test_while_segments_are_merged(home, monkeypatch):
     write(), write()
     real = parquet_events.merge
 
-    def merge(*args):
+    def merge(*args, **named):
         meanwhile(write)
-        return real(*args)
+        return real(*args, **named)
 
     monkeypatch.setattr(parquet_events, "merge", merge)
     assert events.merge_small() == 2

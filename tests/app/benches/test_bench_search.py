@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from tocsin.app.benches import bench_history, bench_search
+from tocsin.app.benches.bench_search import PEOPLE
 from tocsin.model.event import EventBatch
 from tocsin.model.identifier import event_id_column
 from tocsin.model.lane import Lane
@@ -122,9 +123,24 @@ def test_every_question_has_an_answer(store):
     asked = bench_search.questions(store)
     assert set(bench_search.BARS_MS) <= set(asked)
     for name, ask in asked.items():
-        told = bench_search._alone(ask, 1)
+        told = bench_search._told(bench_search._timed(ask, 2))
         assert told["median_ms"] > 0, name
     assert bench_search._together(asked["top values"], 4) > 0
+
+
+def test_each_of_ten_people_asks_everything_in_an_order_of_their_own(monkeypatch):
+    asked = []
+    monkeypatch.setattr(bench_search, "_LOOK_S", (0.0, 0.001))
+
+    def asking(name):
+        return lambda number: asked.append((number, name))
+
+    names = ["a", "b", "c", "d"]
+    times = bench_search._people({name: asking(name) for name in names}, 2, 3)
+    assert {name: len(found) for name, found in times.items()} == dict.fromkeys(names, 30)
+    assert sorted(asked) == [(number, name) for number in range(30) for name in names]
+    orders = {tuple(name for number, name in asked if number == person) for person in range(PEOPLE)}
+    assert len(orders) > 2
 
 
 @pytest.mark.skipif(find_spec("chdb") is None, reason="ClickHouse's engine is not installed")

@@ -14,6 +14,7 @@ from tocsin.app.access.access_errors import (
 )
 from tocsin.app.access.access_tables import USERS
 from tocsin.app.access.audit import AuditLog
+from tocsin.app.access.known_tokens import KnownTokens
 from tocsin.app.access.passwords import Passwords, check_new_password, one_time_password
 from tocsin.app.access.sessions import (
     SessionLife,
@@ -78,6 +79,7 @@ class Access:
         self._audit = audit
         self._life = SessionLife(timedelta(seconds=idle_s), timedelta(seconds=longest_s))
         self._passwords = passwords or Passwords()
+        self._known_tokens = KnownTokens()
 
     # People
 
@@ -306,16 +308,30 @@ class Access:
         with self._state.begin() as tx:
             token = end_token(tx, token_id, now)
             self._note(tx, by, "token.revoke", token_id, now, f"name: {token.name}")
+        self._known_tokens.forget()
 
     def principal_of_token(self, bearer: str, now: datetime) -> Principal | None:
-        """Who a bearer token stands for; None when unknown, expired or revoked."""
+        """Who a bearer token stands for; None when unknown, expired or revoked.
+
+        What another process revokes is noticed a second later at most.
+        """
+        known = self.known_principal(bearer, now)
+        if known is not None:
+            return known
+        look = self._known_tokens.look()
         with self._state.read() as tx:
             token = token_of_secret(tx, bearer, now)
         if token is None:
             return None
+        self._known_tokens.note(bearer, token, look, now)
         if should_touch(token, now):
             self._touch(token, now)
         return principal_of_token(token)
+
+    def known_principal(self, bearer: str, now: datetime) -> Principal | None:
+        """Who a bearer token stands for that was good a moment ago; waits for nothing."""
+        token = self._known_tokens.of(bearer, now)
+        return principal_of_token(token) if token is not None else None
 
     def _touch(self, token: ApiToken, now: datetime) -> None:
         try:

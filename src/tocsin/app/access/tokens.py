@@ -76,7 +76,7 @@ def add_token(
         insert(API_TOKENS).values(
             id=token.id,
             name=token.name,
-            digest=_digest(secret),
+            digest=digest(secret),
             roles=[role.value for role in held],
             permissions=[permission.value for permission in narrowed],
             created_at=now,
@@ -93,7 +93,7 @@ def token_of_secret(tx: Connection, secret: str, now: datetime) -> ApiToken | No
     """The token when it is known, not expired and not revoked."""
     if not secret.startswith(PREFIX):
         return None
-    query = select(API_TOKENS).where(API_TOKENS.c.digest == _digest(secret))
+    query = select(API_TOKENS).where(API_TOKENS.c.digest == digest(secret))
     row = tx.execute(query).mappings().one_or_none()
     if row is None or row["revoked_at"] is not None or row["expires_at"] <= now:
         return None
@@ -153,5 +153,6 @@ def principal_of_token(token: ApiToken) -> Principal:
     return Principal(f"token:{token.name}", token.roles, allowed, "token")
 
 
-def _digest(secret: str) -> str:
+def digest(secret: str) -> str:
+    """What a token is known by; its secret itself is kept nowhere."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

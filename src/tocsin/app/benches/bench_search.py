@@ -1,7 +1,8 @@
-"""Measures searches over a store: alone, beside ingest, and ten people at once."""
+"""Measures searches over a store: alone, ten people at once, and beside ingest."""
 
 import math
 import os
+import random
 import shutil
 import threading
 import time
@@ -27,6 +28,8 @@ from tocsin.store.ports import EventStore, QueryError
 from tocsin.store.query import EventQuery
 
 PEOPLE = 10
+_LOOK_S = (2.0, 8.0)
+"""How long a person looks at an answer before asking the next: from, to."""
 _SLOWER = 4
 """How many times longer everything may take beside ingest before its records come again."""
 _MOST_FEED_S = 180
@@ -46,6 +49,8 @@ BARS_MS: Mapping[str, float] = {
 
 Ask = Callable[[int], object]
 Progress = Callable[[str, int, int], None]
+Times = tuple[list[float], list[float]]
+"""Of the clock and of the processor, a round each, in ms."""
 
 
 def bench_search(
@@ -60,7 +65,8 @@ def bench_search(
     """Each query ``rounds`` times in each situation, over a store of about ``events`` events.
 
     The store is made in ``keep`` unless it is there. Times are the clock's, in ms; ``cpu_ms`` is
-    the median of the processor time of all threads, when nothing else is asked. With
+    the median of the processor time of all threads, when nothing else is asked. What is asked
+    beside ingest is asked alone before and after, as a machine's speed changes. With
     ``beside_clickhouse`` the same is then asked of ClickHouse with the same events.
     """
     made = made_history(keep, events, lambda done: on_progress("making events", done, events))
@@ -93,7 +99,7 @@ def _of_clickhouse(
                 for at, (name, ask) in enumerate(questions(store, embedded).items()):
                     on_progress("asking ClickHouse", at, len(told))
                     try:
-                        times = _alone(ask, rounds, _MOST_ASKED_S)
+                        times = _told(_timed(ask, rounds + 1, _MOST_ASKED_S))
                     except QueryError as error:
                         told[name]["clickhouse_refused"] = str(error)
                         continue
@@ -117,26 +123,34 @@ def _measured(
     house: Tocsin, home: Path, rounds: int, beside_ingest: bool, on_progress: Progress
 ) -> dict[str, Any]:
     rows = house.events.count()
-    told: dict[str, dict[str, Any]] = {}
-    situations = 3 if beside_ingest else 2
     asked = questions(house.events)
-    for at, (name, ask) in enumerate(asked.items()):
-        on_progress("asking", at, situations * len(asked))
-        told[name] = {"bar_ms": BARS_MS.get(name), **_alone(ask, rounds)}
-    for at, (name, ask) in enumerate(asked.items()):
-        on_progress("ten at once", at + len(asked), situations * len(asked))
-        told[name]["ten_at_once_p95_ms"] = _together(ask, house.settings.search.at_once)
+    at_once = house.settings.search.at_once
+    parts = 5 if beside_ingest else 3
+
+    def each(what: str, part: int) -> Iterator[tuple[str, Ask]]:
+        for at, one in enumerate(asked.items()):
+            on_progress(what, part * len(asked) + at, parts * len(asked))
+            yield one
+
+    alone = {name: _timed(ask, rounds + 1) for name, ask in each("asking", 0)}
+    told = {name: {"bar_ms": BARS_MS.get(name), **_told(one)} for name, one in alone.items()}
+    for name, ask in each("ten at the same moment", 1):
+        told[name]["ten_at_once_p95_ms"] = _together(ask, at_once)
+    on_progress("ten people", 2 * len(asked), parts * len(asked))
+    for name, times in _people(asked, at_once, max(1, rounds // PEOPLE)).items():
+        told[name]["ten_people_p95_ms"] = _p95(times)
     longest_stop_s = None
     if beside_ingest:
-        on_progress("making records to come in", 2 * len(asked), situations * len(asked))
+        on_progress("making records to come in", 3 * len(asked), parts * len(asked))
         with feeding(house, home / "feed.arrow", _feed_s(told, rounds)) as fed:
             live = questions(house.events, until_now=True)
-            for at, (name, ask) in enumerate(live.items()):
-                on_progress("beside ingest", at + 2 * len(asked), situations * len(asked))
-                times = _timed(ask, rounds)[0]
-                told[name]["beside_ingest_median_ms"] = round(float(np.median(times)), 1)
+            for name, _ in each("beside ingest", 3):
+                times, _ = _timed(live[name], rounds)
+                told[name]["beside_ingest_median_ms"] = _median(times)
                 told[name]["beside_ingest_p95_ms"] = _p95(times)
         longest_stop_s = fed.longest_stop_s
+        for name, ask in each("asking again", 4):
+            told[name] |= _told(alone[name], _timed(ask, rounds))
     return {
         "bench": "search",
         "events": rows,
@@ -212,17 +226,18 @@ def questions(
     }
 
 
-def _alone(ask: Ask, rounds: int, most_s: float = math.inf) -> dict[str, float]:
-    clocks, processors = _timed(ask, rounds + 1, most_s)
+def _told(first: Times, again: Times = ([], [])) -> dict[str, float]:
+    """Of those alone; the very first, which finds nothing at hand, is told apart."""
+    clocks = [*first[0][1:], *again[0]]
     return {
-        "first_ms": round(clocks[0], 1),
-        "median_ms": round(float(np.median(clocks[1:])), 1),
-        "p95_ms": _p95(clocks[1:]),
-        "cpu_ms": round(float(np.median(processors[1:])), 1),
+        "first_ms": round(first[0][0], 1),
+        "median_ms": _median(clocks),
+        "p95_ms": _p95(clocks),
+        "cpu_ms": _median([*first[1][1:], *again[1]]),
     }
 
 
-def _timed(ask: Ask, rounds: int, most_s: float = math.inf) -> tuple[list[float], list[float]]:
+def _timed(ask: Ask, rounds: int, most_s: float = math.inf) -> Times:
     """Times of the clock and of the processor, in ms; after ``most_s`` of two rounds at least."""
     clocks: list[float] = []
     processors: list[float] = []
@@ -250,6 +265,34 @@ def _together(ask: Ask, at_once: int) -> float:
     ready, turns = threading.Barrier(PEOPLE), threading.Semaphore(at_once)
     with ThreadPoolExecutor(PEOPLE) as people:
         return _p95(list(people.map(one, range(PEOPLE))))
+
+
+def _people(asked: Mapping[str, Ask], at_once: int, rounds: int) -> dict[str, list[float]]:
+    """Times by question of people who ask one thing after the other and look at each answer.
+
+    Each of them asks everything ``rounds`` times, in an order of their own.
+    """
+    times: dict[str, list[float]] = {name: [] for name in asked}
+    turns = threading.Semaphore(at_once)
+
+    def person(number: int) -> None:
+        chance = random.Random(number)  # noqa: S311 - the same in each run
+        time.sleep(chance.uniform(0, _LOOK_S[1]))
+        for turn in range(rounds):
+            for name in chance.sample(list(asked), len(asked)):
+                began = time.perf_counter()
+                with turns:
+                    asked[name](number + PEOPLE * turn)
+                times[name].append((time.perf_counter() - began) * 1000)
+                time.sleep(chance.uniform(*_LOOK_S))
+
+    with ThreadPoolExecutor(PEOPLE) as people:
+        list(people.map(person, range(PEOPLE)))
+    return times
+
+
+def _median(times_ms: Sequence[float]) -> float:
+    return round(float(np.median(times_ms)), 1)
 
 
 def _p95(times_ms: Sequence[float]) -> float:

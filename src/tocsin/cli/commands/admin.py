@@ -133,7 +133,7 @@ def revoke_token(
     home: HomeOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """End a token at once."""
+    """End a token; a server that runs refuses it a second later at most."""
     with _door(home, config) as door:
         door.access.revoke_token(token_id, by="cli", now=datetime.now(UTC))
     out.print(f"{token_id} is revoked", markup=False)

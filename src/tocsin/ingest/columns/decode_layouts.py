@@ -91,6 +91,10 @@ class Layout:
         self.pause = 0
         self.repeating_bytes = sum(len(text) for _, text in tokens.repeating)
         types = {str(token): pa.binary(len(text)) for token, text in tokens.repeating}
+        self.repeating = pa.record_batch(
+            [pa.array([text], pa.binary(len(text))) for _, text in tokens.repeating],
+            names=[str(token) for token, _ in tokens.repeating],
+        )
         types |= {str(value.token): pa.string() for value in tokens.values}
         self.reading = csv.ReadOptions(
             use_threads=False,

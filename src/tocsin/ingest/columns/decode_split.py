@@ -99,11 +99,9 @@ def _split(payload: bytes, bounds: LineBounds, layout: Layout) -> SplitLines | N
     is_left = np.zeros(len(bounds.starts), np.bool_)
     is_left[lines:] = True
     is_left[odd] = True
-    arrays = table.columns
-    repeating = layout.tokens.repeating
-    if not all(_repeats(array, text) for array, (_, text) in zip(arrays, repeating, strict=False)):
+    if not _repeats(table, layout.repeating):
         return None
-    values = arrays[len(repeating) :]
+    values = table.columns[len(layout.tokens.repeating) :]
     others = [(int(bounds.starts[line]), int(bounds.ends[line])) for line in odd]
     if not _escapes_are_plain(payload, bounds, others, values, layout):
         return None
@@ -156,11 +154,15 @@ def _table(payload: bytes, layout: Layout, odd: list[int], most_odd: int) -> pa.
     return batches[0] if len(batches) == 1 else None
 
 
-def _repeats(array: pa.Array, text: bytes) -> bool:
-    if array.null_count:
-        return False
-    expected = pa.py_buffer(text * len(array))
-    return bool(array.buffers()[1].slice(0, expected.size).equals(expected))
+def _repeats(table: pa.RecordBatch, expected: pa.RecordBatch) -> bool:
+    """Whether the first columns of each row are the one row of ``expected``.
+
+    The first row is, and each is like the one before: a few long looks, as Python's lock changes
+    hands with each.
+    """
+    columns = table.select(range(expected.num_columns))
+    is_first = bool(columns.slice(0, 1).equals(expected))
+    return is_first and bool(columns.slice(1).equals(columns.slice(0, len(table) - 1)))
 
 
 def _escapes_are_plain(

@@ -62,8 +62,8 @@ class EventSearch:
             hits = find_hits(scan, query.oldest_first)
             places = first_places(scan, query, hits, after) if query.size else []
             shown = places[: query.size]
-            self._places.note(shown)
             events = events_at(scan, shown, query.with_native)
+            self._places.note(shown, events)
             has_more = len(places) > len(shown) and shown
             last = shown[-1] if has_more else None
             return EventPage(
@@ -143,8 +143,14 @@ class EventSearch:
             shown = self._places.of(event_id, scan.segments)
             if shown is not None:
                 return next(iter(events_at(scan, [shown])), None)
+            likely = self._places.likely(event_id, scan.segments)
+            others = [one for one in scan.segments if one not in likely]
+            return whole(scan, likely) or whole(scan, others)
+
+        def whole(scan: Scan, among: list[Segment]) -> StoredEvent | None:
             rows = scan.rows(
-                lambda table: exp.select(*event_columns()).from_(table).where(wanted).limit(1)
+                lambda table: exp.select(*event_columns()).from_(table).where(wanted).limit(1),
+                among,
             )
             return stored_event(rows[0]) if rows else None
 

@@ -1,10 +1,14 @@
-"""Files that are read now: who takes one away leaves it to its last reader."""
+"""Files that are read now: who takes one away leaves it to its last reader, who merges waits."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_QUIET_S = 0.1
+"""Nobody searches when nothing was read for so long: between two looks of a search is less."""
 
 
 class FilesInUse:
@@ -12,6 +16,8 @@ class FilesInUse:
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
+        self._unread = threading.Condition(self._guard)
+        self._read_last = -_QUIET_S
         self._readers: Counter[Path] = Counter()
         self._leaving: set[Path] = set()
 
@@ -31,6 +37,9 @@ class FilesInUse:
                     del self._readers[path]
                 gone = self._leaving.intersection(done)
                 self._leaving -= gone
+                self._read_last = time.monotonic()
+                if not self._readers:
+                    self._unread.notify_all()
             for path in gone:
                 remove(path)
 
@@ -38,6 +47,16 @@ class FilesInUse:
         """How many files are read now."""
         with self._guard:
             return len(self._readers)
+
+    def wait_for_quiet(self, most_s: float) -> None:
+        """Wait until nobody reads, nor has a moment ago; ``most_s`` at most."""
+        until = time.monotonic() + most_s
+        with self._unread:
+            while (now := time.monotonic()) < until:
+                quiet_in = until if self._readers else self._read_last + _QUIET_S - now
+                if quiet_in <= 0:
+                    return
+                self._unread.wait(min(quiet_in, until - now))
 
     def remove(self, path: Path) -> None:
         """Remove a file: now, or when its last reader is done."""

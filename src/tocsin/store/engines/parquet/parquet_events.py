@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from tocsin.model.event import EventBatch
 from tocsin.model.lane import Lane
 from tocsin.store.engines.parquet.cold_shelf import ColdShelf
+from tocsin.store.engines.parquet.courtesy import Courtesy
 from tocsin.store.engines.parquet.duckdb_reader import DuckDbReader
 from tocsin.store.engines.parquet.event_search import EventSearch
 from tocsin.store.engines.parquet.event_sql import EventSql
@@ -314,7 +315,7 @@ class ParquetEvents:
         return self._held[segment.id]
 
     def _merge(self, group: Sequence[Segment]) -> bool:
-        new = merge(self._folder, self._state, group)
+        new = merge(self._folder, self._state, group, pause=Courtesy(self._in_use).pause)
         with self._state.begin() as tx:
             swapped = manifest.swap(tx, group, *new)
             if swapped:

@@ -6,7 +6,7 @@ lets the manifest tell most searches which files can't hold what they look for.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
 from pathlib import Path
 
@@ -45,13 +45,15 @@ def merge(
     state: StateStore,
     group: Sequence[Segment],
     own_file_rows: int = OWN_FILE_ROWS,
+    *,
+    pause: Callable[[], None] = lambda: None,
 ) -> list[Segment]:
     """Write the events of all segments of ``group`` to new files, in today's layout.
 
     A lane with ``own_file_rows`` events gets a file of its own, the others share one. All events
-    are in memory meanwhile.
+    are in memory meanwhile. ``pause`` is called after each piece of work.
     """
-    of_lane = _by_lane(folder, state, group)
+    of_lane = _by_lane(folder, state, group, pause)
     merged: list[Segment] = []
     together: list[LanePart] = []
     try:
@@ -62,6 +64,7 @@ def merge(
             else:
                 together.append(whole_part(lane, table.take(_order(table)), plain_schema()))
             del table
+            pause()
         if together:
             table = _table(together)
             merged.append(_written(folder, table, iter([table])))
@@ -73,13 +76,14 @@ def merge(
 
 
 def _by_lane(
-    folder: Path, state: StateStore, group: Sequence[Segment]
+    folder: Path, state: StateStore, group: Sequence[Segment], pause: Callable[[], None]
 ) -> dict[str, list[LanePart]]:
     of_lane: dict[str, list[LanePart]] = defaultdict(list)
     for segment in group:
         for table in _tables(folder, state, segment):
             for part in lane_parts(table, plain_schema(), VARIANTS):
                 of_lane[part.lane].append(part)
+            pause()
     return of_lane
 
 
