@@ -8,7 +8,6 @@ import pytest
 from sqlglot import exp
 
 from tocsin.model.lane import Lane
-from tocsin.store.engines.parquet import courtesy
 from tocsin.store.engines.parquet.courtesy import Courtesy
 from tocsin.store.engines.parquet.files_in_use import FilesInUse
 from tocsin.store.engines.parquet.parquet_events import ParquetEvents
@@ -135,10 +134,9 @@ class Waits:
         time.sleep(most_s)
 
 
-def test_pauses_are_as_long_as_the_work_before_them_and_end_when_enough_was_waited(monkeypatch):
-    monkeypatch.setattr(courtesy, "_MOST_S", 0.25)
+def test_pauses_are_as_long_as_the_work_before_them_and_end_when_enough_was_waited():
     waits = Waits()
-    pauses = Courtesy(waits)
+    pauses = Courtesy(waits, 0.25)
     for _ in range(4):
         time.sleep(0.05)
         pauses.pause()
@@ -199,13 +197,30 @@ def test_a_search_in_whose_midst_files_are_swept_keeps_its_own(home):
     assert not list(events._folder.glob("*/*.parquet"))
 
 
+def waited_for(events, monkeypatch):
+    """Grows by how long at most a merge would wait for those who search, each time."""
+    most_s = []
+    monkeypatch.setattr(events._in_use, "wait_for_quiet", most_s.append)
+    return most_s
+
+
 def test_merging_pauses_between_its_pieces_of_work(home, monkeypatch):
     events, _state = home
-    waits = Waits()
-    monkeypatch.setattr(waits, "wait_for_quiet", waits.most_s.append)
-    monkeypatch.setattr(events._in_use, "wait_for_quiet", waits.wait_for_quiet)
+    most_s = waited_for(events, monkeypatch)
     assert events.merge_small() == 2
-    assert len(waits.most_s) >= 3  # each file that was read, and a lane
+    assert len(most_s) >= 3  # each file that was read, and a lane
+    assert min(most_s) > 0
+
+
+def test_merging_that_is_behind_waits_for_nobody(home, monkeypatch, make_batch):
+    events, state = home
+    for position in range(2, 5):
+        segment = events.write([make_batch([{}], position=position)])
+        with state.begin() as tx:
+            events.publish(tx, segment)
+    most_s = waited_for(events, monkeypatch)
+    assert events.merge_small() == 5
+    assert set(most_s) == {0.0}
 
 
 @pytest.fixture

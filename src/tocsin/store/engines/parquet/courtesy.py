@@ -6,16 +6,17 @@ from tocsin.store.engines.parquet.files_in_use import FilesInUse
 
 _TIMES = 3
 """How many times longer than it worked one waits: so a quarter of a core is taken meanwhile."""
-_MOST_S = 20.0
+MOST_WAITED_S = 20.0
 """Waited in all: who searches without end finds ever more small segments to open."""
 
 
 class Courtesy:
     """The pauses of one long work: it goes on at a quarter of its speed while somebody searches."""
 
-    def __init__(self, in_use: FilesInUse) -> None:
+    def __init__(self, in_use: FilesInUse, most_s: float = MOST_WAITED_S) -> None:
+        """``most_s`` is waited in all, at most."""
         self._in_use = in_use
-        self._left_s = _MOST_S
+        self._left_s = most_s
         self._began = time.monotonic()
 
     def pause(self) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from tocsin.model.event import EventBatch
 from tocsin.model.lane import Lane
 from tocsin.store.engines.parquet.cold_shelf import ColdShelf
-from tocsin.store.engines.parquet.courtesy import Courtesy
+from tocsin.store.engines.parquet.courtesy import MOST_WAITED_S, Courtesy
 from tocsin.store.engines.parquet.duckdb_reader import DuckDbReader
 from tocsin.store.engines.parquet.event_search import EventSearch
 from tocsin.store.engines.parquet.event_sql import EventSql
@@ -55,6 +55,8 @@ from tocsin.store.vault import Vault
 _log = structlog.get_logger()
 _HELD_BYTES_AN_EVENT = 1_500
 """What an event takes in memory where a segment of an earlier build does not say."""
+_BEHIND = 2
+"""Who has so many times more segments to merge than are enough waits for nobody."""
 
 
 class ParquetEvents:
@@ -315,7 +317,9 @@ class ParquetEvents:
         return self._held[segment.id]
 
     def _merge(self, group: Sequence[Segment]) -> bool:
-        new = merge(self._folder, self._state, group, pause=Courtesy(self._in_use).pause)
+        is_behind = len(group) > _BEHIND * self._plan.merge_at
+        pauses = Courtesy(self._in_use, 0.0 if is_behind else MOST_WAITED_S)
+        new = merge(self._folder, self._state, group, pause=pauses.pause)
         with self._state.begin() as tx:
             swapped = manifest.swap(tx, group, *new)
             if swapped:
