@@ -53,7 +53,7 @@ class FilesInUse:
         until = time.monotonic() + most_s
         with self._unread:
             while (now := time.monotonic()) < until:
-                quiet_in = until if self._readers else self._read_last + _QUIET_S - now
+                quiet_in = most_s if self._readers else self._read_last + _QUIET_S - now
                 if quiet_in <= 0:
                     return
                 self._unread.wait(min(quiet_in, until - now))
